@@ -1,0 +1,69 @@
+"""Every error this package raises, sorted by who can put it right.
+
+    ConvertersToolsError                         base of all
+    ├── ConvertersToolsUserError                 (ValueError) the person who runs the conversion can act
+    │   ├── ConvertersToolsOutputExistsError     (FileExistsError) output is there and may not be replaced
+    │   ├── ConvertersToolsFileNotFoundError     (FileNotFoundError) an input or hand-over file is missing
+    │   ├── NotAGridError                        tile positions do not form a regular grid
+    │   └── NotTilableError                      tile sizes differ where equal ones are needed
+    └── ConvertersToolsInternalError             (RuntimeError) a fault of ours, with a line where to report it
+
+    ConvertersToolsWarning                       (UserWarning) worth reading, does not stop the run
+
+A message is one sentence: what is wrong, where (file, element, value), what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+REPORT_URL = "https://github.com/fractal-analytics-platform/fractal-omezarr-converters/issues"
+
+
+class ConvertersToolsError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ConvertersToolsUserError(ConvertersToolsError, ValueError):
+    """Parameters, input data, environment or place of output are wrong; the user can put it right."""
+
+
+class ConvertersToolsOutputExistsError(ConvertersToolsUserError, FileExistsError):
+    """The output exists and the overwrite mode forbids replacing it."""
+
+
+class ConvertersToolsFileNotFoundError(ConvertersToolsUserError, FileNotFoundError):
+    """An input file or a hand-over file is missing."""
+
+
+class NotAGridError(ConvertersToolsUserError):
+    """Tile positions do not form a regular grid."""
+
+
+class NotTilableError(ConvertersToolsUserError):
+    """Tile sizes differ where equal sizes are needed."""
+
+
+class ConvertersToolsInternalError(ConvertersToolsError, RuntimeError):
+    """A state that no correct converter can reach; the message ends with where to report it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"{message} This is a fault in the converter; please report it at {REPORT_URL}")
+
+
+class ConvertersToolsWarning(UserWarning):
+    """Something a user should read, which does not stop the run."""
+
+
+def raise_together(problems: Sequence[str], heading: str) -> None:
+    """Raise one user error that lists all problems, one per line; do nothing when there are none.
+
+    Raises:
+        ConvertersToolsUserError: ``heading`` followed by every problem.
+    """
+    if not problems:
+        return
+    if len(problems) == 1:
+        raise ConvertersToolsUserError(problems[0])
+    listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, 1))
+    raise ConvertersToolsUserError(f"{heading} ({len(problems)} problems):\n{listed}")
