@@ -1,0 +1,42 @@
+# One word per job; the first call sets up .venv with everything it needs.
+# Needs only Python >= 3.12 (or uv) and make.
+VENV   ?= .venv
+PYTEST_ARGS ?=
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.ready
+
+.PHONY: help demo test check bench manifest new-format docs test-fractal clean
+
+help:            ## list the jobs
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml dev/make_environment.sh
+	sh dev/make_environment.sh $(VENV)
+	@touch $@
+
+demo: $(STAMP)   ## write a small synthetic plate, convert it, verify every pixel
+	$(BIN)/omezarr demo demo
+
+test: $(STAMP)   ## run the tests
+	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+check: $(STAMP)  ## style, strict types, floors, manifest, web forms
+	$(BIN)/ruff check src tests dev
+	$(BIN)/ruff format --check src tests dev
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/fractal-manifest check
+	$(BIN)/python dev/check_form.py src/fractal_omezarr_converters/__FRACTAL_MANIFEST__.json
+	$(BIN)/python dev/check_house.py
+
+manifest: $(STAMP) ## write the Fractal manifest anew
+	$(BIN)/fractal-manifest create
+
+new-format: $(STAMP) ## lay out a new format: make new-format NAME=acme
+	$(BIN)/python dev/new_format.py $(NAME)
+
+bench: $(STAMP)  ## benchmarks against a reference measured in the same run
+	$(BIN)/python -m dev.bench
+
+clean:           ## remove the environment and what demo wrote
+	rm -rf $(VENV) demo build dist
