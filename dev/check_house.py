@@ -1,6 +1,6 @@
 """Rules of the house that no linter knows: file length, names of files, words that leak a machine.
 
-    python dev/check_house.py        exit 0: all kept, 1: each breach on a line of its own
+python dev/check_house.py        exit 0: all kept, 1: each breach on a line of its own
 """
 
 from __future__ import annotations
