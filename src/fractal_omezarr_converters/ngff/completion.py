@@ -1,0 +1,91 @@
+"""The completion mark: what was written and from what, the last thing that goes into an image group.
+
+It lies in the group's attributes below ``fractal_omezarr_converters``, key ``conversion``. An image without it, or with another
+fingerprint than the plan's, is not finished, whatever files it has.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from fractal_omezarr_converters.errors import ConvertersToolsInternalError
+from fractal_omezarr_converters.ngff.stores import Store
+
+OUR_KEY = "fractal_omezarr_converters"
+MARK = "conversion"
+COMPLETE, WRITING = "complete", "writing"
+SOFTWARE = "fractal-omezarr-converters"
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What the mark says; ``levels`` has one entry per level: path, shape, chunks written, digest when taken."""
+
+    fingerprint: str
+    levels: Sequence[Mapping[str, Any]] = ()
+    software: str = SOFTWARE
+    software_version: str = ""
+    steps: Sequence[Mapping[str, Any]] = ()
+    missing_planes: Mapping[str, Any] = field(default_factory=dict)
+    state: str = COMPLETE
+
+
+def mark(store: Store, image_path: str, completion: Completion) -> None:
+    """Write the mark into the image's group document, in one atomic put."""
+    key, document, attributes = _group(store, image_path)
+    if key is None:
+        raise ConvertersToolsInternalError(
+            f"There is no group document at {store.url}/{image_path} to mark as complete."
+        )
+    ours = attributes.setdefault(OUR_KEY, {})
+    ours[MARK] = asdict(completion) | {"software_version": completion.software_version or software_version()}
+    store.put(key, json.dumps(document, indent=2, allow_nan=False).encode())
+
+
+def read(store: Store, image_path: str = "") -> Completion | None:
+    """The mark of an image; None when there is no image, no mark, or a mark that says 'being written'."""
+    found = read_any(store, image_path)
+    return found if found is not None and found.state == COMPLETE else None
+
+
+def read_any(store: Store, image_path: str = "") -> Completion | None:
+    """The mark of an image in whatever state it is."""
+    _, _, attributes = _group(store, image_path)
+    ours = attributes.get(OUR_KEY)
+    stored = ours.get(MARK) if isinstance(ours, dict) else None
+    if not isinstance(stored, dict) or "fingerprint" not in stored:
+        return None
+    return Completion(**{entry.name: stored[entry.name] for entry in fields(Completion) if entry.name in stored})
+
+
+def is_complete(store: Store, image_path: str = "", fingerprint: str | None = None) -> bool:
+    """True when the image is finished and, with a fingerprint, was made by exactly this plan."""
+    found = read(store, image_path)
+    return found is not None and (fingerprint is None or found.fingerprint == fingerprint)
+
+
+def software_version() -> str:
+    """The version of this package."""
+    import importlib.metadata
+
+    read_version: Callable[[str], str] = importlib.metadata.version
+    return read_version(SOFTWARE)
+
+
+def _group(store: Store, image_path: str) -> tuple[str | None, dict[str, Any], dict[str, Any]]:
+    """Key, content and attributes of an image's group document, of either Zarr format; damaged ones count as absent."""
+    folder = f"{image_path}/" if image_path else ""
+    for name in ("zarr.json", ".zattrs"):
+        content = store.get(folder + name)
+        if content is None:
+            continue
+        try:
+            document = json.loads(content)
+        except ValueError:
+            return None, {}, {}
+        attributes = document.setdefault("attributes", {}) if name == "zarr.json" else document
+        return folder + name, document, attributes
+    return None, {}, {}

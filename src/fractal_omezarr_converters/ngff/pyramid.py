@@ -1,0 +1,133 @@
+"""How many levels an image gets, how large they are, and where their pixels lie."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+
+Shape5 = tuple[int, int, int, int, int]
+Floats5 = tuple[float, float, float, float, float]
+Method = Literal["mean", "nearest", "mode", "max", "min", "median"]
+METHODS = ("mean", "nearest", "mode", "max", "min", "median")
+AXES = "tczyx"
+LONG_ENOUGH = 256
+SHORTEST = 8
+ONES: Shape5 = (1, 1, 1, 1, 1)
+# one wish of a caller: nothing, a number, names, factors relative to level 0 (integers for y and x, or one mapping per level)
+LevelWish = int | Sequence[str] | Sequence[int] | Sequence[Mapping[str, int]] | None
+
+
+@dataclass(frozen=True)
+class Level:
+    """One resolution level; all entries are t, c, z, y, x."""
+
+    path: str
+    shape: Shape5
+    factors: Shape5  # relative to level 0
+    scale: Floats5
+    translation: Floats5
+    source: int  # the level it is made from; -1 for level 0
+    step: Shape5  # factors relative to that level
+
+
+def as_shape5(values: Sequence[int]) -> Shape5:
+    """Five integers as a plain tuple."""
+    t, c, z, y, x = (int(value) for value in values)
+    return (t, c, z, y, x)
+
+
+def plan_levels(
+    shape: Shape5,
+    *,
+    wish: LevelWish,
+    method: str,
+    pixel_size: Floats5,
+    origin: Floats5,
+    names: Sequence[str] | None = None,
+) -> tuple[Level, ...]:
+    """All levels of an image, level 0 first.
+
+    Without a wish, y and x are halved until the longer side is at most 256 px; a level never gets a side below 8 px, so a wished
+    number is cut short on small images.
+    """
+    if method not in METHODS:
+        raise ConvertersToolsUserError(
+            f"Downsampling method {method!r} is not known; choose one of {', '.join(METHODS)}."
+        )
+    if isinstance(wish, Sequence) and wish and isinstance(wish[0], str):
+        names = [str(name) for name in wish]
+        wish = len(names)
+    factors = _explicit_factors(shape, wish) if isinstance(wish, Sequence) else _halvings(shape, wish)
+    levels: list[Level] = []
+    offsets: list[list[float]] = []
+    for number, factor in enumerate(factors):
+        source = max((k for k in range(number) if all(f % g == 0 for f, g in zip(factor, factors[k]))), default=-1)
+        step = ONES if source < 0 else as_shape5([f // g for f, g in zip(factor, factors[source])])
+        offset = (
+            [0.0] * 5
+            if source < 0
+            else [o + shift(s, method) * g for o, s, g in zip(offsets[source], step, factors[source])]
+        )
+        offsets.append(offset)
+        levels.append(
+            Level(
+                path=names[number] if names and number < len(names) else str(number),
+                shape=as_shape5([-(-n // f) for n, f in zip(shape, factor)]),
+                factors=factor,
+                scale=_floats5([size * f for size, f in zip(pixel_size, factor)]),
+                translation=_floats5([at + o * size for at, o, size in zip(origin, offset, pixel_size)]),
+                source=source,
+                step=step,
+            )
+        )
+    return tuple(levels)
+
+
+def shift(factor: int, method: str) -> float:
+    """How far the centre of a coarse pixel lies from the centre of the first pixel of its block, in pixels."""
+    return float((factor - 1) // 2) if method == "nearest" else (factor - 1) / 2
+
+
+def _halvings(shape: Shape5, wish: int | None) -> list[Shape5]:
+    if wish is not None and wish < 1:
+        raise ConvertersToolsUserError(f"An image has at least one level, not {wish}.")
+    found = [ONES]
+    y, x = shape[3:]
+    while (max(y, x) > LONG_ENOUGH) if wish is None else (len(found) < wish):
+        y, x = -(-y // 2), -(-x // 2)
+        if min(y, x) < SHORTEST:
+            break
+        factor = 2 ** len(found)
+        found.append((1, 1, 1, factor, factor))
+    return found
+
+
+def _explicit_factors(shape: Shape5, wish: Sequence[object]) -> list[Shape5]:
+    found = [ONES]
+    for entry in wish:
+        wanted = entry if isinstance(entry, Mapping) else {"y": entry, "x": entry}
+        unknown = set(wanted) - set(AXES)
+        if unknown or any(not isinstance(f, int) or f < 1 for f in wanted.values()):
+            raise ConvertersToolsUserError(
+                f"Level factors {entry!r} are not whole numbers of at least 1 for axes among t, c, z, y, x."
+            )
+        factor = as_shape5([min(int(wanted.get(axis, 1)), n) for axis, n in zip(AXES, shape)])
+        if factor == found[-1]:
+            continue
+        if any(f < g for f, g in zip(factor, found[-1])):
+            raise ConvertersToolsUserError(
+                f"Level factors must grow from level to level: {factor} follows {found[-1]}."
+            )
+        found.append(factor)
+    return found
+
+
+def _floats5(values: Sequence[float]) -> Floats5:
+    t, c, z, y, x = (float(value) for value in values)
+    if not all(math.isfinite(value) for value in (t, c, z, y, x)):
+        raise ConvertersToolsUserError(f"Pixel sizes and origins must be finite numbers, not {tuple(values)}.")
+    return (t, c, z, y, x)
