@@ -1,0 +1,245 @@
+"""Where tables come from: CSV and Parquet files, pandas and polars frames, lists of dicts, dicts of lists."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fractal_omezarr_converters.core.frames import Cells, Frame
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsUserError,
+)
+
+PARQUET_SUFFIXES = (".parquet", ".pq")
+# pandas reads these words as "no value", and the tables of existing users were written with that in mind
+EMPTY_WORDS = frozenset(
+    "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null|".split("|")
+)
+NO_NAME = re.compile(r"(Unnamed: \d+|__index_level_\d+__)?")
+
+
+class Sheet(NamedTuple):
+    """The cells of a CSV file as text, header first, with the line each row begins at."""
+
+    rows: list[list[str]]
+    lines: Sequence[int]
+    decimal_comma: bool
+
+
+def read_frame(table: Any, *, name: str | None = None) -> Frame:
+    """Read a table of any kind.
+
+    Args:
+        table: path of a CSV or Parquet file, pandas or polars frame, pyarrow table, list of dicts, or dict of lists.
+        name: what to call the table in messages; by default the path, or "the table".
+
+    Raises:
+        ConvertersToolsUserError: this is not a table, or the file cannot be read as one.
+    """
+    if isinstance(table, Frame):
+        return table
+    if isinstance(table, str | Path):
+        return _read_file(Path(str(table).strip().strip("\"'")).expanduser(), name)
+    name = name or "The table"
+    library = type(table).__module__.partition(".")[0]
+    if library == "pandas":
+        return _frame(name, _pandas_columns(table))
+    if library == "polars":
+        return _frame(name, _polars_columns(table))
+    if library == "pyarrow":
+        return _frame(name, _arrow_columns(table))
+    if isinstance(table, Mapping):
+        return _frame(name, [(str(key), _listed(name, str(key), cells)) for key, cells in table.items()])
+    if isinstance(table, Sequence) and all(isinstance(row, Mapping) for row in table):
+        keys = dict.fromkeys(key for row in table for key in row)
+        return _frame(name, [(str(key), [row.get(key) for row in table]) for key in keys])
+    raise ConvertersToolsUserError(
+        f"{name} is a {type(table).__name__}; give a pandas or polars frame, a list of dicts, a dict of lists,"
+        " or the path of a CSV or Parquet file."
+    )
+
+
+def read_sheet(path: Path) -> Sheet:
+    """Read a CSV file as text; the separator (comma, semicolon, tab) is found from the header line.
+
+    Raises:
+        ConvertersToolsUserError: the file is not text, or empty.
+    """
+    text = _decoded(path)
+    header = text.lstrip("\r\n").partition("\n")[0]
+    separator = max(",;\t", key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    try:
+        begin = 1
+        for row in reader:
+            if any(map(str.strip, row)):
+                rows.append(row)
+                lines.append(begin)
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        raise ConvertersToolsUserError(
+            f"Table '{path}' cannot be read at line {reader.line_num} ({error}); save it as CSV again."
+        ) from error
+    if not rows:
+        raise ConvertersToolsUserError(f"Table '{path}' is empty; its first line must hold the column names.")
+    return Sheet(rows, lines, separator == ";")
+
+
+def _read_file(path: Path, name: str | None) -> Frame:
+    name = name or f"Table '{path}'"
+    if not path.is_file():
+        raise ConvertersToolsFileNotFoundError(f"{name}: there is no file '{path}'; check the path.")
+    if path.suffix.lower() in PARQUET_SUFFIXES:
+        return _frame(name, _parquet_columns(path))
+    sheet = read_sheet(path)
+    header = [cell.strip() for cell in sheet.rows[0]]
+    rows = sheet.rows[1:]
+    lines = sheet.lines[1:]
+    problems = [
+        f"{name}, row {line}: {len(row)} cells under {len(header)} column names; check separators and quotes."
+        for line, row in zip(lines, rows)
+        if len(row) > len(header) and any(map(str.strip, row[len(header) :]))
+    ]
+    if any(len(row) != len(header) for row in rows):
+        rows = [(row + [""] * (len(header) - len(row)))[: len(header)] for row in rows]
+    columns = [list(cells) for cells in zip(*rows)] if rows else [[] for _ in header]
+    named = [(label, _text_cells(cells, EMPTY_WORDS)) for label, cells in zip(header, columns)]
+    frame = _frame(name, named, lines=lines, untyped=True, decimal_comma=sheet.decimal_comma)
+    frame.problems.extend(problems)
+    return frame
+
+
+def _frame(name: str, named: Iterable[tuple[str, Cells]], **options: Any) -> Frame:
+    columns: dict[str, Cells] = {}
+    problems: list[str] = []
+    notes: list[str] = []
+    for given, cells in named:
+        label = given.strip()
+        if NO_NAME.fullmatch(label):
+            notes.append(f"{name}: a column without a name is left out.")
+        elif label in columns:
+            problems.append(f"{name}: two columns are called '{label}'; rename or remove one.")
+        else:
+            columns[label] = _cleaned(cells)
+    lengths = {label: len(cells) for label, cells in columns.items()}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{label}: {length}" for label, length in lengths.items())
+        raise ConvertersToolsUserError(f"{name}: columns differ in length ({listed}); give every row a cell in each.")
+    frame = Frame(name, columns, **options)
+    frame.problems.extend(problems)
+    frame.notes.extend(dict.fromkeys(notes))
+    return frame
+
+
+def _cleaned(cells: Cells) -> Cells:
+    """Make numeric arrays of plain width, and lists with None where a cell is empty."""
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "iufb" and cells.ndim == 1:
+        return cells
+    listed: list[Any] = cells.tolist() if isinstance(cells, np.ndarray) else cells
+    kinds = set(map(type, listed))
+    if kinds <= {str}:
+        return _text_cells(listed, frozenset([""]))
+    if kinds <= {bool} or kinds <= {int}:
+        return listed
+    return [_cleaned_cell(cell) for cell in listed]
+
+
+def _cleaned_cell(cell: Any) -> Any:
+    if isinstance(cell, np.generic):
+        cell = cell.item()
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return None
+    if isinstance(cell, str):
+        return cell.strip() or None
+    return None if type(cell).__name__ in ("NAType", "NaTType") else cell
+
+
+def _text_cells(cells: list[Any], empty: frozenset[str]) -> list[Any]:
+    changed: dict[str, str | None] = {}
+    for cell in set(cells):
+        stripped = cell.strip()
+        if stripped in empty:
+            changed[cell] = None
+        elif stripped != cell:
+            changed[cell] = stripped
+    return [changed.get(cell, cell) for cell in cells] if changed else cells
+
+
+def _decoded(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConvertersToolsUserError(f"Table '{path}' cannot be read ({error}); check the path.") from error
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16")
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise ConvertersToolsUserError(f"Table '{path}' is not a text file; save it as CSV in UTF-8.")
+
+
+def _listed(name: str, key: str, cells: Any) -> Cells:
+    if isinstance(cells, np.ndarray | list):
+        return cells
+    if isinstance(cells, str) or not isinstance(cells, Iterable):
+        raise ConvertersToolsUserError(f"{name}: column '{key}' is {cells!r}; give a list with one cell per row.")
+    return list(cells)
+
+
+def _pandas_columns(table: Any) -> list[tuple[str, Cells]]:
+    if any(label is not None and label not in table.columns for label in table.index.names):
+        table = table.reset_index()
+    found: list[tuple[str, Cells]] = []
+    for position, label in enumerate(table.columns):
+        series = table.iloc[:, position]
+        plain = isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufb"
+        found.append((str(label), series.to_numpy() if plain else series.tolist()))
+    return found
+
+
+def _polars_columns(table: Any) -> list[tuple[str, Cells]]:
+    if hasattr(table, "collect"):
+        table = table.collect()
+    return [
+        (series.name, series.to_numpy() if series.dtype.is_numeric() and not series.null_count() else series.to_list())
+        for series in table.get_columns()
+    ]
+
+
+def _arrow_columns(table: Any) -> list[tuple[str, Cells]]:
+    import pyarrow.types as kinds
+
+    found: list[tuple[str, Cells]] = []
+    for label, column in zip(table.column_names, table.columns):
+        plain = (kinds.is_integer(column.type) or kinds.is_floating(column.type)) and not column.null_count
+        found.append((label, column.to_numpy() if plain else column.to_pylist()))
+    return found
+
+
+def _parquet_columns(path: Path) -> list[tuple[str, Cells]]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ConvertersToolsUserError(
+            f"Table '{path}' is a Parquet file, which needs pyarrow: install fractal-omezarr-converters[tables],"
+            " or save the table as CSV."
+        ) from error
+    try:
+        return _arrow_columns(pyarrow.parquet.read_table(path))
+    except (pyarrow.ArrowException, OSError) as error:
+        raise ConvertersToolsUserError(
+            f"Table '{path}' cannot be read as Parquet ({error}); write the file again."
+        ) from error
