@@ -1,0 +1,137 @@
+"""Axes of an image: name, type and unit, and how each version of OME-Zarr states them.
+
+Source: OME-NGFF 0.4 and 0.5 section "axes" (order time, channel, space; UDUNITS names), 0.6 "axes" in coordinate systems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+
+CANONICAL_ORDER = "tczyx"
+DEFAULT_UNITS: Mapping[str, str | None] = {
+    "t": "second",
+    "c": None,
+    "z": "micrometer",
+    "y": "micrometer",
+    "x": "micrometer",
+}
+_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
+_RANK = {"time": 0, "channel": 1, "space": 3}
+
+# Metres and seconds in one unit, for the UDUNITS names that the specification lists.
+METRES = {
+    "angstrom": 1e-10, "nanometer": 1e-9, "micrometer": 1e-6, "millimeter": 1e-3, "centimeter": 1e-2, "meter": 1.0,
+    "picometer": 1e-12, "inch": 0.0254,
+}  # fmt: skip
+SECONDS = {
+    "nanosecond": 1e-9, "microsecond": 1e-6, "millisecond": 1e-3, "second": 1.0, "minute": 60.0, "hour": 3600.0,
+    "day": 86400.0,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis; ``more`` keeps whatever else a document says of it (longName, discrete, orientation)."""
+
+    name: str
+    type: str | None = None
+    unit: str | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """State the axis as a document of 0.4 or later does."""
+        stated = {"name": self.name, "type": self.type, "unit": self.unit}
+        return {key: value for key, value in stated.items() if value is not None} | dict(self.more)
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The axes of one image, in the order of its arrays' dimensions."""
+
+    entries: tuple[Axis, ...]
+
+    def __iter__(self) -> Iterator[Axis]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @property
+    def names(self) -> list[str]:
+        """Names in order, which are the arrays' dimension names from 0.5 on."""
+        return [axis.name for axis in self.entries]
+
+    @property
+    def letters(self) -> str:
+        """Names as one string, such as ``czyx``; custom axes keep only their names' first letters."""
+        return "".join(axis.name[:1] for axis in self.entries)
+
+    @property
+    def units(self) -> list[str | None]:
+        """Units in order."""
+        return [axis.unit for axis in self.entries]
+
+    def index(self, name: str) -> int | None:
+        """Return the position of an axis, None when the image does not have it."""
+        return self.names.index(name) if name in self.names else None
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """State the axes as a document of 0.4 or later does."""
+        return [axis.to_json() for axis in self.entries]
+
+    @classmethod
+    def parse(cls, names: str | Sequence[str], units: Mapping[str, str | None] | None = None) -> Axes:
+        """Make axes from letters such as ``tczyx``, in µm and seconds unless ``units`` says otherwise.
+
+        Raises:
+            ConvertersToolsUserError: the axes break a rule of the specification.
+        """
+        stated = {**DEFAULT_UNITS, **(units or {})}
+        axes = cls(tuple(Axis(name, _TYPES.get(name), stated.get(name)) for name in names))
+        axes.check()
+        return axes
+
+    @classmethod
+    def from_json(cls, entries: Sequence[Any]) -> Axes:
+        """Read axes as 0.3 (plain strings) and later versions (objects) state them, without judging them."""
+        found = []
+        for entry in entries:
+            if isinstance(entry, str):
+                found.append(Axis(entry, _TYPES.get(entry)))
+                continue
+            more = {key: value for key, value in entry.items() if key not in ("name", "type", "unit")}
+            found.append(Axis(str(entry.get("name")), entry.get("type"), entry.get("unit"), more))
+        return cls(tuple(found))
+
+    def check(self) -> None:
+        """Refuse axes that the specification does not allow.
+
+        Raises:
+            ConvertersToolsUserError: wrong number, repeated names, or an order other than time, channel, z, y, x.
+        """
+        names = "".join(self.names) if all(len(name) == 1 for name in self.names) else ", ".join(self.names)
+        problem = self._problem()
+        if problem:
+            raise ConvertersToolsUserError(
+                f"Axes '{names}' {problem}; OME-Zarr wants 2 to 5 different axes in the order t, c, z, y, x."
+            )
+
+    def _problem(self) -> str | None:
+        types = [axis.type for axis in self.entries]
+        spatial = [axis.name for axis in self.entries if axis.type == "space"]
+        ranks = [_RANK.get(kind or "", 1) for kind in types]
+        if not 2 <= len(self) <= 5:
+            return f"are {len(self)} in number"
+        if len(set(self.names)) != len(self):
+            return "name one axis twice"
+        if not 2 <= len(spatial) <= 3:
+            return f"hold {len(spatial)} axes of space instead of 2 or 3"
+        if types.count("time") > 1 or ranks.count(1) > 1:
+            return "hold more than one time or channel axis"
+        if ranks != sorted(ranks) or (set(spatial) <= set("zyx") and spatial != sorted(spatial, reverse=True)):
+            return "are out of order"
+        return None
