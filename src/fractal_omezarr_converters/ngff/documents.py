@@ -1,23 +1,31 @@
-"""The JSON documents of OME-Zarr images, labels, groups and arrays, in 0.4, 0.5 and 0.6.
+"""The JSON documents of OME-Zarr images, labels and groups, in 0.4, 0.5 and 0.6.
 
 Pure functions from plain values to plain values or bytes; nothing here touches a store. Sources: OME-NGFF 0.4, 0.5, 0.6;
-Zarr format 2 (`.zgroup`, `.zattrs`, `.zarray`), Zarr format 3 core specification and the sharding_indexed codec.
+Zarr format 2 (`.zgroup`, `.zattrs`), Zarr format 3 core specification (`zarr.json`). Arrays: ``array_documents``.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsInternalError, ConvertersToolsUserError
+from fractal_omezarr_converters.ngff.array_documents import array_document
 from fractal_omezarr_converters.ngff.axes import Axes
 from fractal_omezarr_converters.ngff.transforms import PHYSICAL, level_transformations
 from fractal_omezarr_converters.ngff.versions import with_ome_content, written_version, zarr_format
 
-# Sub-folders of labels that hold no label image carry no metadata.
 Json = dict[str, Any]
+
+__all__ = [
+    "array_document",
+    "group_document",
+    "image_attributes",
+    "json_bytes",
+    "label_content",
+    "labels_attributes",
+]
 
 
 def json_bytes(document: Mapping[str, Any]) -> bytes:
@@ -149,115 +157,3 @@ def group_document(version: str, attributes: Mapping[str, Any] | None = None) ->
         return {".zgroup": json_bytes({"zarr_format": 2}), ".zattrs": json_bytes(attributes or {})}
     document = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes or {})}
     return {"zarr.json": json_bytes(document)}
-
-
-def array_document(
-    version: str,
-    *,
-    shape: Sequence[int],
-    chunks: Sequence[int],
-    shards: Sequence[int] | None = None,
-    dtype: Any,
-    compression: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
-    fill_value: Any = 0,
-    axes: str | Sequence[str],
-) -> dict[str, bytes]:
-    """Give the file of a Zarr array: `.zarray` in 0.4, `zarr.json` in 0.5 and 0.6.
-
-    Args:
-        version: OME-Zarr version.
-        shape: Pixels per axis.
-        chunks: Pixels per chunk and axis; with ``shards``, the inner chunks.
-        shards: Pixels per shard (file) and axis, multiples of ``chunks``; None without sharding, always None in 0.4.
-        dtype: Anything that numpy takes for a type; written little-endian.
-        compression: The codec as the Zarr format names it: one mapping with ``id`` for format 2,
-            a list of bytes-to-bytes codecs (``name``, ``configuration``) for format 3; None for raw chunks.
-        fill_value: Value of chunks that were never written.
-        axes: Dimension names, written from 0.5 on.
-
-    Raises:
-        ConvertersToolsInternalError: lengths differ, or sharding was asked for in 0.4.
-    """
-    import numpy as np
-
-    kind = np.dtype(dtype)
-    ranks = {len(shape), len(chunks), len(axes), len(shards) if shards is not None else len(shape)}
-    if len(ranks) != 1 or min(chunks, default=1) < 1:
-        raise ConvertersToolsInternalError(
-            f"Array of shape {tuple(shape)}, chunks {tuple(chunks)}, shards {shards}, axes {axes} is inconsistent."
-        )
-    if zarr_format(version) == 2:
-        if shards is not None:
-            raise ConvertersToolsInternalError("OME-Zarr 0.4 has no shards.")
-        return {".zarray": json_bytes(_v2_array(shape, chunks, kind, compression, fill_value))}
-    return {"zarr.json": json_bytes(_v3_array(shape, chunks, shards, kind, compression, fill_value, axes))}
-
-
-def _v2_array(shape: Sequence[int], chunks: Sequence[int], kind: Any, compression: Any, fill_value: Any) -> Json:
-    if compression is not None and not isinstance(compression, Mapping):
-        raise ConvertersToolsInternalError("Zarr format 2 takes one compressor, not a list of codecs.")
-    return {
-        "zarr_format": 2,
-        "shape": [int(size) for size in shape],
-        "chunks": [int(size) for size in chunks],
-        "dtype": kind.newbyteorder("<").str,
-        "compressor": None if compression is None else dict(compression),
-        "fill_value": _fill_value(kind, fill_value),
-        "order": "C",
-        "filters": None,
-        "dimension_separator": "/",
-    }
-
-
-def _v3_array(
-    shape: Sequence[int],
-    chunks: Sequence[int],
-    shards: Sequence[int] | None,
-    kind: Any,
-    compression: Any,
-    fill_value: Any,
-    axes: str | Sequence[str],
-) -> Json:
-    if isinstance(compression, Mapping):
-        compression = [compression]
-    little: Json = {"name": "bytes", "configuration": {"endian": "little"}}
-    codecs: list[Json] = [little if kind.itemsize > 1 else {"name": "bytes"}, *map(dict, compression or [])]
-    if shards is not None:
-        if any(outer % inner for outer, inner in zip(shards, chunks)):
-            raise ConvertersToolsInternalError(f"Shards {tuple(shards)} are no multiples of chunks {tuple(chunks)}.")
-        inner = {
-            "chunk_shape": [int(size) for size in chunks],
-            "codecs": codecs,
-            "index_codecs": [little, {"name": "crc32c"}],
-            "index_location": "end",
-        }
-        codecs = [{"name": "sharding_indexed", "configuration": inner}]
-    return {
-        "zarr_format": 3,
-        "node_type": "array",
-        "shape": [int(size) for size in shape],
-        "data_type": kind.name,
-        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [int(size) for size in shards or chunks]}},
-        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-        "fill_value": _fill_value(kind, fill_value),
-        "codecs": codecs,
-        "attributes": {},
-        "dimension_names": list(axes),
-        "storage_transformers": [],
-    }
-
-
-def _fill_value(kind: Any, value: Any) -> Any:
-    """Write a fill value as JSON: NaN and infinity are words in Zarr."""
-    if kind.kind == "b":
-        return bool(value)
-    if kind.kind in "iu":
-        return int(value)
-    if kind.kind == "f":
-        number = float(value)
-        if math.isfinite(number):
-            return number
-        return "NaN" if math.isnan(number) else ("Infinity" if number > 0 else "-Infinity")
-    raise ConvertersToolsUserError(
-        f"Pixels of type '{kind}' cannot be written; convert them to a whole or real number type."
-    )

@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
 from fractal_omezarr_converters.ngff.documents import group_document, json_bytes
+from fractal_omezarr_converters.ngff.stores import Store
 from fractal_omezarr_converters.ngff.versions import OWN_KEY, detect_version, ome_content, zarr_format
 
 _FILES_OF_FORMAT = {2: (".zgroup", ".zattrs"), 3: ("zarr.json",)}
-
-
-class DocumentStore(Protocol):
-    """What documents need of a store: bytes by key; ``put`` replaces a value at once or not at all."""
-
-    def get(self, key: str) -> bytes | None:
-        """Return the value of a key, None when there is none."""
-
-    def put(self, key: str, value: bytes) -> None:
-        """Store a value atomically."""
-
-    def exists(self, key: str) -> bool:
-        """Tell whether a key has a value."""
-
-    def list(self, prefix: str) -> Iterable[str]:
-        """Return the keys below a prefix."""
-
-    def delete(self, key: str) -> None:
-        """Remove a key."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +46,7 @@ def join(*parts: str) -> str:
     return "/".join(part.strip("/") for part in parts if part.strip("/"))
 
 
-def read_json(store: DocumentStore, key: str) -> dict[str, Any] | None:
+def read_json(store: Store, key: str) -> dict[str, Any] | None:
     """Read a JSON object; None when the key has no value.
 
     Raises:
@@ -84,7 +66,7 @@ def read_json(store: DocumentStore, key: str) -> dict[str, Any] | None:
     return document
 
 
-def read_group(store: DocumentStore, path: str) -> Group | None:
+def read_group(store: Store, path: str) -> Group | None:
     """Read a group's (or array's) metadata of either Zarr format; None when nothing is there."""
     document = read_json(store, join(path, "zarr.json"))
     if document is not None:
@@ -99,7 +81,7 @@ def read_group(store: DocumentStore, path: str) -> Group | None:
     return Group(path, 2, read_json(store, join(path, ".zattrs")) or {}, array)
 
 
-def require_group(store: DocumentStore, path: str) -> Group:
+def require_group(store: Store, path: str) -> Group:
     """Read a group that must be there.
 
     Raises:
@@ -108,12 +90,12 @@ def require_group(store: DocumentStore, path: str) -> Group:
     group = read_group(store, path)
     if group is None:
         raise ConvertersToolsFileNotFoundError(
-            f"'{path or '.'}' in {_name(store)} is no Zarr group: it has neither zarr.json nor .zgroup; check the path."
+            f"'{path or '.'}' in {store.url} is no Zarr group: it has neither zarr.json nor .zgroup; check the path."
         )
     return group
 
 
-def write_group(store: DocumentStore, path: str, version: str, attributes: Mapping[str, Any] | None = None) -> None:
+def write_group(store: Store, path: str, version: str, attributes: Mapping[str, Any] | None = None) -> None:
     """Write a group with these attributes and no others; unchanged files are left alone."""
     for name, content in group_document(version, attributes).items():
         key = join(path, name)
@@ -121,13 +103,13 @@ def write_group(store: DocumentStore, path: str, version: str, attributes: Mappi
             store.put(key, content)
 
 
-def ensure_group(store: DocumentStore, path: str, version: str) -> None:
+def ensure_group(store: Store, path: str, version: str) -> None:
     """Write an empty group unless one is there."""
     if read_group(store, path) is None:
         write_group(store, path, version)
 
 
-def write_attributes(store: DocumentStore, group: Group, attributes: Mapping[str, Any]) -> None:
+def write_attributes(store: Store, group: Group, attributes: Mapping[str, Any]) -> None:
     """Replace the attributes of a group or array; everything else of its document stays."""
     if group.zarr_format == 2:
         store.put(join(group.path, ".zattrs"), json_bytes(attributes))
@@ -137,13 +119,13 @@ def write_attributes(store: DocumentStore, group: Group, attributes: Mapping[str
     store.put(key, json_bytes({**document, "attributes": dict(attributes)}))
 
 
-def read_attributes(store: DocumentStore, path: str) -> dict[str, Any]:
+def read_attributes(store: Store, path: str) -> dict[str, Any]:
     """Read all attributes of a group or array."""
     return require_group(store, path).attributes
 
 
 def update_attributes(
-    store: DocumentStore, path: str, changes: Mapping[str, Any] | Callable[[dict[str, Any]], Mapping[str, Any]]
+    store: Store, path: str, changes: Mapping[str, Any] | Callable[[dict[str, Any]], Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Merge changes into a group's attributes and write them in one step.
 
@@ -196,8 +178,3 @@ def _placed(group: Group, changes: Mapping[str, Any]) -> dict[str, Any]:
 def group_files(version: str) -> tuple[str, ...]:
     """Return the names of the files that make a group in this version."""
     return _FILES_OF_FORMAT[zarr_format(version)]
-
-
-def _name(store: DocumentStore) -> str:
-    root = getattr(store, "root", None)
-    return f"'{root}'" if root is not None else "the store"

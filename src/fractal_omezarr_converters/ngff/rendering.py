@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike
 
+    from fractal_omezarr_converters.ngff.histogram import Histogram
+
 # Told apart also by people who do not see red and green alike (after Okabe and Ito, brightened for dark backgrounds).
 PALETTE = ("00FFFF", "FF00FF", "FFFF00", "0072FF", "FF8000", "00FF80", "8000FF", "FFFFFF")
 RGB_LABELS, RGB_COLORS = ("Red", "Green", "Blue"), ("FF0000", "00FF00", "0000FF")
@@ -187,7 +189,31 @@ def window_from_histogram(
     if rgb:
         return _increasing(low, high, low, high)
     start, end = _quantiles(seen, number) if seen.size else (low, high)
+    if kind.kind in "iub":
+        start, end = round(start), round(end)
     return _increasing(low, high, start, end)
+
+
+def windows_from_histograms(
+    histograms: Sequence[Histogram], *, significant_bits: int | None = None, rgb: bool = False
+) -> list[Window]:
+    """Choose the window of every channel from the histograms that the writer kept, one per channel."""
+    windows = []
+    for histogram in histograms:
+        values, counts = histogram.values()
+        low, high = (histogram.minimum(), histogram.maximum()) if values.size else (None, None)
+        windows.append(
+            window_from_histogram(
+                values,
+                counts,
+                histogram.dtype,
+                significant_bits=significant_bits,
+                rgb=rgb,
+                minimum=low,
+                maximum=high,
+            )
+        )
+    return windows
 
 
 def default_window(dtype: DTypeLike, *, rgb: bool = False) -> Window:

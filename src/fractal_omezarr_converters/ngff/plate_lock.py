@@ -1,0 +1,103 @@
+"""A lock for the documents of a plate: two runs that extend one plate at the same time wait for each other.
+
+The lock is a hidden file beside the plate, made in one step and removed again; one whose owner died is taken over.
+Object stores cannot make a file in one step; there, runs that extend one plate must follow each other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import random
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.ngff.stores import LocalStore, Store
+
+logger = logging.getLogger(__name__)
+
+# A plate's documents take seconds; a lock on another machine that is older than this belongs to a dead run.
+STALE_SECONDS = 600.0
+
+
+@contextlib.contextmanager
+def plate_lock(store: Store, plate_path: str, timeout: float = 120.0) -> Iterator[None]:
+    """Hold the lock of a plate while its documents are read, merged and written.
+
+    Raises:
+        ConvertersToolsUserError: another run holds it for longer than ``timeout`` seconds.
+    """
+    if not isinstance(store, LocalStore):
+        yield
+        return
+    target = store.path / plate_path
+    lock = target.parent / f".{target.name}.being-set-up"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    _acquire(lock, plate_path, timeout)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _acquire(lock: Path, plate_path: str, timeout: float) -> None:
+    owner = json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode()
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        except FileExistsError as error:
+            left = _dead_owner(lock)
+            if left is not None:
+                _take_away(lock, left)
+                continue
+            if time.monotonic() > end:
+                raise ConvertersToolsUserError(
+                    f"Plate '{plate_path}' is being set up by another run since {timeout:g} s ({lock}); "
+                    "wait for it, or remove this file when no run is going on."
+                ) from error
+            time.sleep(random.uniform(0.02, 0.1))
+        else:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(owner)
+            return
+
+
+def _dead_owner(lock: Path) -> bytes | None:
+    """Return what the lock says when its owner is gone: a process of this machine that ended, or an old lock of another."""
+    try:
+        age = time.time() - lock.stat().st_mtime
+        content = lock.read_bytes()
+        owner = json.loads(content)
+        host, process = str(owner["host"]), int(owner["pid"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        return content if age > STALE_SECONDS else None
+    if host != socket.gethostname():
+        return content if age > STALE_SECONDS else None
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return content
+    except OSError:
+        return None
+    return None
+
+
+def _take_away(lock: Path, content: bytes) -> None:
+    """Remove the lock of a dead owner; of several waiting runs only one does it, and a newer lock is put back."""
+    aside = lock.with_name(f"{lock.name}-{os.getpid()}-{random.getrandbits(32):08x}")
+    with contextlib.suppress(FileNotFoundError):
+        lock.rename(aside)
+        if aside.read_bytes() != content:
+            with contextlib.suppress(FileExistsError):
+                os.link(aside, lock)
+        else:
+            logger.info("Took over the lock of a run that ended without removing it: %s", lock)
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,53 @@
+"""Arrays of a store as zarr's lazy arrays; the only door to the zarr library for reading."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.ngff.groups import join
+from fractal_omezarr_converters.ngff.stores import LocalStore, Store
+
+if TYPE_CHECKING:
+    import zarr
+
+
+def zarr_store(store: Store, path: str = "") -> Any:
+    """Return a zarr store, read-only, rooted at a path of one of our stores."""
+    if isinstance(store, LocalStore):
+        from zarr.storage import LocalStore as ZarrLocalStore
+
+        return ZarrLocalStore(store.path / path, read_only=True)
+    import fsspec
+    from zarr.storage import FsspecStore
+
+    filesystem = getattr(store, "_fs", None)
+    root = join(str(getattr(store, "_root", "")), path)
+    if filesystem is None:
+        return FsspecStore.from_url(join(store.url, path), read_only=True)
+    if not filesystem.async_impl:
+        from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
+
+        filesystem = AsyncFileSystemWrapper(filesystem)
+    elif not filesystem.asynchronous:
+        protocol = filesystem.protocol if isinstance(filesystem.protocol, str) else filesystem.protocol[0]
+        filesystem = fsspec.filesystem(protocol, **{**filesystem.storage_options, "asynchronous": True})
+    return FsspecStore(
+        filesystem, path=f"/{root}" if str(getattr(store, "_root", "")).startswith("/") else root, read_only=True
+    )
+
+
+def open_array(store: Store, path: str) -> zarr.Array[Any]:
+    """Open one array lazily; pixels are read when it is indexed.
+
+    Raises:
+        ConvertersToolsUserError: there is no array, or it is damaged.
+    """
+    import zarr
+
+    try:
+        return zarr.open_array(zarr_store(store, path), mode="r")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConvertersToolsUserError(
+            f"The array '{path}' in {store.url} cannot be opened ({error}); convert the image again."
+        ) from error
