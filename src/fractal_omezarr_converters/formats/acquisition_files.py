@@ -1,0 +1,92 @@
+"""Find the image files that metadata name, inside the acquisition's folder and nowhere else.
+
+Folders are listed once each, so that a plate of 100,000 planes costs a few directory listings and not 100,000 look-ups
+on a network disk.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+
+_DRIVE = re.compile(r"^[A-Za-z]:")
+
+
+class AcquisitionFiles:
+    """The files below one acquisition's folder.
+
+    ``root`` is the folder nothing may leave; ``beside`` is the folder that names in the metadata are relative to.
+    With ``follow_links`` an image file may be a link to another place.
+    """
+
+    def __init__(self, root: str | Path, beside: str | Path, *, follow_links: bool = False) -> None:
+        """Remember the folders; listings are made when they are needed."""
+        self.root = Path(root).resolve()
+        self.beside = Path(beside).resolve()
+        self.follow_links = follow_links
+        self._listed: dict[str, dict[str, bool]] = {}
+        self._inside: dict[str, str] = {}
+
+    def locate(self, name: str, *, where: str) -> tuple[str, bool]:
+        """Give the absolute path of a named file, and whether the file is there.
+
+        Args:
+            name: relative name as the metadata state it.
+            where: place of the name in the metadata, for the error.
+
+        Raises:
+            ConvertersToolsUserError: the name is absolute, remote, or leaves the acquisition's folder.
+        """
+        folder, _, file_name = name.replace("\\", "/").rpartition("/")
+        place = self._inside.get(folder)
+        if place is None:
+            place = self._inside[folder] = self._checked_folder(folder, name, where)
+        if file_name in ("", ".", "..") or "\0" in name or _DRIVE.match(name):
+            raise self._refused(name, where)
+        listing = self._listing(place)
+        path = os.path.join(place, file_name)  # noqa: PTH118 -- called for every plane
+        if file_name not in listing:
+            return path, False
+        if listing[file_name]:
+            self._check_link(path, name, where)
+        return path, True
+
+    def _checked_folder(self, folder: str, name: str, where: str) -> str:
+        if "://" in name or "\0" in name or _DRIVE.match(name) or name.replace("\\", "/").startswith("/"):
+            raise self._refused(name, where)
+        place = Path(os.path.normpath(self.beside / folder))
+        if not place.is_relative_to(self.root):
+            raise self._refused(name, where)
+        real = place.resolve()
+        if not self.follow_links and not real.is_relative_to(self.root):
+            raise self._refused(name, where)
+        return str(place)
+
+    def _listing(self, folder: str) -> dict[str, bool]:
+        """Names of regular files and links in a folder; the value says whether it is a link."""
+        known = self._listed.get(folder)
+        if known is None:
+            try:
+                with os.scandir(folder) as entries:
+                    known = {e.name: e.is_symlink() for e in entries if e.is_symlink() or e.is_file()}
+            except (FileNotFoundError, NotADirectoryError):
+                known = {}
+            self._listed[folder] = known
+        return known
+
+    def _check_link(self, path: str, name: str, where: str) -> None:
+        real = Path(path).resolve()
+        if not self.follow_links and not real.is_relative_to(self.root):
+            raise ConvertersToolsUserError(
+                f"{where}: the file '{name}' is a link to '{real}', outside the acquisition's folder '{self.root}';"
+                " set follow_links if this is intended."
+            )
+
+    def _refused(self, name: str, where: str) -> ConvertersToolsUserError:
+        return ConvertersToolsUserError(
+            f"{where}: the file name '{name}' leads out of the acquisition's folder '{self.root}' and is refused;"
+            " image files must lie inside the folder that is converted."
+        )

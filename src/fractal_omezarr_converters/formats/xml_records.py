@@ -1,0 +1,105 @@
+"""One record of a vendor's XML file: elements by local name, values read with their type, errors that name the place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.formats.units import Target, factor, known_units
+
+
+class XmlRecord:
+    """An element with its attributes, text and children; names are local names, without namespace or prefix."""
+
+    __slots__ = ("_by_name", "attributes", "children", "file", "line", "name", "text")
+
+    def __init__(self, name: str, attributes: dict[str, str], file: str, line: int) -> None:
+        """Start an element; text and children follow while the file is read."""
+        self.name = name
+        self.attributes = attributes
+        self.file = file
+        self.line = line
+        self.text = ""
+        self.children: list[XmlRecord] = []
+        self._by_name: dict[str, XmlRecord] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.name}> in {self.file}, line {self.line}"
+
+    def child(self, name: str) -> XmlRecord | None:
+        """Give the first child of this name, None when there is none; call it when the record is complete."""
+        if self._by_name is None:
+            self._by_name = {each.name: each for each in reversed(self.children)}
+        return self._by_name.get(name)
+
+    def forget_names(self) -> None:
+        """Look children up anew; to be called by code that adds children to a record it has already looked into."""
+        self._by_name = None
+
+    def every(self, name: str) -> Iterator[XmlRecord]:
+        """Give all children of this name."""
+        return (each for each in self.children if each.name == name)
+
+    def get(self, name: str) -> str | None:
+        """Give the text of a child without surrounding blanks; None when the child is absent or empty."""
+        found = self.child(name)
+        return (found.text.strip() or None) if found is not None else None
+
+    def required(self, name: str) -> str:
+        """Give the text of a child that must be there and not empty."""
+        value = self.get(name)
+        if value is None:
+            raise self.problem(name, "is missing or empty")
+        return value
+
+    def integer(
+        self, name: str, *, least: int | None = None, most: int | None = None, default: int | None = None
+    ) -> int:
+        """Give a child that must be a whole number, within bounds; ``default`` stands for an absent or empty one."""
+        value = self.required(name) if default is None else self.get(name)
+        if value is None and default is not None:
+            return default
+        try:
+            number = int(value or "")
+        except ValueError:
+            raise self.problem(name, f"is '{value}', which is not a whole number") from None
+        if (least is not None and number < least) or (most is not None and number > most):
+            raise self.problem(name, f"is {number}; expected {_range(least, most)}")
+        return number
+
+    def number(self, name: str) -> float:
+        """Give a child that must be a finite number, with a decimal point."""
+        value = self.required(name)
+        try:
+            number = float(value)
+        except ValueError:
+            hint = " (a decimal comma?)" if "," in value else ""
+            raise self.problem(name, f"is '{value}', which is not a number{hint}") from None
+        if not math.isfinite(number):
+            raise self.problem(name, f"is '{value}', which is not a finite number")
+        return number
+
+    def quantity(self, name: str, target: Target, *, default_unit: str, unit_attribute: str = "Unit") -> float:
+        """Give a number in ``target`` units; its unit comes from the attribute, ``default_unit`` only if none is said."""
+        number = self.number(name)
+        found = self.child(name)
+        stated = found.attributes.get(unit_attribute, "").strip() if found is not None else ""
+        times = factor(stated or default_unit, target)
+        if times is None:
+            raise self.problem(name, f"has the unit '{stated}'; units known here are {known_units(target)}")
+        return number * times
+
+    def problem(self, name: str, what: str) -> ConvertersToolsUserError:
+        """Make the error for a child of this record: file, line, element and what is wrong with it."""
+        found = self.child(name)
+        line = found.line if found is not None else self.line
+        return ConvertersToolsUserError(
+            f"{self.file}, line {line}: <{name}> of <{self.name}> {what}; correct it or export the data again."
+        )
+
+
+def _range(least: int | None, most: int | None) -> str:
+    if most is None:
+        return f"{least} or more"
+    return f"{most} or less" if least is None else f"{least} to {most}"

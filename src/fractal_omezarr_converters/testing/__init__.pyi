@@ -1,0 +1,6 @@
+from .synthetic_operetta import PlaneKey as PlaneKey
+from .synthetic_operetta import SyntheticChannel as SyntheticChannel
+from .synthetic_operetta import SyntheticOperetta as SyntheticOperetta
+from .synthetic_operetta import write_operetta as write_operetta
+
+__all__ = ["PlaneKey", "SyntheticChannel", "SyntheticOperetta", "write_operetta"]
