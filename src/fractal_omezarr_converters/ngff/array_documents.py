@@ -1,4 +1,4 @@
-"""The metadata document of one Zarr array as plain JSON: ``.zarray`` of Zarr v2 (OME-Zarr 0.4), ``zarr.json`` of v3 (0.5, 0.6)."""
+"""The metadata document of one Zarr array as plain JSON: ``.zarray`` of Zarr v2 (OME-Zarr 0.4), ``zarr.json`` of v3 (0.5 on)."""
 
 from __future__ import annotations
 

@@ -56,12 +56,9 @@ class Compression:
             return options
         if isinstance(options, str):
             return cls(codec=options)
-        known = (
-            options
-            if isinstance(options, dict)
-            else {name: getattr(options, name, None) for name in cls.__dataclass_fields__}
-        )
-        given = {name: known[name] for name in cls.__dataclass_fields__ if known.get(name) is not None}
+        names = list(cls.__dataclass_fields__)
+        found: Any = options if isinstance(options, dict) else {name: getattr(options, name, None) for name in names}
+        given: Any = {name: found[name] for name in names if found.get(name) is not None}
         if isinstance(given.get("shuffle"), bool):
             given["shuffle"] = "shuffle" if given["shuffle"] else "none"
         return cls(**given)

@@ -2,7 +2,7 @@
 
 Boolean, 8 and 16 bit: one bin per value, exact. Wider types: pixels become float32, and one bin holds the values that agree in
 sign, exponent and the first 9 bits of the mantissa (2**18 bins), so a quantile is within 0.2 % of its value; the smallest and
-largest value are exact. NaN and infinities are not counted. Histograms of parts add up to the histogram of the whole, in any order.
+largest value are exact. NaN and infinities are not counted. Histograms of parts add up to that of the whole, in any order.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ class Histogram:
     def total(self) -> int:
         """Number of pixels counted."""
         return int(self.counts.sum())
+
+    @property
+    def is_exact(self) -> bool:
+        """True when every value has its own bin."""
+        return _is_exact(self.dtype)
 
     def add(self, pixels: np.ndarray[Any, Any]) -> None:
         """Count C-ordered pixels."""

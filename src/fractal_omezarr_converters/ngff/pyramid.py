@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
@@ -109,7 +109,7 @@ def _halvings(shape: Shape5, wish: int | None) -> list[Shape5]:
 def _explicit_factors(shape: Shape5, wish: Sequence[object]) -> list[Shape5]:
     found = [ONES]
     for entry in wish:
-        wanted = entry if isinstance(entry, Mapping) else {"y": entry, "x": entry}
+        wanted: Mapping[str, Any] = entry if isinstance(entry, Mapping) else {"y": entry, "x": entry}
         unknown = set(wanted) - set(AXES)
         if unknown or any(not isinstance(f, int) or f < 1 for f in wanted.values()):
             raise ConvertersToolsUserError(

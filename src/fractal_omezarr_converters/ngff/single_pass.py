@@ -1,12 +1,35 @@
-"""The single pass: every source tile read once, every chunk of every level encoded once and written once."""
+"""The single pass: every source tile is read once, every chunk of every level is encoded once and written once.
+
+The chunks of level 0 are visited in an order in which coarser chunks complete as early as possible. Each is filled from its
+tiles, counted into the channel's histogram, encoded, written, and averaged into the chunk above it, which follows the same way
+as soon as it is complete. Nothing is read back. Threads take tasks from one list; they share the half-filled coarser chunks and
+the decoded tiles.
+"""
 
 from __future__ import annotations
 
-from fractal_omezarr_converters.errors import ConvertersToolsInternalError
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fractal_omezarr_converters.ngff.block_plan import BlockPlan, plan_blocks
+from fractal_omezarr_converters.ngff.chunk_files import ChunkFiles
+from fractal_omezarr_converters.ngff.coarse_chunks import CoarseChunks, Finished, valid_size
+from fractal_omezarr_converters.ngff.coverage import Coverage, cover
+from fractal_omezarr_converters.ngff.histogram import Histogram
 from fractal_omezarr_converters.ngff.layout import ImageLayout
+from fractal_omezarr_converters.ngff.memory_meter import BufferPool, MemoryMeter
+from fractal_omezarr_converters.ngff.occupancy import Block, Occupancy
 from fractal_omezarr_converters.ngff.pixel_report import PixelReport
+from fractal_omezarr_converters.ngff.source_tiles import SourceTiles
 from fractal_omezarr_converters.ngff.stores import Store
 from fractal_omezarr_converters.ngff.tile_stream import TileStream
+
+Array = np.ndarray[Any, Any]
+TILES_IN_MEMORY = 96 << 20
 
 
 def write_pixels(
@@ -18,6 +41,184 @@ def write_pixels(
     digests: bool = False,
     memory_limit: int | None = None,
 ) -> PixelReport:
-    """Write all levels of an image, with their array documents, below ``store`` (the image's group)."""
-    del store, layout, tiles, threads, digests, memory_limit
-    raise ConvertersToolsInternalError("The writer is being built.")
+    """Write all levels of an image, with their array documents, below ``store`` (the image's group).
+
+    Args:
+        store: Where the image's group is (or will be).
+        layout: From ``plan_layout`` or ``make_layout``.
+        tiles: The source; later tiles win where they overlap, pixels without a tile are 0.
+        threads: How many; the CPUs granted to this process when not given.
+        digests: Take a digest of every chunk.
+        memory_limit: Bytes of pixels to hold at most; fewer threads run, and fewer decoded tiles are kept, to stay below.
+    """
+    count = max(1, threads or granted_cpus())
+    while memory_limit and count > 1 and layout.memory_estimate(count) > memory_limit:
+        count -= 1
+    budget = max(0, memory_limit - layout.memory_estimate(count)) if memory_limit else TILES_IN_MEMORY
+    for key, document in layout.array_documents().items():
+        store.put(key, document)
+    return _Pass(store, layout, tiles, threads=count, digests=digests, budget=budget).run()
+
+
+def granted_cpus() -> int:
+    """CPUs that this process may use: those of the SLURM task or of the process's affinity."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    granted = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    return min(allowed, int(granted)) if granted.isdigit() and int(granted) else allowed
+
+
+class _Lane:
+    """What one thread keeps for itself: its encoder, its histograms, its counts."""
+
+    def __init__(self, layout: ImageLayout) -> None:
+        self.encode = layout.compression.encoder(layout.dtype)
+        self.histograms: dict[int, Histogram] = {}
+        self.covered = 0
+        self.overlapped = 0
+
+
+class _Pass:
+    """One image on its way to the store."""
+
+    def __init__(
+        self, store: Store, layout: ImageLayout, tiles: TileStream, *, threads: int, digests: bool, budget: int
+    ) -> None:
+        self._layout = layout
+        self._start = np.asarray(tiles.start, np.int64).reshape(-1, 5)
+        self._end = self._start + np.asarray(tiles.length, np.int64).reshape(-1, 5)
+        self._plan: BlockPlan = plan_blocks(layout, tiles, threads)
+        self._occupancy = Occupancy(layout, self._plan.blocks)
+        self._meter = MemoryMeter()
+        self._pool = BufferPool(layout.dtype, self._meter)
+        self._sources = SourceTiles(tiles, self._plan, layout.dtype, budget, self._meter)
+        self._coarse = CoarseChunks(layout, self._occupancy, self._pool)
+        self._files = ChunkFiles(store, layout, self._occupancy, digests)
+        self._threads = min(threads, max(1, len(self._plan.tasks) - 1))
+        self._next_task = iter(range(len(self._plan.tasks) - 1))
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+
+    def run(self) -> PixelReport:
+        """Write everything; the first failure of any thread stops the others after the chunk in hand."""
+        lanes = [_Lane(self._layout) for _ in range(self._threads)]
+        try:
+            run_threads([lambda lane=lane: self._work(lane) for lane in lanes], self._stop)  # type: ignore[misc]
+        except BaseException:
+            self._files.abandon()
+            raise
+        return self._report(lanes)
+
+    def _work(self, lane: _Lane) -> None:
+        while not self._stop.is_set():
+            with self._lock:
+                task = next(self._next_task, None)
+            if task is None:
+                return
+            for number in range(int(self._plan.tasks[task]), int(self._plan.tasks[task + 1])):
+                if self._stop.is_set():
+                    return
+                self._write_block(number, lane)
+
+    def _write_block(self, number: int, lane: _Lane) -> None:
+        block: Block = tuple(int(b) for b in self._plan.blocks[number])  # type: ignore[assignment]
+        size = valid_size(self._layout, 0, block)
+        corner = np.asarray(block) * np.asarray(self._layout.level_chunks(0))
+        tiles = self._plan.tiles_of(number)
+        low = np.maximum(self._start[tiles], corner)
+        high = np.minimum(self._end[tiles], corner + np.asarray(size))
+        coverage = cover(low - corner, high - corner, size)
+        pixels, borrowed = self._fill(tiles, low, high, corner, coverage)
+        valid = pixels[tuple(slice(0, n) for n in size)]
+        self._count(lane, block, valid, coverage)
+        self._finish(lane, Finished(0, block, pixels, valid), borrowed)
+
+    def _fill(self, tiles: Array, low: Array, high: Array, corner: Array, coverage: Coverage) -> tuple[Array, bool]:
+        """The chunk's pixels, and whether they lie in a buffer of ours."""
+        chunk = self._layout.level_chunks(0)
+        only = int(tiles[0])
+        if len(tiles) == 1 and self._plan.uses[only] == 1 and tuple(self._end[only] - self._start[only]) == chunk:
+            read = self._sources.whole(only)
+            if read.dtype == self._layout.dtype and read.flags.c_contiguous:
+                return read, False
+            return np.ascontiguousarray(read, self._layout.dtype), False
+        buffer = self._pool.take(chunk)
+        if coverage.gap or coverage.size != chunk:
+            buffer.fill(0)
+        for at, tile in enumerate(tiles.tolist()):
+            begin = self._start[tile]
+            part: Any = tuple(slice(int(a), int(b)) for a, b in zip(low[at] - begin, high[at] - begin))
+            place = tuple(slice(int(a), int(b)) for a, b in zip(low[at] - corner, high[at] - corner))
+            buffer[place] = self._sources.part(tile, part)
+            self._sources.done(tile)
+        return buffer, True
+
+    def _count(self, lane: _Lane, block: Block, valid: Array, coverage: Coverage) -> None:
+        """Count the pixels that have a source into their channel's histogram."""
+        first = block[1] * self._layout.level_chunks(0)[1]
+        for inside in range(valid.shape[1]):
+            histogram = lane.histograms.get(first + inside)
+            if histogram is None:
+                histogram = lane.histograms[first + inside] = Histogram.empty(self._layout.dtype)
+            coverage.count_into(histogram, valid[:, inside : inside + 1], inside)
+        lane.covered += coverage.covered
+        lane.overlapped += coverage.overlapped
+
+    def _finish(self, lane: _Lane, done: Finished, borrowed: bool) -> None:
+        """Encode, write, hand to the levels above; those that this completes follow."""
+        self._files.put(done.level, done.block, lane.encode(done.pixels))
+        complete = list(self._coarse.feed(done))
+        if borrowed:
+            self._pool.give(done.pixels)
+        for above in complete:
+            self._finish(lane, above, True)
+
+    def _report(self, lanes: list[_Lane]) -> PixelReport:
+        histograms = [Histogram.empty(self._layout.dtype) for _ in range(self._layout.shape[1])]
+        for lane in lanes:
+            for channel, histogram in lane.histograms.items():
+                histograms[channel].merge(histogram)
+        covered = sum(lane.covered for lane in lanes)
+        return PixelReport(
+            histograms=histograms,
+            chunk_counts=list(self._files.chunks),
+            file_counts=list(self._files.files),
+            digests=[self._files.digest(number) for number in range(len(self._layout.levels))],
+            planes_without_source=self._plan.planes_without_source,
+            pixels_without_source=int(np.prod(self._layout.shape, dtype=object)) - covered,
+            overlapped_pixels=sum(lane.overlapped for lane in lanes),
+            bytes_written=self._files.bytes,
+            bytes_read=self._sources.bytes_read,
+            tiles_read=self._sources.tiles_read,
+            largest_memory=self._meter.largest,
+        )
+
+
+def run_threads(works: list[Callable[[], None]], stop: threading.Event) -> None:
+    """Run all works, one of them in this thread when it is the only one; the first error stops and is raised."""
+    if len(works) == 1:
+        works[0]()
+        return
+    errors: list[BaseException] = []
+
+    def guarded(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+            stop.set()
+
+    threads = [
+        threading.Thread(target=guarded, args=(work,), name=f"omezarr-writer-{n}") for n, work in enumerate(works)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        raise
+    if errors:
+        raise errors[0]

@@ -2,8 +2,8 @@
 
 On a local disk the image grows in a hidden folder beside its final path. ``commit`` moves the old image aside, the new one into
 place, and only then removes the old one; whoever dies in between leaves either the old or the new image whole, and the next run
-puts an image that was moved aside back. Object stores cannot rename: the image is written in place, is marked 'being written' at
-once, and counts only with its completion mark, which is written last.
+puts an image that was moved aside back. Object stores cannot rename: the image is written in place, is marked 'being written'
+at once, and counts only with its completion mark, which is written last.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where documents and chunks go: a folder, or any fsspec URL (s3://, memory://), by key.
 
-Documents are put whole: on local disks by a temporary file, fsync and rename. Chunks are plain writes, since an image is written
-below a staging path that nobody reads before it is complete.
+Documents are put whole: on local disks by a temporary file, fsync and rename. Chunks are plain writes, since an image is
+written below a staging path that nobody reads before it is complete.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ class ChunkSink(Protocol):
 
     def finish(self) -> None:
         """Close the file; it is complete."""
+        ...
+
+    def abandon(self) -> None:
+        """Close the file without completing it."""
         ...
 
 
@@ -208,6 +212,9 @@ class _LocalSink:
     def finish(self) -> None:
         self._file.close()
 
+    def abandon(self) -> None:
+        self._file.close()
+
 
 class RemoteStore:
     """An object store or any other file system that fsspec knows; a put is atomic there by itself."""
@@ -293,3 +300,6 @@ class _RemoteSink:
 
     def finish(self) -> None:
         self._store.put_chunk(self._key, b"".join(self._parts))
+
+    def abandon(self) -> None:
+        self._parts.clear()

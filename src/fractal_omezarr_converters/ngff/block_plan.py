@@ -1,0 +1,148 @@
+"""Which tiles go into which chunk of level 0, and in which order the chunks are written.
+
+The order is hierarchical (for factor 2: Morton order): all chunks below one chunk of a coarser level follow each other, so that
+it completes as early as possible. Where one tile feeds several chunks, those are written together, also across channels and
+z-chunks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fractal_omezarr_converters.errors import ConvertersToolsInternalError
+from fractal_omezarr_converters.ngff.layout import ImageLayout
+from fractal_omezarr_converters.ngff.tile_stream import TileStream
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+_TREE_FROM = 3  # y and x always form the tree; t, c, z only where levels shrink them
+_COUPLED_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class BlockPlan:
+    """The chunks of level 0 that have sources, in writing order, with their tiles."""
+
+    blocks: Ints  # (m, 5) chunk indices
+    first: Ints  # (m + 1) where the tiles of each block begin in ``tile``
+    tile: Ints  # tiles, rising within a block
+    uses: Ints  # blocks per tile
+    tasks: Ints  # (k + 1) where each task begins in ``blocks``
+    planes_without_source: int
+
+    def tiles_of(self, number: int) -> Ints:
+        """The tiles of a block, in the order in which they are laid."""
+        return self.tile[self.first[number] : self.first[number + 1]]
+
+    def blocks_by_tile(self) -> tuple[Ints, Ints]:
+        """For every tile the blocks that use it, rising: offsets and block numbers."""
+        number = np.repeat(np.arange(len(self.blocks)), np.diff(self.first))
+        order = np.lexsort((number, self.tile))
+        return np.concatenate([[0], np.cumsum(self.uses)]), number[order]
+
+
+def plan_blocks(layout: ImageLayout, tiles: TileStream, threads: int) -> BlockPlan:
+    """Assign tiles to chunks and put the chunks in order."""
+    start, length = np.asarray(tiles.start, np.int64).reshape(-1, 5), np.asarray(tiles.length, np.int64).reshape(-1, 5)
+    _check(layout, start, length)
+    chunk, grid = np.asarray(layout.level_chunks(0)), np.asarray(layout.grid(0))
+    low, high = start // chunk, (start + length - 1) // chunk
+    span = high - low + 1
+    pairs_per_tile = span.prod(axis=1)
+    tile = np.repeat(np.arange(len(start)), pairs_per_tile)
+    inside = np.arange(len(tile)) - np.repeat(np.cumsum(pairs_per_tile) - pairs_per_tile, pairs_per_tile)
+    block = np.empty((len(tile), 5), np.int64)
+    for axis in range(4, -1, -1):
+        along = span[tile, axis]
+        block[:, axis] = low[tile, axis] + inside % along
+        inside //= along
+    distinct, inverse = np.unique(np.ravel_multi_index(tuple(block.T), tuple(grid)), return_inverse=True)
+    blocks = np.stack(np.unravel_index(distinct, tuple(grid)), axis=1).astype(np.int64)
+    order, tasks = _order(layout, blocks, span, length, threads)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    number = rank[inverse.reshape(-1)]
+    by_block = np.lexsort((tile, number))
+    first = np.concatenate([[0], np.cumsum(np.bincount(number, minlength=len(blocks)))]).astype(np.int64)
+    return BlockPlan(blocks[order], first, tile[by_block], pairs_per_tile, tasks, _empty_planes(layout, start, length))
+
+
+def _check(layout: ImageLayout, start: Ints, length: Ints) -> None:
+    if start.shape != length.shape:
+        raise ConvertersToolsInternalError(
+            f"The writer was given {len(start)} starts and {len(length)} lengths of tiles."
+        )
+    wrong = (start < 0) | (length < 1) | (start + length > np.asarray(layout.shape))
+    if wrong.any():
+        index = int(np.flatnonzero(wrong.any(axis=1))[0])
+        raise ConvertersToolsInternalError(
+            f"Tile {index} (start {start[index].tolist()}, length {length[index].tolist()}) is outside the image {layout.shape}."
+        )
+
+
+def _empty_planes(layout: ImageLayout, start: Ints, length: Ints) -> int:
+    seen = np.zeros(layout.shape[:3], bool)
+    for t, c, z, lt, lc, lz in np.unique(np.hstack([start[:, :3], length[:, :3]]), axis=0):
+        seen[t : t + lt, c : c + lc, z : z + lz] = True
+    return int(seen.size - np.count_nonzero(seen))
+
+
+def _order(layout: ImageLayout, blocks: Ints, span: Ints, length: Ints, threads: int) -> tuple[Ints, Ints]:
+    """The writing order, and where one thread's task ends and the next begins."""
+    digits = _digits(layout, blocks)
+    most = span.max(axis=0, initial=1)
+    in_tree = [axis >= _TREE_FROM or any(level.factors[axis] > 1 for level in layout.levels) for axis in range(5)]
+    coupled = [1 if tree else int(n) for tree, n in zip(in_tree, most)]
+    if np.prod(coupled) * layout.memory_estimate(1) > _COUPLED_BYTES:
+        coupled = [1] * 5
+    outer = [blocks[:, axis] // coupled[axis] for axis in range(5) if not in_tree[axis]]
+    inner = [blocks[:, axis] % coupled[axis] for axis in range(5) if not in_tree[axis] and coupled[axis] > 1]
+    together = _digits_inside_a_tile(layout, digits, length) if most[3:].max() > 1 else 0
+    while True:
+        above = outer + [column for digit in digits[together:][::-1] for column in digit]
+        below = inner + [column for digit in digits[:together][::-1] for column in digit]
+        order = np.lexsort([*(above + below)[::-1], np.zeros(len(blocks), np.int64)])
+        if not above:
+            return order, np.asarray([0, len(blocks)] if len(blocks) else [0], np.int64)
+        upper = np.stack(above, axis=1)[order]
+        changes = np.flatnonzero((upper[1:] != upper[:-1]).any(axis=1)) + 1
+        tasks = np.concatenate([[0], changes, [len(blocks)]]).astype(np.int64) if len(blocks) else np.zeros(1, np.int64)
+        if together == 0 or threads == 1 or len(tasks) > 4 * threads:
+            return order, tasks
+        together -= 1
+
+
+def _digits(layout: ImageLayout, blocks: Ints) -> list[list[Ints]]:
+    """Chunk indices as digits, finest first: one digit per level of the pyramid, then powers of two."""
+    steps: list[tuple[int, ...]] = []
+    last = (1,) * 5
+    for level in layout.levels[1:]:
+        if any(f % g for f, g in zip(level.factors, last)):
+            break
+        steps.append(tuple(f // g for f, g in zip(level.factors, last)))
+        last = level.factors
+    tree = [axis >= _TREE_FROM or any(level.factors[axis] > 1 for level in layout.levels) for axis in range(5)]
+    rest = blocks.copy()
+    digits: list[list[Ints]] = []
+    while any(tree[axis] and rest[:, axis].any() for axis in range(5)):
+        step = steps[len(digits)] if len(digits) < len(steps) else (2,) * 5
+        step = tuple(s if tree[axis] else 1 for axis, s in enumerate(step))
+        digits.append([rest[:, axis] % step[axis] for axis in range(5) if tree[axis]])
+        rest //= np.asarray(step)
+    return digits
+
+
+def _digits_inside_a_tile(layout: ImageLayout, digits: list[list[Ints]], length: Ints) -> int:
+    """How many of the finest digits stay within one tile, so that its chunks become one task."""
+    chunk = layout.level_chunks(0)
+    longest = length[:, 3:].max(axis=0, initial=1)
+    reach = np.asarray(chunk[3:], np.int64)
+    together = 0
+    for digit in digits:
+        reach = reach * np.asarray([int(column.max(initial=0)) + 1 for column in digit[-2:]])
+        if (reach > longest + np.asarray(chunk[3:]) - 1).any():
+            break
+        together += 1
+    return together

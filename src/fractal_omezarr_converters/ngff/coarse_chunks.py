@@ -1,0 +1,121 @@
+"""Half-filled chunks of the coarser levels: they wait in memory until everything below them has arrived."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fractal_omezarr_converters.ngff.downsample import downsample
+from fractal_omezarr_converters.ngff.layout import ImageLayout
+from fractal_omezarr_converters.ngff.memory_meter import BufferPool
+from fractal_omezarr_converters.ngff.occupancy import Block, Occupancy
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass
+class _Waiting:
+    """A chunk of a coarser level; ``gathered`` holds finer pixels where chunk borders cut averaging blocks."""
+
+    chunk: Array | None
+    gathered: Array | None
+    remaining: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A chunk that is ready to be encoded."""
+
+    level: int
+    block: Block
+    pixels: Array  # the whole chunk, padded with the fill value at the image's edge
+    valid: Array  # the part of it that lies in the image
+
+
+def valid_size(layout: ImageLayout, level: int, block: Block) -> tuple[int, ...]:
+    """How much of a chunk lies inside its level."""
+    return tuple(min(c, n - b * c) for b, c, n in zip(block, layout.level_chunks(level), layout.levels[level].shape))
+
+
+class CoarseChunks:
+    """Takes finished chunks of a level and hands out those of the next that they complete; safe to use from several threads."""
+
+    def __init__(self, layout: ImageLayout, occupancy: Occupancy, pool: BufferPool) -> None:
+        self._layout = layout
+        self._occupancy = occupancy
+        self._pool = pool
+        self._lock = threading.Lock()
+        self._waiting: dict[tuple[int, Block], _Waiting] = {}
+        self._made_from: dict[int, list[int]] = {}
+        for number, level in enumerate(layout.levels):
+            self._made_from.setdefault(level.source, []).append(number)
+        self.open = 0
+        self.most_open = 0
+
+    def feed(self, done: Finished) -> Iterator[Finished]:
+        """Average a finished chunk into those of the levels made from it; yields what is complete now."""
+        for number in self._made_from.get(done.level, ()):
+            block: Block = tuple(b // r for b, r in zip(done.block, self._occupancy.ratio(number)))  # type: ignore[assignment]
+            waiting = self._get(number, block)
+            self._lay(number, block, waiting, done)
+            with self._lock:
+                waiting.remaining -= 1
+                complete = waiting.remaining == 0
+                if complete:
+                    del self._waiting[number, block]
+                    self.open -= 1
+            if complete:
+                yield self._complete(number, block, waiting)
+
+    def _get(self, number: int, block: Block) -> _Waiting:
+        with self._lock:
+            waiting = self._waiting.get((number, block))
+            if waiting is None:
+                waiting = self._waiting[number, block] = self._begin(number, block)
+                self.open += 1
+                self.most_open = max(self.most_open, self.open)
+            return waiting
+
+    def _begin(self, number: int, block: Block) -> _Waiting:
+        layout, remaining = self._layout, self._occupancy.waits_for(number, block)
+        if layout.is_aligned(number):
+            chunk = self._pool.take(layout.level_chunks(number))
+            if not self._occupancy.is_whole(number, block):
+                chunk.fill(0)
+            return _Waiting(chunk, None, remaining)
+        level = layout.levels[number]
+        source = layout.levels[level.source].shape
+        corner = [b * c * f for b, c, f in zip(block, layout.level_chunks(number), level.step)]
+        size = [min(v * f, n - o) for v, f, n, o in zip(valid_size(layout, number, block), level.step, source, corner)]
+        gathered = self._pool.take(size)
+        gathered.fill(0)
+        return _Waiting(None, gathered, remaining)
+
+    def _lay(self, number: int, block: Block, waiting: _Waiting, done: Finished) -> None:
+        """Put a finer chunk in its place; no two threads touch the same pixels."""
+        level, chunk = self._layout.levels[number], self._layout.level_chunks(number)
+        below = self._layout.level_chunks(done.level)
+        offset = [d * b - p * c * f for d, b, p, c, f in zip(done.block, below, block, chunk, level.step)]
+        if waiting.gathered is not None:
+            waiting.gathered[tuple(slice(o, o + n) for o, n in zip(offset, done.valid.shape))] = done.valid
+            return
+        assert waiting.chunk is not None
+        place = tuple(slice(o // f, o // f + -(-n // f)) for o, n, f in zip(offset, done.valid.shape, level.step))
+        downsample(done.valid, level.step, self._layout.method, waiting.chunk[place])
+
+    def _complete(self, number: int, block: Block, waiting: _Waiting) -> Finished:
+        size = valid_size(self._layout, number, block)
+        inside = tuple(slice(0, n) for n in size)
+        chunk = waiting.chunk
+        if chunk is None:
+            assert waiting.gathered is not None
+            chunk = self._pool.take(self._layout.level_chunks(number))
+            if size != chunk.shape:
+                chunk.fill(0)
+            downsample(waiting.gathered, self._layout.levels[number].step, self._layout.method, chunk[inside])
+            self._pool.give(waiting.gathered)
+        return Finished(number, block, chunk, chunk[inside])

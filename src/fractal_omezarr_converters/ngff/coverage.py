@@ -1,0 +1,71 @@
+"""How the tiles of one chunk cover it: pixels without a source, and source pixels hidden by a later tile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fractal_omezarr_converters.ngff.histogram import Histogram
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The account of one chunk; ``boxes`` are the tiles' places in it."""
+
+    size: tuple[int, ...]
+    boxes: tuple[Array, Array]
+    covered_per_channel: tuple[int, ...]
+    overlapped: int
+
+    @property
+    def covered(self) -> int:
+        """Pixels with a source."""
+        return sum(self.covered_per_channel)
+
+    @property
+    def gap(self) -> bool:
+        """True when some pixels have no source."""
+        return self.covered < int(np.prod(self.size))
+
+    def count_into(self, histogram: Histogram, pixels: Array, channel: int) -> None:
+        """Count a channel of the chunk, leaving out pixels without a source."""
+        missing = pixels.size - self.covered_per_channel[channel]
+        if missing == 0:
+            histogram.add(pixels)
+        elif histogram.is_exact:
+            histogram.add(pixels)
+            histogram.take_away_zeros(missing)
+        else:
+            sourced = np.zeros(self.size, bool)
+            for low, high in zip(*self.boxes):
+                sourced[tuple(slice(int(a), int(b)) for a, b in zip(low, high))] = True
+            histogram.add(pixels[sourced[:, channel : channel + 1]])
+
+
+def cover(low: Array, high: Array, size: Sequence[int]) -> Coverage:
+    """Lay boxes into a chunk; exact for any overlap, by cutting the chunk at all their edges."""
+    shape = tuple(int(n) for n in size)
+    if len(low) == 1:
+        extent = (high - low)[0]
+        per_channel = [0] * shape[1]
+        for channel in range(int(low[0, 1]), int(high[0, 1])):
+            per_channel[channel] = int(extent.prod() // extent[1])
+        return Coverage(shape, (low, high), tuple(per_channel), 0)
+    edges = [np.unique(np.concatenate([low[:, k], high[:, k], [0, shape[k]]])) for k in range(5)]
+    edges[1] = np.arange(shape[1] + 1)
+    layers = np.zeros([len(edge) - 1 for edge in edges], np.int64)
+    begin = [np.searchsorted(edges[k], low[:, k]) for k in range(5)]
+    end = [np.searchsorted(edges[k], high[:, k]) for k in range(5)]
+    for box in range(len(low)):
+        layers[tuple(slice(int(begin[k][box]), int(end[k][box])) for k in range(5))] += 1
+    volume: Array = np.ones((1,) * 5, np.int64)
+    for k in range(5):
+        volume = volume * np.diff(edges[k]).reshape([-1 if axis == k else 1 for axis in range(5)])
+    covered = np.where(layers > 0, volume, 0).sum(axis=(0, 2, 3, 4))
+    hidden = int((np.maximum(layers - 1, 0) * volume).sum())
+    return Coverage(shape, (low, high), tuple(int(n) for n in covered), hidden)

@@ -1,0 +1,318 @@
+"""The single pass against the slow reference: every pixel of every level, read once, written once, in bounded memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+import numpy as np
+import pytest
+import slow_writer
+import zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
+from fractal_omezarr_converters.ngff.layout import make_layout
+from fractal_omezarr_converters.ngff.single_pass import write_pixels
+from fractal_omezarr_converters.ngff.stores import LocalStore
+
+DTYPES = ["bool", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"]
+
+
+class CountingStore(LocalStore):
+    """Counts how often each chunk or shard is written."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.writes = Counter()
+
+    def put_chunk(self, key, data):
+        self.writes[key] += 1
+        super().put_chunk(key, data)
+
+    def begin(self, key):
+        self.writes[key] += 1
+        return super().begin(key)
+
+
+def pixels_of(rng, shape, dtype):
+    dtype = np.dtype(dtype)
+    if dtype.kind == "b":
+        return rng.integers(0, 2, shape).astype(bool)
+    if dtype.kind == "f":
+        values = rng.normal(0, 100, shape).astype(dtype)
+        values[rng.random(shape) < 0.05] = np.nan
+        return values
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    wild = rng.integers(low, high, shape, dtype=dtype, endpoint=True)
+    near = rng.integers(0, 5, shape).astype(dtype)
+    return np.where(rng.random(shape) < 0.5, wild, near)
+
+
+@st.composite
+def cases(draw):
+    shape = [draw(st.integers(1, n)) for n in (2, 2, 4, 23, 23)]
+    chunks = [draw(st.integers(1, n + 2)) for n in shape[:3]] + [draw(st.integers(2, 30)) for _ in range(2)]
+    version = draw(st.sampled_from(["0.4", "0.5", "0.6"]))
+    shards = None
+    if version != "0.4" and draw(st.booleans()):
+        shards = [c * draw(st.integers(1, 3)) for c in chunks]
+    boxes = []
+    for _ in range(draw(st.integers(0, 6))):
+        start = [draw(st.integers(0, n - 1)) for n in shape]
+        boxes.append((start, [draw(st.integers(1, n - s)) for n, s in zip(shape, start)]))
+    wishes = [None, 1, 3, [2, 4], [3], [2, 3, 6], [{"z": 2, "y": 2, "x": 2}, {"z": 2, "y": 4, "x": 4}], [{"x": 3}]]
+    method = draw(st.sampled_from(["mean", "mean", "mean", "nearest", "mode", "max", "min", "median"]))
+    return {
+        "shape": shape,
+        "chunks": chunks,
+        "shards": shards,
+        "version": version,
+        "boxes": boxes,
+        "levels": draw(st.sampled_from(wishes)),
+        "method": method,
+        "dtype": draw(st.sampled_from(DTYPES)),
+        "threads": draw(st.sampled_from([1, 3])),
+        "memory": draw(st.sampled_from([None, 1])),
+        "parts": draw(st.booleans()),
+        "seed": draw(st.integers(0, 9)),
+    }
+
+
+def layout_of(case):
+    return make_layout(
+        version=case["version"],
+        axes="tczyx",
+        shape=case["shape"],
+        dtype=case["dtype"],
+        pixel_size=(1, 1, 2.0, 0.5, 0.25),
+        origin=(0, 0, 0, 0, 0),
+        chunks=case["chunks"],
+        shards=case["shards"],
+        levels=case["levels"],
+        method=case["method"],
+        compression=case.get("compression"),
+    )
+
+
+def assert_same(found, expected, path):
+    """Equal pixels; float means may differ in the last bit, since the order of a sum is free."""
+    if expected.dtype.kind == "f":
+        np.testing.assert_allclose(
+            found, expected, rtol=4 * float(np.finfo(expected.dtype).eps), err_msg=f"level {path}"
+        )
+    else:
+        np.testing.assert_array_equal(found, expected, err_msg=f"level {path}")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(case=cases())
+def test_every_level_equals_the_slow_reference(case, tmp_path_factory):
+    rng = np.random.default_rng(case["seed"])
+    folder = tmp_path_factory.mktemp("image")
+    layout = layout_of(case)
+    arrays = [pixels_of(rng, length, case["dtype"]) for _, length in case["boxes"]]
+    tiles = slow_writer.BoxTiles(case["boxes"], arrays, case["parts"])
+    store = CountingStore(folder)
+    # a limit of one byte makes the writer read in parts or set decoded tiles aside on disk
+    report = write_pixels(store, layout, tiles, threads=case["threads"], memory_limit=case["memory"], digests=True)
+
+    image, sourced = slow_writer.lay(case["shape"], case["dtype"], tiles)
+    for level, expected in zip(layout.levels, slow_writer.levels(image, layout)):
+        array = zarr.open_array(str(folder / level.path), mode="r")
+        assert array.dtype == layout.dtype
+        assert_same(array[...], expected, level.path)
+
+    assert all(count == 1 for count in store.writes.values())
+    present = slow_writer.expected_chunks(sourced, layout)
+    assert report.chunk_counts == [len(blocks) for blocks in present]
+    if layout.shards is None:
+        assert len(store.writes) == sum(report.chunk_counts)
+    assert sum(report.file_counts) == len(store.writes)
+    assert all(n == 1 for n in tiles.reads.values())
+    assert all(tiles.pixels_read[i] == array.size for i, array in enumerate(arrays))
+
+    assert report.pixels_without_source == (~sourced).sum()
+    assert report.overlapped_pixels == sum(a.size for a in arrays) - sourced.sum()
+    assert report.planes_without_source == (~sourced.any(axis=(3, 4))).sum()
+    for channel, histogram in enumerate(report.histograms):
+        values = image[:, channel][sourced[:, channel]]
+        values = values[np.isfinite(values)]
+        assert histogram.total == values.size
+        if values.size:
+            assert histogram.minimum() == values.min()
+            assert histogram.maximum() == values.max()
+
+
+def mosaic(tmp_path, *, grid, field, chunk, threads, overlap=0, memory=None, parts=False, version="0.5", z=1):
+    """A mosaic of fields; returns store, layout, tiles and report."""
+    pitch = field - overlap
+    side = [pitch * n + overlap for n in grid]
+    boxes = [
+        ([0, 0, k, pitch * i, pitch * j], [1, 1, 1, field, field])
+        for i in range(grid[0])
+        for j in range(grid[1])
+        for k in range(z)
+    ]
+    rng = np.random.default_rng(3)
+    arrays = [rng.integers(0, 999, length).astype("u2") for _, length in boxes]
+    tiles = slow_writer.BoxTiles(boxes, arrays, parts)
+    layout = make_layout(
+        version=version,
+        axes="zyx",
+        shape=(1, 1, z, *side),
+        dtype="u2",
+        pixel_size=(1,) * 5,
+        origin=(0,) * 5,
+        chunks=(1, 1, z, chunk, chunk),
+        levels=[2, 4, 8, 16],
+    )
+    store = CountingStore(tmp_path / "image")
+    report = write_pixels(store, layout, tiles, threads=threads, memory_limit=memory)
+    image, _ = slow_writer.lay(layout.shape, "u2", tiles)
+    np.testing.assert_array_equal(zarr.open_array(str(tmp_path / "image" / "0"), mode="r")[...], image[0, 0])
+    assert set(tiles.reads.values()) == {1}
+    assert set(store.writes.values()) == {1}
+    return layout, report
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_memory_does_not_grow_with_the_image(tmp_path, threads):
+    largest = []
+    for n in (4, 12):
+        layout, report = mosaic(tmp_path / str(n), grid=(n, n), field=32, chunk=32, threads=threads)
+        largest.append(report.largest_memory)
+        assert report.largest_memory <= layout.memory_estimate(threads)
+    assert largest[1] <= largest[0] + 2 * 32 * 32 * 2 * (threads + 1)
+
+
+@pytest.mark.parametrize("parts", [True, False])
+def test_memory_stays_within_the_limit_where_tiles_cross_chunks(tmp_path, parts):
+    layout, free = mosaic(tmp_path / "free", grid=(12, 12), field=32, overlap=5, chunk=40, threads=1)
+    limit = layout.memory_estimate(1) + 4 * 32 * 32 * 2
+    _, held = mosaic(
+        tmp_path / "held", grid=(12, 12), field=32, overlap=5, chunk=40, threads=1, memory=limit, parts=parts
+    )
+    assert held.largest_memory <= limit + 32 * 32 * 2  # the tile in hand
+    assert free.overlapped_pixels == held.overlapped_pixels > 0
+
+
+def test_small_chunks_of_large_fields_decode_each_field_once(tmp_path):
+    _, report = mosaic(tmp_path, grid=(3, 2), field=64, chunk=16, threads=2, z=3)
+    assert report.tiles_read == 18
+
+
+def test_a_tile_that_spans_channels_and_slices_is_read_once(tmp_path):
+    boxes = [([0, 0, 0, 20 * i, 0], [2, 3, 4, 20, 30]) for i in range(3)]
+    arrays = [np.random.default_rng(i).integers(0, 255, length).astype("u1") for i, (_, length) in enumerate(boxes)]
+    tiles = slow_writer.BoxTiles(boxes, arrays)
+    layout = make_layout(
+        version="0.5", axes="tczyx", shape=(2, 3, 4, 60, 30), dtype="u1", pixel_size=(1,) * 5, origin=(0,) * 5,
+        chunks=(1, 1, 2, 20, 30), levels=[2],
+    )  # fmt: skip
+    write_pixels(LocalStore(tmp_path), layout, tiles, threads=1)
+    assert set(tiles.reads.values()) == {1}
+    np.testing.assert_array_equal(zarr.open_array(str(tmp_path / "0"))[...], np.concatenate(arrays, axis=3))
+
+
+def test_an_image_without_any_tile_has_documents_and_no_chunks(tmp_path):
+    layout = make_layout(
+        version="0.4", axes="yx", shape=(1, 1, 1, 20, 20), dtype="u2", pixel_size=(1,) * 5, origin=(0,) * 5,
+        chunks=(1, 1, 1, 8, 8), levels=2,
+    )  # fmt: skip
+    report = write_pixels(LocalStore(tmp_path), layout, slow_writer.BoxTiles([], []))
+    assert report.chunk_counts == [0, 0]
+    assert not zarr.open_array(str(tmp_path / "0"))[...].any()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((1, 1, 1, 8, 7), "u2"),
+        np.zeros((1, 1, 1, 1, 1), "u2"),
+        np.zeros((1, 1, 1, 8, 8), "i4"),
+        np.zeros((1, 1, 1, 8, 8), "f4"),
+    ],
+)
+def test_f24_a_tile_that_differs_from_its_plan_is_refused(tmp_path, wrong):
+    tiles = slow_writer.BoxTiles([([0] * 5, [1, 1, 1, 8, 8])], [wrong])
+    layout = make_layout(
+        version="0.4",
+        axes="yx",
+        shape=(1, 1, 1, 8, 8),
+        dtype="u2",
+        pixel_size=(1,) * 5,
+        origin=(0,) * 5,
+        chunks=(1, 1, 1, 8, 8),
+    )
+    with pytest.raises(ConvertersToolsUserError, match="gave pixels of shape"):
+        write_pixels(LocalStore(tmp_path), layout, tiles)
+
+
+def test_a_tile_outside_the_image_is_refused(tmp_path):
+    tiles = slow_writer.BoxTiles([([0, 0, 0, 0, 4], [1, 1, 1, 8, 8])], [np.zeros((1, 1, 1, 8, 8), "u2")])
+    layout = make_layout(
+        version="0.4",
+        axes="yx",
+        shape=(1, 1, 1, 8, 8),
+        dtype="u2",
+        pixel_size=(1,) * 5,
+        origin=(0,) * 5,
+        chunks=(1, 1, 1, 8, 8),
+    )
+    with pytest.raises(ConvertersToolsError, match="outside the image"):
+        write_pixels(LocalStore(tmp_path), layout, tiles)
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_failing_read_stops_all_threads_and_is_raised(tmp_path, threads):
+    class Failing(slow_writer.BoxTiles):
+        def read(self, index):
+            if index == 7:
+                raise OSError("the file is gone")
+            return super().read(index)
+
+    boxes = [([0, 0, 0, 8 * i, 0], [1, 1, 1, 8, 8]) for i in range(200)]
+    tiles = Failing(boxes, [np.zeros((1, 1, 1, 8, 8), "u2")] * 200)
+    layout = make_layout(
+        version="0.5", axes="yx", shape=(1, 1, 1, 1600, 8), dtype="u2", pixel_size=(1,) * 5, origin=(0,) * 5,
+        chunks=(1, 1, 1, 8, 8), shards=(1, 1, 1, 64, 8), levels=1,
+    )  # fmt: skip
+    before = threading.active_count()
+    with pytest.raises(OSError, match="the file is gone"):
+        write_pixels(LocalStore(tmp_path), layout, tiles, threads=threads)
+    assert threading.active_count() == before
+    assert len(tiles.reads) < 200
+
+
+def test_digests_do_not_depend_on_threads(tmp_path):
+    found = []
+    for threads in (1, 3):
+        rng = np.random.default_rng(0)
+        boxes = [([0, 0, 0, 16 * i, 16 * j], [1, 1, 1, 16, 16]) for i in range(5) for j in range(4)]
+        tiles = slow_writer.BoxTiles(boxes, [rng.integers(0, 99, (1, 1, 1, 16, 16)).astype("u2") for _ in boxes])
+        layout = make_layout(
+            version="0.5", axes="yx", shape=(1, 1, 1, 80, 64), dtype="u2", pixel_size=(1,) * 5, origin=(0,) * 5,
+            chunks=(1, 1, 1, 16, 16), levels=3,
+        )  # fmt: skip
+        found.append(
+            write_pixels(LocalStore(tmp_path / str(threads)), layout, tiles, threads=threads, digests=True).digests
+        )
+    assert found[0] == found[1]
+    assert None not in found[0]
+
+
+@pytest.mark.parametrize("codec", ["zstd", "lz4", "lz4hc", "zlib", "blosclz", "plain-zstd", "gzip", "none"])
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f8"])
+def test_f58_every_codec_is_read_by_zarr(tmp_path, codec, version, dtype):
+    case = {
+        "version": version, "shape": (1, 1, 2, 33, 35), "dtype": dtype, "chunks": (1, 1, 1, 16, 16),
+        "shards": (1, 1, 2, 32, 32) if version == "0.5" else None, "levels": 2, "method": "mean", "compression": codec,
+    }  # fmt: skip
+    layout = layout_of(case)
+    array = np.random.default_rng(0).integers(0, 200, case["shape"]).astype(dtype)
+    write_pixels(LocalStore(tmp_path), layout, slow_writer.BoxTiles([([0] * 5, case["shape"])], [array]))
+    for level, expected in zip(layout.levels, slow_writer.levels(array, layout)):
+        np.testing.assert_array_equal(zarr.open_array(str(tmp_path / level.path), mode="r")[...], expected)
