@@ -1,0 +1,156 @@
+"""How fields of view become images, and how they are placed inside a mosaic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+
+from fractal_omezarr_converters.models.older_names import (
+    newer_mode,
+    newer_position_corrections,
+    newer_tiling_strategy,
+    older_name,
+)
+from fractal_omezarr_converters.models.user_facing import UserFacingModel
+
+
+class TilingMode(StrEnum):
+    """Ways to place tiles, as the first generation of converters named them."""
+
+    AUTO = "Auto"
+    SNAP_TO_GRID = "Snap to Grid"
+    SNAP_TO_CORNERS = "Snap to Corners"
+    INPLACE = "Inplace"
+    NO_TILING = "No Tiling"
+
+
+class AutoTiling(UserFacingModel):
+    """A grid if the positions form one, else the nearest free corners."""
+
+    model_config = ConfigDict(title="Automatic")
+
+    mode: Literal["Auto"] = Field(default="Auto", title="Tiling Mode")
+    """How fields of view are placed in the mosaic:
+
+    - `Auto`: Snap to Grid if the positions form a grid, else Snap to Corners; Inplace if the fields differ in size.
+    - `Snap to Grid`: every field goes to its cell of a regular grid; overlap is removed by moving fields apart.
+    - `Snap to Corners`: every field goes to the nearest free corner.
+    - `Inplace`: fields stay at their stage positions; where they overlap the last one is shown.
+    """
+    tolerance: float = Field(default=1.0, ge=0, le=1_000_000, title="Tolerance")
+    """How far (in pixels) positions may lie off the grid."""
+
+
+class SnapToGridTiling(UserFacingModel):
+    """Every field goes to its cell of a regular grid."""
+
+    model_config = ConfigDict(title="Snap to Grid")
+
+    mode: Literal["Snap to Grid"] = Field(default="Snap to Grid", title="Tiling Mode")
+    """Every field goes to its cell of a regular grid; overlap is removed by moving fields apart, not by cutting."""
+    tolerance: float = Field(default=1.0, ge=0, le=1_000_000, title="Tolerance")
+    """How far (in pixels) positions may lie off the grid."""
+
+
+class SnapToCornersTiling(UserFacingModel):
+    """Every field goes to the nearest free corner of a grid of field size."""
+
+    model_config = ConfigDict(title="Snap to Corners")
+
+    mode: Literal["Snap to Corners"] = Field(default="Snap to Corners", title="Tiling Mode")
+    """Every field goes to the nearest free corner of a grid of field size."""
+
+
+class InplaceTiling(UserFacingModel):
+    """Fields stay where the stage says they are."""
+
+    model_config = ConfigDict(title="Inplace")
+
+    mode: Literal["Inplace"] = Field(default="Inplace", title="Tiling Mode")
+    """Fields stay at their stage positions; where they overlap the last one written is shown."""
+
+
+TilingStrategy = Annotated[
+    AutoTiling | SnapToGridTiling | SnapToCornersTiling | InplaceTiling,
+    BeforeValidator(newer_tiling_strategy),
+    Field(discriminator="mode"),
+]
+
+
+class MosaicGrouping(UserFacingModel):
+    """One image per well and acquisition, in which the fields of view are placed side by side."""
+
+    model_config = ConfigDict(title="Mosaic")
+
+    mode: Literal["Mosaic"] = Field(default="Mosaic", title="Grouping")
+    """What becomes one image:
+
+    - `Mosaic`: all fields of view of a well and acquisition together.
+    - `Per-FOV`: every field of view by itself.
+    """
+    tiling_strategy: TilingStrategy = Field(default_factory=AutoTiling, title="Tiling")
+    """How fields of view are placed in the mosaic."""
+
+    @property
+    def split_per_fov(self) -> bool:
+        """False: fields of view share an image."""
+        return False
+
+    def tiling_for_registration(self) -> AutoTiling | SnapToGridTiling | SnapToCornersTiling | InplaceTiling:
+        """Give the strategy by which fields are placed."""
+        return self.tiling_strategy
+
+
+class PerFovGrouping(UserFacingModel):
+    """One image per field of view; its stage position becomes the image's translation."""
+
+    model_config = ConfigDict(title="Per-FOV")
+
+    mode: Literal["Per-FOV"] = Field(default="Per-FOV", title="Grouping")
+    """Every field of view becomes an image by itself."""
+
+    @property
+    def split_per_fov(self) -> bool:
+        """True: every field of view is an image."""
+        return True
+
+    def tiling_for_registration(self) -> InplaceTiling:
+        """Give the strategy by which tiles are placed: where they are."""
+        return InplaceTiling()
+
+
+NoTiling = PerFovGrouping
+
+Grouping = Annotated[MosaicGrouping | PerFovGrouping, Field(discriminator="mode"), BeforeValidator(newer_mode)]
+
+
+class StagePositionCorrections(UserFacingModel):
+    """What is taken away from stage positions before fields are placed."""
+
+    model_config = ConfigDict(title="Stage Position Corrections")
+
+    remove_xy_offset: Literal["Keep", "Global"] = Field(default="Global", title="XY Offset")
+    """`Global`: the image begins at its first field. `Keep`: it begins at stage position 0, with empty space up to the
+    first field."""
+    remove_z_offset: Literal["Keep", "Per-FOV", "Global"] = Field(default="Global", title="Z Offset")
+    """`Global`: the image begins at its lowest plane. `Per-FOV`: the lowest plane of every field becomes plane 0, for plates on
+    which the focus differs between fields. `Keep`: the image begins at z position 0."""
+    remove_t_offset: Literal["Keep", "Global"] = Field(default="Global", title="Time Offset")
+    """`Global`: the image begins at its first frame. `Keep`: it begins at time 0."""
+    remove_xy_jitter: bool = Field(default=True, title="Remove XY Jitter")
+    """All planes of a field share one x and y, also where the stage reported slightly different ones."""
+    reindex_channels: bool = Field(default=True, title="Only Channels That Occur")
+    """Only channels that occur in an image are written. Off: every channel of the acquisition gets a plane, empty if need be."""
+
+    align_xy: ClassVar[Any] = older_name("remove_xy_jitter")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _newer_names(cls, values: Any) -> Any:
+        return newer_position_corrections(values) if isinstance(values, Mapping) else values
+
+
+AlignmentCorrections = StagePositionCorrections

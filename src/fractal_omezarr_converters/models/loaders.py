@@ -1,0 +1,169 @@
+"""How the pixels of a tile are read: the interface that every format's loader has, and the one for common image files."""
+
+# ruff: noqa: ARG002  # the defaults of the interface use none of their arguments
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from fractal_omezarr_converters.models.type_names import name_of_type, type_of_name
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_OWN = {"DefaultImageLoader": __name__}
+_LONGEST_DESCRIPTION = 200
+
+
+class SourceFile(NamedTuple):
+    """A file that pixels come from, as it was when it was looked at."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> SourceFile:
+        """Look at a file."""
+        facts = Path(path).stat()
+        return cls(os.fspath(path), facts.st_size, facts.st_mtime_ns)
+
+
+class ImageLoaderInterface(BaseModel, ABC):
+    """Delivers the pixels of one tile. A loader holds paths and numbers only, so that it can go through JSON.
+
+    ``load_data`` is the only method that a subclass needs. The others make a conversion faster and its plan better.
+    ``resource`` is handed through unchanged from the call that starts a conversion: a base folder, an open handle, anything.
+    """
+
+    model_config = ConfigDict(extra="ignore", defer_build=True)
+
+    @abstractmethod
+    def load_data(self, resource: Any | None = None) -> np.ndarray[Any, Any]:
+        """Read all pixels, axes in the order of the image's axes; leading axes of length 1 may be missing."""
+
+    def find_data_type(self, resource: Any | None = None) -> str:
+        """Give the numpy name of the pixels' type; read everything only if the headers do not say."""
+        known = self.shape_and_dtype(resource)
+        return known[1] if known is not None else str(self.load_data(resource).dtype)
+
+    def preflight(self, resource: Any | None = None) -> None:
+        """Warn when the source is not there; cheap, raises nothing."""
+
+    def describe_source(self, resource: Any | None = None) -> str:
+        """Name the source for messages."""
+        text = repr(self)
+        return text if len(text) <= _LONGEST_DESCRIPTION else f"{text[: _LONGEST_DESCRIPTION - 3]}..."
+
+    def shape_and_dtype(self, resource: Any | None = None) -> tuple[tuple[int, ...], str] | None:
+        """Give shape and type of what ``load_data`` gives, from headers alone; None: not known without reading."""
+        return None
+
+    def data_axes(self, resource: Any | None = None) -> str | None:
+        """Name the axes of ``load_data``, such as ``zyx``; None: the last axes of the image, in their order.
+
+        The letter ``q`` stands for an axis that the file does not name: see :mod:`fractal_omezarr_converters.models.blocks`.
+        """
+        return None
+
+    def load_region(self, region: dict[str, slice], resource: Any | None = None) -> np.ndarray[Any, Any] | None:
+        """Read a part: a slice per axis letter, absent axes whole; axes as ``data_axes`` says. None: parts cannot be read."""
+        return None
+
+    def sources(self, resource: Any | None = None) -> list[SourceFile]:
+        """List the files that pixels come from."""
+        return []
+
+    def reads_parts(self) -> bool:
+        """Say whether ``load_region`` reads less than ``load_data``."""
+        return False
+
+
+ImageLoaderInterfaceType = TypeVar("ImageLoaderInterfaceType", bound=ImageLoaderInterface)
+
+
+def loader_type_name(cls: type[ImageLoaderInterface]) -> str:
+    """Name a kind of loader for hand-over files."""
+    return name_of_type(cls, _OWN)
+
+
+def resolve_loader_type(name: str) -> type[ImageLoaderInterface]:
+    """Give the kind of loader of a name; its module is imported on demand."""
+    return type_of_name(name, _OWN, ImageLoaderInterface)  # type: ignore[type-abstract]  # mypy wants a concrete class
+
+
+_SELECTIONS = ("series", "page", "level", "channel", "z", "t", "plane")
+
+
+def _split_fragment(text: str) -> tuple[str, dict[str, int]]:
+    """Separate ``file.tif#page=3&z=1`` into the path and what is chosen; a ``#`` that is part of a name stays."""
+    path, _, fragment = text.rpartition("#")
+    found = dict(part.partition("=")[::2] for part in fragment.strip().split("&"))
+    if not path or any(key not in _SELECTIONS or not value.isdigit() for key, value in found.items()):
+        return text, {}
+    return path.strip(), {key: int(value) for key, value in found.items()}
+
+
+class DefaultImageLoader(ImageLoaderInterface):
+    """Reads TIFF, PNG, JPEG, BMP and NPY files; a part of a file is chosen by the fields, or by ``file.tif#page=3&channel=1``.
+
+    A relative path is below the ``resource``.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    file_path: str
+    """Path or URL of the file."""
+    series: int | None = Field(default=None, ge=0)
+    """Which image of a file that holds several."""
+    page: int | None = Field(default=None, ge=0)
+    """Which page (IFD) of a TIFF file, whatever its metadata say."""
+    level: int | None = Field(default=None, ge=0)
+    """Which resolution level; 0 is full resolution."""
+    channel: int | None = Field(default=None, ge=0)
+    """Which channel; also red, green, blue of a colour image."""
+    z: int | None = Field(default=None, ge=0)
+    """Which plane in z."""
+    t: int | None = Field(default=None, ge=0)
+    """Which frame."""
+    plane: int | None = Field(default=None, ge=0)
+    """Which plane in the order of the file, over all axes but y and x."""
+    rgb: Literal["channels", "grey"] = "channels"
+    """Colour images become three channels, or one grey image."""
+    palette: Literal["auto", "index", "expand"] = "auto"
+    """Images with a colour table: keep the stored numbers, or look the colours up. Automatic: tables that are a ramp, as
+    microscopes write them, keep the numbers."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fragment_to_fields(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "#" not in str(values.get("file_path", "")):
+            return values
+        path, chosen = _split_fragment(str(values["file_path"]))
+        for key, number in chosen.items():
+            if values.get(key) is not None and values[key] != number:
+                raise ValueError(
+                    f"file '{values['file_path']}': {key} is also given as {values[key]}; keep one of them."
+                )
+        return {**values, "file_path": path, **chosen}
+
+    @model_validator(mode="after")
+    def _one_way_to_choose(self) -> Self:
+        if self.page is not None and self.plane is not None:
+            raise ValueError(
+                f"file '{self.file_path}': page {self.page} and plane {self.plane} are both given; keep one."
+            )
+        return self
+
+    def load_data(self, resource: Any | None = None) -> np.ndarray[Any, Any]:
+        """Read the chosen pixels."""
+        from fractal_omezarr_converters.models.image_files import load_npy, load_png, load_tiff
+
+        path = Path(resource or "", self.file_path)
+        suffix = path.suffix.lower()
+        return load_npy(path) if suffix == ".npy" else load_png(path) if suffix in (".png", ".jpg") else load_tiff(path)

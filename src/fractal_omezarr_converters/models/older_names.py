@@ -1,0 +1,295 @@
+"""Names of earlier generations of converters: every one is translated here, for all floors.
+
+Generation 1 is 0.7, generation 1.5 is 0.8 to 0.10, generation 2 is 1.x. All functions are pure: they take a mapping and
+give a new one. The newer name wins when both are given and equal; two different values are an error.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+ACQUISITION_NAMES = {
+    "pixelsize": "xy_pixel_size",
+    "stage_corrections": "stage_orientation",
+    **{f"{what}_{axis}_coo": f"{what}_{axis}_space" for what in ("start", "length") for axis in "xyzt"},
+}
+PIXEL_SIZE_NAMES = {"pixelsize": "xy_pixel_size"}
+CHANNEL_NAMES = {"colors": "color"}
+ACQUISITION_OPTION_NAMES = {"stage_corrections": "stage_orientation", "pixel_size": "pixel_info"}
+
+#: Names of registration steps.
+STEP_NAMES = {"remove_offsets": "offset_removal", "fov_alignment_corrections": "xy_jitter_correction"}
+
+
+def renamed(values: Mapping[str, Any], names: Mapping[str, str], owner: str) -> dict[str, Any]:
+    """Give ``values`` with older keys replaced by newer ones.
+
+    Args:
+        values: What was given; it is left as it is.
+        names: Newer name of every older one.
+        owner: What the keys belong to, for the message.
+
+    Raises:
+        ValueError: Both names are there with different values.
+    """
+    result = {key: value for key, value in values.items() if key not in names}
+    for older, newer in names.items():
+        if older not in values:
+            continue
+        value = values[older]
+        if newer in result and result[newer] != value:
+            raise ValueError(
+                f"{owner}: '{newer}' is {result[newer]!r} and its older name '{older}' is {value!r}; "
+                f"keep only '{newer}'."
+            )
+        result[newer] = value
+    return result
+
+
+def older_name(newer: str) -> Any:
+    """Make a property under an older name that reads and sets the attribute of the newer name."""
+
+    def read(self: Any) -> Any:
+        return getattr(self, newer)
+
+    def write(self: Any, value: Any) -> None:
+        setattr(self, newer, value)
+
+    return property(read, write, doc=f"Older name of ``{newer}``.")
+
+
+def accepts_older_calls[F: Callable[..., Any]](
+    *positional: str, names: Mapping[str, str] | None = None, ignored: tuple[str, ...] = ()
+) -> Callable[[F], F]:
+    """Let a function whose parameters are keyword-only be called the way earlier generations did.
+
+    Args:
+        *positional: Parameters that positional arguments stand for, in order.
+        names: Newer name of every older keyword.
+        ignored: Older keywords that have no effect any more.
+    """
+
+    def decorate(function: F) -> F:
+        label = function.__name__
+
+        @functools.wraps(function)
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            if len(arguments) > len(positional):
+                raise TypeError(
+                    f"{label}() takes at most {len(positional)} positional arguments, {len(arguments)} were given."
+                )
+            given = renamed({k: v for k, v in keywords.items() if k not in ignored}, names or {}, f"{label}()")
+            for parameter, argument in zip(positional, arguments):
+                if parameter in given:
+                    raise TypeError(f"{label}() got two values for '{parameter}'.")
+                given[parameter] = argument
+            return function(**given)
+
+        call.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]  # as functools.wraps documents it
+        return call  # type: ignore[return-value]  # a wrapper of the same signature
+
+    return decorate
+
+
+# ------------------------------------------------------------------------------------------------ acquisition models
+
+
+def newer_acquisition_details(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the fields of an acquisition."""
+    result = renamed(values, ACQUISITION_NAMES, "acquisition details")
+    if "data_type" in result and result["data_type"] is None:
+        del result["data_type"]
+    return result
+
+
+def newer_channel(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the fields of a channel; the colour itself is read by the model."""
+    if "colors" in values and values.get("color") is None:
+        values = {key: value for key, value in values.items() if key != "color"}
+    return renamed(values, CHANNEL_NAMES, "channel")
+
+
+def newer_acquisition_options(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the fields of the options of one acquisition."""
+    result = renamed(values, {"stage_corrections": "stage_orientation"}, "acquisition options")
+    if "data_type" in result and result["data_type"] is None:
+        del result["data_type"]
+    return result
+
+
+# ------------------------------------------------------------------------------------------------------------ options
+
+
+def newer_tiling_strategy(value: Any) -> Any:
+    """Give a tiling strategy as a mapping with ``mode``, from a mode's name or an older mapping."""
+    if isinstance(value, str):
+        return {"mode": str(value)}
+    if isinstance(value, Mapping):
+        return renamed(
+            value, {"type": "mode", "tiling_mode": "mode", "tiling_tolerance": "tolerance"}, "tiling strategy"
+        )
+    return value
+
+
+def grouping_of_tiling(tiling: Any, tolerance: Any = None) -> Any:
+    """Say as ``grouping`` what generations 1 and 1.5 said as tiling mode or strategy."""
+    tiling = newer_tiling_strategy(tiling)
+    mode = tiling.get("mode") if isinstance(tiling, Mapping) else getattr(tiling, "mode", None)
+    if mode in ("No Tiling", "Per-FOV"):
+        return {"mode": "Per-FOV"}
+    if isinstance(tiling, Mapping) and tolerance is not None and mode in ("Auto", "Snap to Grid"):
+        tiling = {"tolerance": tolerance, **tiling}
+    return {"mode": "Mosaic", "tiling_strategy": tiling}
+
+
+def newer_grouping(value: Any) -> Any:
+    """Translate a grouping that is given as a name or with an older tiling strategy."""
+    if isinstance(value, str):
+        value = {"mode": str(value)}
+    if isinstance(value, Mapping) and "tiling_strategy" in value:
+        return {**value, "tiling_strategy": newer_tiling_strategy(value["tiling_strategy"])}
+    return value
+
+
+def newer_converter_options(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the top of the converter options."""
+    result = renamed(
+        values,
+        {"alignment_correction": "stage_position_corrections", "alignment_corrections": "stage_position_corrections"},
+        "converter options",
+    )
+    tolerance = result.pop("tiling_tolerance", None)
+    mode = result.pop("tiling_mode", None)
+    strategy = result.pop("tiling_strategy", None)
+    olden = [grouping_of_tiling(tiling, tolerance) for tiling in (mode, strategy) if tiling is not None]
+    if tolerance is not None and not olden:
+        olden = [grouping_of_tiling("Auto", tolerance)]
+    for grouping in olden:
+        if "grouping" in result and _plain(newer_grouping(result["grouping"])) != _plain(grouping):
+            raise ValueError(
+                f"converter options: 'grouping' is {_plain(result['grouping'])!r} and the older tiling keys say "
+                f"{_plain(grouping)!r}; keep only 'grouping'."
+            )
+        result.setdefault("grouping", grouping)
+    if "temp_json_options" in result:
+        result = _moved_into_runtime(result)
+    return result
+
+
+def _moved_into_runtime(values: dict[str, Any]) -> dict[str, Any]:
+    temporary = values.pop("temp_json_options")
+    runtime = values.get("runtime_settings")
+    if runtime is None:
+        return {**values, "runtime_settings": {"temp_json_options": temporary}}
+    settings = _plain(runtime)
+    if "temp_json_options" in settings and settings["temp_json_options"] != _plain(temporary):
+        raise ValueError(
+            "converter options: 'temp_json_options' and 'runtime_settings.temp_json_options' differ; keep the latter."
+        )
+    return {**values, "runtime_settings": {**settings, "temp_json_options": temporary}}
+
+
+def _plain(value: Any) -> Any:
+    """Give a model or mapping as plain values, to compare it."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump(exclude_unset=True)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def newer_position_corrections(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the corrections of stage positions."""
+    result = renamed(values, {"align_xy": "remove_xy_jitter"}, "stage position corrections")
+    for dead in ("align_z", "align_t"):
+        if result.pop(dead, False):
+            logger.info("'%s' is ignored: it never had an effect in earlier converters.", dead)
+    for key in ("remove_xy_offset", "remove_z_offset", "remove_t_offset"):
+        if result.get(key) in ("False", False):
+            result[key] = "Keep"
+    return result
+
+
+def newer_omezarr_options(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the options of the written image."""
+    result = {key: value for key, value in values.items() if key != "num_levels"}
+    if values.get("num_levels") is not None:
+        levels = {"mode": "Number of Levels", "num_levels": values["num_levels"]}
+        if "levels" in result and _plain(result["levels"]) not in (levels, {"num_levels": values["num_levels"]}):
+            raise ValueError("OME-Zarr options: 'levels' and its older name 'num_levels' differ; keep only 'levels'.")
+        result["levels"] = levels
+    return result
+
+
+def newer_mode(value: Any) -> Any:
+    """Give a choice that older files mark by ``type`` with its ``mode``; a bare name becomes a mapping."""
+    if isinstance(value, str):
+        return {"mode": str(value)}
+    if isinstance(value, Mapping) and "type" in value:
+        return renamed(value, {"type": "mode"}, "choice")
+    return value
+
+
+def newer_levels(value: Any) -> Any:
+    """Give levels as a mapping with ``mode``, also from a bare number or a list of names."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"mode": "Number of Levels", "num_levels": value}
+    if isinstance(value, list | tuple):
+        return {"mode": "Custom Names", "level_names": list(value)}
+    if isinstance(value, Mapping) and "mode" not in value and "type" not in value:
+        return {"mode": "Custom Names" if "level_names" in value else "Number of Levels", **value}
+    return newer_mode(value)
+
+
+# -------------------------------------------------------------------------------------------- filters, steps, documents
+
+
+def newer_filter(values: Any) -> Any:
+    """Translate a tile filter of generation 1."""
+    if not isinstance(values, Mapping):
+        return values
+    name = values.get("name")
+    rest = {key: value for key, value in values.items() if key != "name"}
+    older = {
+        "Path Regex Include Filter": ("Path Regex Filter", "Include", {}),
+        "Path Regex Exclude Filter": ("Path Regex Filter", "Exclude", {}),
+        "Well Include Filter": ("Well Filter", "Include", {"wells_to_include": "wells"}),
+        "Well Exclude Filter": ("Well Filter", "Exclude", {"wells_to_remove": "wells"}),
+    }.get(str(name))
+    if older is None:
+        return dict(values)
+    newer, mode, names = older
+    return {"name": newer, "mode": mode, **renamed(rest, names, f"filter '{name}'")}
+
+
+def newer_step(step: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate one registration step ``{"name", "params"}``."""
+    name, params = str(step["name"]), dict(step.get("params") or {})
+    if name == "remove_offsets":
+        return {"name": "offset_removal", "params": params}
+    if name == "fov_alignment_corrections":
+        name = "xy_jitter_correction"
+        params = renamed(params, {"alignment_corrections": "stage_position_corrections"}, f"step '{name}'")
+    if name == "tile_regions" and "tiling_mode" in params:
+        mode, tolerance = params.pop("tiling_mode"), params.pop("tolerance", None)
+        grouping = grouping_of_tiling(mode, tolerance)
+        params.setdefault("tiling_strategy", grouping.get("tiling_strategy", {"mode": "Inplace"}))
+    return {**{k: v for k, v in step.items() if k not in ("name", "params")}, "name": name, "params": params}
+
+
+def newer_validator(step: Any) -> Any:
+    """Give a validator step ``{"name", "params"}`` as flat keys, the way validator models have them."""
+    if isinstance(step, Mapping) and "params" in step:
+        return {"name": step["name"], **dict(step["params"] or {})}
+    return step
+
+
+def newer_tiled_image(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the top of a stored image description."""
+    return renamed(values, {"pixelsize": "xy_pixel_size"}, "image")

@@ -1,0 +1,134 @@
+"""How a conversion runs: workers, memory, and how plans travel from init to compute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from fractal_omezarr_converters.models.older_names import newer_mode
+from fractal_omezarr_converters.models.user_facing import UserFacingModel
+
+
+class TempJsonOptions(UserFacingModel):
+    """How the description of an image travels from the init step to the compute steps."""
+
+    model_config = ConfigDict(title="Hand-Over")
+
+    temp_url: str = Field(default="{zarr_dir}/_tmp_json", title="Temporary Folder")
+    """Folder below which every run makes a folder of its own; `{zarr_dir}` stands for the output directory."""
+    serialization: Literal["Auto", "Memory", "JSON"] = Field(default="Auto", title="Serialization")
+    """`Memory`: inside the arguments of the job. `JSON`: as a file. `Auto`: in memory while all of them are small."""
+    max_in_memory_bytes: int = Field(default=10_485_760, ge=0, title="Largest Size in Memory")
+    """Up to how many bytes all descriptions together travel in memory (`Auto`)."""
+
+    def format_temp_url(self, zarr_dir: str) -> str:
+        """Give the folder for an output directory."""
+        return self.temp_url.replace("{zarr_dir}", str(zarr_dir).rstrip("/") or "/").replace("//_tmp", "/_tmp")
+
+    def use_in_memory(self, total_bytes: int) -> bool:
+        """Say whether descriptions of this size together travel in memory."""
+        if self.serialization == "Auto":
+            return total_bytes <= self.max_in_memory_bytes
+        return self.serialization == "Memory"
+
+
+class ThreadScheduler(UserFacingModel):
+    """Threads of one process."""
+
+    model_config = ConfigDict(title="Threads")
+
+    mode: Literal["Threads"] = Field(default="Threads", title="Scheduler")
+    """Threads of one process."""
+    num_workers: int = Field(default=8, ge=1, le=10_000, title="Workers")
+    """How many threads."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the settings for dask."""
+        return {"scheduler": "threads", "num_workers": self.num_workers}
+
+
+class ProcessScheduler(UserFacingModel):
+    """Processes of one computer."""
+
+    model_config = ConfigDict(title="Processes")
+
+    mode: Literal["Processes"] = Field(default="Processes", title="Scheduler")
+    """Processes of one computer."""
+    num_workers: int = Field(default=8, ge=1, le=10_000, title="Workers")
+    """How many processes."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the settings for dask."""
+        return {"scheduler": "processes", "num_workers": self.num_workers}
+
+
+class SynchronousScheduler(UserFacingModel):
+    """One step after the other."""
+
+    model_config = ConfigDict(title="Synchronous")
+
+    mode: Literal["Synchronous"] = Field(default="Synchronous", title="Scheduler")
+    """One step after the other."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the settings for dask."""
+        return {"scheduler": "synchronous"}
+
+
+class DefaultScheduler(UserFacingModel):
+    """Whatever is usual."""
+
+    model_config = ConfigDict(title="Default")
+
+    mode: Literal["Default"] = Field(default="Default", title="Scheduler")
+    """Whatever is usual."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the settings for dask: none."""
+        return {}
+
+
+DaskScheduler = Annotated[
+    ThreadScheduler | ProcessScheduler | SynchronousScheduler | DefaultScheduler,
+    BeforeValidator(newer_mode),
+    Field(discriminator="mode"),
+]
+
+
+class RuntimeSettings(UserFacingModel):
+    """How a conversion runs; none of it changes a pixel."""
+
+    model_config = ConfigDict(title="Runtime Settings")
+
+    use_zarrs_codec: bool = Field(default=False, title="Use zarrs")
+    """Read and write through the zarrs codec pipeline where it is installed; where it is not, this has no effect."""
+    dask_scheduler: DaskScheduler = Field(default_factory=DefaultScheduler, title="Dask Scheduler")
+    """How dask runs when pixels are loaded through it."""
+    temp_json_options: TempJsonOptions = Field(default_factory=TempJsonOptions, title="Hand-Over")
+    """How plans travel from the init step to the compute steps."""
+    num_workers: int | None = Field(default=None, ge=1, le=10_000, title="Workers")
+    """Threads that read, compress and write; empty: as many as the computer or the job has cores."""
+    memory_limit_mb: int | None = Field(default=None, ge=16, title="Memory Limit")
+    """Memory (MB) that the writer may use; empty: what the computer or the job has."""
+
+    @contextmanager
+    def apply(self) -> Iterator[None]:
+        """Set dask's scheduler and zarr's codec pipeline, where these libraries are in use, and restore them afterwards."""
+        with ExitStack() as settings:
+            scheduler = self.dask_scheduler.get_config()
+            if scheduler:
+                _enter(settings, "dask.config", scheduler)
+            yield
+
+
+def _enter(settings: ExitStack, module: str, values: dict[str, Any]) -> None:
+    import importlib
+
+    try:
+        config = importlib.import_module(module)
+    except ImportError:
+        return
+    settings.enter_context(config.set(values))

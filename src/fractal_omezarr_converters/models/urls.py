@@ -1,0 +1,197 @@
+"""Paths and URLs: local paths of every operating system, ``s3://``, and whatever scheme fsspec knows."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import unicodedata
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_DRIVE = re.compile(r"[A-Za-z]:(?=[\\/]|$)")
+_WILD = re.compile(r"[*?\[]")
+
+
+class UrlType(StrEnum):
+    """Where a URL points."""
+
+    LOCAL = "local"
+    S3 = "s3"
+    NOT_SUPPORTED = "not_supported"
+
+
+def clean_url(url: str | os.PathLike[str]) -> str:
+    """Take away spaces and quotes around a path, as they come with copying; ``file://`` becomes a plain path."""
+    text = os.fspath(url).strip()
+    while len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    if text.lower().startswith("file:"):
+        plain = re.sub(r"^//(localhost(?=/))?", "", unquote(text[5:]))
+        text = plain[1:] if re.match(r"/[A-Za-z]:", plain) else plain
+    return text
+
+
+def find_url_type(url: str | os.PathLike[str]) -> UrlType:
+    """Say whether a URL is an absolute local path, an S3 address or something else."""
+    text = clean_url(url)
+    if text.startswith(("/", "~", "\\\\")) or _DRIVE.match(text):
+        return UrlType.LOCAL
+    return UrlType.S3 if text.lower().startswith("s3://") else UrlType.NOT_SUPPORTED
+
+
+def is_absolute_url(url: str | os.PathLike[str]) -> bool:
+    """Say whether a URL does not depend on the working directory."""
+    text = clean_url(url)
+    return find_url_type(text) is UrlType.LOCAL or _SCHEME.match(text) is not None
+
+
+def is_remote_url(url: str | os.PathLike[str]) -> bool:
+    """Say whether a URL has a scheme, so that it is not a path of this computer."""
+    return _SCHEME.match(clean_url(url)) is not None
+
+
+def absolute_url(url: str | os.PathLike[str]) -> str:
+    """Make a URL that does not depend on the working directory; ``~`` and ``..`` are resolved, nothing is touched."""
+    text = clean_url(url)
+    if not text:
+        raise ConvertersToolsUserError("A path is empty; give the path of a folder or file.")
+    if text.startswith("~"):
+        text = str(Path(text).expanduser())
+    return join_url_paths(text if is_absolute_url(text) else join_url_paths(Path.cwd().as_posix(), text))
+
+
+def join_url_paths(base: str | os.PathLike[str], *paths: str | os.PathLike[str]) -> str:
+    """Join with ``/``; ``.`` and ``..`` are resolved, slashes collapsed.
+
+    Raises:
+        ConvertersToolsUserError: ``..`` leaves the bucket or host.
+    """
+    root, rest = _split(clean_url(base))
+    windows = _is_windows_root(root)
+    segments: list[str] = []
+    for part in (rest, *(os.fspath(path) for path in paths)):
+        for segment in re.split(r"[\\/]+" if windows else "/+", part):
+            if segment in ("", "."):
+                continue
+            if segment != "..":
+                segments.append(segment)
+            elif segments and segments[-1] != "..":
+                segments.pop()
+            elif not root:
+                segments.append("..")
+            elif _SCHEME.match(root):
+                raise ConvertersToolsUserError(
+                    f"'{'/'.join([str(base), *map(str, paths)])}' leaves '{root}' by '..'; give a path below it."
+                )
+    joined = "/".join(segments)
+    if not root:
+        return joined or "."
+    return root if not joined else root + joined if root.endswith("/") else f"{root}/{joined}"
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Give the part that cannot be left (``/``, ``C:/``, a share, a bucket, nothing) and the rest."""
+    scheme = _SCHEME.match(text)
+    if scheme:
+        host, _, rest = text[scheme.end() :].partition("/")
+        return f"{scheme.group(1).lower()}://{host}", rest
+    if _DRIVE.match(text):
+        return f"{text[:2]}/", text[2:]
+    if text.startswith("\\\\"):
+        server, share, below = [*re.split(r"[\\/]+", text.lstrip("\\"), maxsplit=2), "", ""][:3]
+        return (f"\\\\{server}\\{share}" if share else f"\\\\{server}"), below
+    return ("/", text[1:]) if text.startswith("/") else ("", text)
+
+
+def _is_windows_root(root: str) -> bool:
+    return root.startswith("\\\\") or _DRIVE.match(root) is not None
+
+
+def parent_url(url: str | os.PathLike[str]) -> str:
+    """Give the folder of a path.
+
+    Raises:
+        ConvertersToolsUserError: A root has no parent.
+    """
+    whole = join_url_paths(url)
+    root, rest = _split(whole)
+    if not rest.strip("/") or whole == ".":
+        raise ConvertersToolsUserError(f"'{url}' is a root and has no parent folder; give a path below it.")
+    parents = rest.strip("/").split("/")[:-1]
+    return join_url_paths(root, *parents) if root else "/".join(parents)
+
+
+def basename_url(url: str | os.PathLike[str]) -> str:
+    """Give the last part of a path."""
+    _, rest = _split(join_url_paths(url))
+    return rest.rstrip("/").rpartition("/")[2]
+
+
+def local_url_to_path(url: str | os.PathLike[str]) -> Path:
+    """Give the absolute path of a local URL, ``~`` expanded; nothing is created or looked at.
+
+    Raises:
+        ConvertersToolsUserError: The URL is not local.
+    """
+    text = clean_url(url)
+    if is_remote_url(text):
+        raise ConvertersToolsUserError(f"'{text}' is not a path of this computer; give a local path here.")
+    return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100  # Path.resolve would follow links
+
+
+def existing_local_path(url: str | os.PathLike[str]) -> Path:
+    """Give the path of a file or folder as the disk spells it: composed or decomposed accents (NFC, NFD) are the same name.
+
+    The path is given as it came when nothing of the sort exists.
+    """
+    path = local_url_to_path(url)
+    if path.exists():
+        return path
+    found = Path(path.anchor)
+    for part in path.parts[1:]:
+        spellings = (part, unicodedata.normalize("NFC", part), unicodedata.normalize("NFD", part))
+        spelled = next((name for name in spellings if (found / name).exists()), None)
+        if spelled is None:
+            return path
+        found = found / spelled
+    return found
+
+
+def filesystem_for_url(url: str | os.PathLike[str], error_msg_prefix: str = "File handling") -> Any:
+    """Give the fsspec file system of a URL.
+
+    Raises:
+        ConvertersToolsUserError: The scheme is not known, or the package for it is not installed.
+    """
+    text = clean_url(url)
+    found = _SCHEME.match(text)
+    scheme = found.group(1).lower() if found else "file"
+    try:
+        import fsspec
+
+        return fsspec.filesystem(scheme)
+    except (ImportError, ValueError) as error:
+        raise ConvertersToolsUserError(
+            f"{error_msg_prefix} is not possible for '{text}': no file system for '{scheme}://' is installed ({error}); "
+            "give a local path or install 'fractal-omezarr-converters[remote]'."
+        ) from error
+
+
+def glob_url_paths(*, base_url: str | os.PathLike[str], pattern: str) -> list[str]:
+    """Give what matches a pattern below a URL, sorted; a literal that does not exist gives an empty list."""
+    base = clean_url(base_url)
+    if not is_remote_url(base):
+        folder = existing_local_path(base)
+        names = sorted(glob.glob(pattern, root_dir=folder, recursive=True))  # noqa: PTH207  # the base holds no pattern
+        if not names and not _WILD.search(pattern) and existing_local_path(folder / pattern).exists():
+            names = [os.path.relpath(existing_local_path(folder / pattern), folder)]
+        return [join_url_paths(folder, name) for name in names]
+    files = filesystem_for_url(base, "Listing files")
+    escaped = _WILD.sub(lambda wild: f"[{wild.group()}]", join_url_paths(base))
+    return sorted(files.unstrip_protocol(name) for name in files.glob(f"{escaped}/{pattern.lstrip('/')}"))
