@@ -1,0 +1,71 @@
+"""The data type of an image, from what its acquisition states or from the headers of all its sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+from fractal_omezarr_converters.core.pixel_types import promoted
+from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
+from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
+
+_MANY = 64
+_READERS = 8
+
+
+def data_type_of(
+    acquisitions: Sequence[AcquisitionDetails], loaders: LoaderColumns, *, where: str, resource: Any = None
+) -> tuple[str, list[str]]:
+    """Give the type of an image's pixels and notes for the user.
+
+    What is stated counts. Otherwise every distinct source is asked for its header; the smallest type that holds all
+    is taken, and said. Sources that cannot tell without reading their pixels are asked once per kind of loader; that
+    the others agree is checked when they are read.
+
+    Raises:
+        ConvertersToolsUserError: no type holds all sources.
+    """
+    stated = {str(details.data_type.value) for details in acquisitions}
+    if "autodetect" not in stated:
+        kind = promoted(sorted(stated), where)
+        return kind, _said(stated, kind, where)
+    found = _types_of_sources(loaders, resource)
+    kind = promoted(sorted(found | (stated - {"autodetect"})), where)
+    return kind, _said(found, kind, where)
+
+
+def _said(found: Iterable[str], kind: str, where: str) -> list[str]:
+    distinct = sorted(set(found))
+    if len(distinct) < 2:
+        return []
+    return [f"The sources of {where} have the data types {', '.join(distinct)}; {kind} holds all of them and is used."]
+
+
+def _types_of_sources(loaders: LoaderColumns, resource: Any) -> set[str]:
+    distinct = np.unique(loaders.block * (int(loaders.row.max()) + 1) + loaders.row, return_index=True)[1]
+    chosen = loaders.select(np.sort(distinct))
+    found: set[str] = set()
+    silent: dict[type, ImageLoaderInterface] = {}
+
+    def ask(loader: ImageLoaderInterface) -> str | None:
+        header = loader.shape_and_dtype(resource)
+        if header is not None:
+            return str(np.dtype(header[1]))
+        if type(loader).find_data_type is not ImageLoaderInterface.find_data_type:
+            return str(np.dtype(loader.find_data_type(resource)))
+        silent.setdefault(type(loader), loader)
+        return None
+
+    if len(chosen) < _MANY:
+        answers = [ask(loader) for loader in chosen]
+    else:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(_READERS) as readers:
+            answers = list(readers.map(ask, chosen))
+    found.update(answer for answer in answers if answer is not None)
+    found.update(str(np.dtype(loader.find_data_type(resource))) for loader in silent.values())
+    return found
