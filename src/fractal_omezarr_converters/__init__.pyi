@@ -1,0 +1,4 @@
+from .core import *
+from .fractal import *
+from .models import *
+from .pipelines import *
