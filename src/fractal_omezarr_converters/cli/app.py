@@ -1,0 +1,77 @@
+"""All commands by name, each loaded when it is called, and what happens to errors."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from cyclopts import App, CycloptsError
+
+from fractal_omezarr_converters.cli import exit_codes
+from fractal_omezarr_converters.cli.exit_codes import WrongUsageError
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsInternalError
+
+HELP = """Turn what microscopes write into OME-Zarr.
+
+Example: `omezarr convert /data/MyPlate__2024-05-01 /data/zarr`
+"""
+
+COMMANDS = {
+    "convert": "Convert one or more acquisitions and write OME-Zarr.",
+    "plan": "Say what convert would do, and do nothing.",
+    "inspect": "Say what the metadata of an acquisition states.",
+    "formats": "List the formats that can be read.",
+    "verify": "Compare every pixel of a conversion with its source.",
+    "demo": "Write a small plate, convert it as Fractal would, verify it.",
+}
+
+
+def make_app() -> App:
+    """The application with its commands; no command's module is imported."""
+    app = App(name="omezarr", help=HELP, version=_version, help_format="markdown")
+    for name, words in COMMANDS.items():
+        app.command(f"{__package__}.{name}_command:{name}_command", name=name, help=words)
+    app.register_install_completion_command(add_to_startup=False)
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command and give its exit code; errors for users become one sentence on stderr."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    app = make_app()
+    try:
+        code = app(list(arguments), exit_on_error=False, result_action="return_value")
+    except CycloptsError:
+        return exit_codes.WRONG_USAGE  # cyclopts has said on stderr what is wrong
+    except KeyboardInterrupt:
+        _say("interrupted: what is finished stays; run the same command with --extend to go on")
+        return exit_codes.INTERRUPTED
+    except WrongUsageError as error:
+        _say(f"error: {error}")
+        return exit_codes.WRONG_USAGE
+    except ConvertersToolsInternalError as error:
+        _say(f"internal error: {error}")
+        return exit_codes.FAILED
+    except ConvertersToolsError as error:
+        _say(f"error: {error}")
+        return exit_codes.FAILED
+    except BrokenPipeError:
+        sys.stdout = None  # type: ignore[assignment]  # nobody reads on: do not complain while closing
+        return exit_codes.DONE
+    return code if isinstance(code, int) else exit_codes.DONE
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("fractal-omezarr-converters")

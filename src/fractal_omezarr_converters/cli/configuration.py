@@ -1,0 +1,119 @@
+"""Options in a file (TOML, JSON or YAML) and single options as ``key=value``, with the keys of the Fractal form."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from fractal_omezarr_converters.cli.exit_codes import WrongUsageError
+from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+
+#: First keys of the form; any other first key is meant below ``converter_options``.
+FORM_KEYS = ("format", "acquisitions", "converter_options", "overwrite", "options", "advanced")
+
+
+def read_configuration(path: str) -> dict[str, Any]:
+    """Read a configuration file.
+
+    Raises:
+        ConvertersToolsUserError: it is not there, not readable as its ending says, or not a table of keys.
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise ConvertersToolsFileNotFoundError(f"There is no configuration file '{path}'; check the path.")
+    text = file.read_text(encoding="utf-8-sig")
+    try:
+        document = _parse(text, file.suffix.lower(), path)
+    except ValueError as error:
+        if isinstance(error, ConvertersToolsUserError):
+            raise
+        raise ConvertersToolsUserError(f"The configuration file '{path}' cannot be read: {error}.") from error
+    if not isinstance(document, dict):
+        raise ConvertersToolsUserError(
+            f"The configuration file '{path}' holds no keys; see omezarr plan --write-config."
+        )
+    unknown = sorted(set(document) - set(FORM_KEYS) - {"zarr_dir"})
+    if unknown:
+        raise ConvertersToolsUserError(
+            f"The configuration file '{path}' has the unknown key '{unknown[0]}'; known are: {', '.join(FORM_KEYS)}."
+        )
+    return document
+
+
+def _parse(text: str, suffix: str, path: str) -> Any:
+    if suffix == ".json":
+        return json.loads(text)
+    if suffix in {".yaml", ".yml"}:
+        try:
+            import yaml
+        except ImportError as error:
+            raise ConvertersToolsUserError(
+                f"Reading '{path}' needs the package PyYAML (pip install pyyaml); TOML and JSON need nothing."
+            ) from error
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConvertersToolsUserError(f"The configuration file '{path}' is not valid YAML: {error}.") from error
+    return tomllib.loads(text)
+
+
+def write_configuration(path: str, document: dict[str, Any]) -> None:
+    """Write a configuration file that gives the same conversion again; the ending names the kind (JSON or TOML)."""
+    file = Path(path).expanduser()
+    if file.suffix.lower() == ".json":
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    elif file.suffix.lower() == ".toml":
+        import tomli_w
+
+        text = tomli_w.dumps(_without_none(document))
+    else:
+        raise ConvertersToolsUserError(f"A configuration is written as .toml or .json, not as '{file.name}'.")
+    file.write_text(text, encoding="utf-8")
+
+
+def _without_none(value: Any) -> Any:
+    """TOML has no null: a key that is not given means the same."""
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_none(item) for item in value if item is not None]
+    return value
+
+
+def settings_from_texts(configuration: dict[str, Any], texts: list[str]) -> dict[str, Any]:
+    """Add options given as ``dotted.key=value`` to a configuration; the value is JSON, or else plain text."""
+    result: dict[str, Any] = json.loads(json.dumps(configuration, default=str))
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise WrongUsageError(f"--set needs key=value, not '{text}'.")
+        parts = key.strip().split(".")
+        if parts[0] not in FORM_KEYS:
+            parts = ["converter_options", *parts]
+        _set(result, parts, _value(value.strip()), key)
+    return result
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _set(table: dict[str, Any], parts: list[str], value: Any, key: str) -> None:
+    place: Any = table
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
+        index: Any = part
+        if isinstance(place, list):
+            if not part.isdigit() or int(part) >= len(place):
+                raise WrongUsageError(f"--set {key}: the list has no item {part}; items count from 0.")
+            index = int(part)
+        elif not isinstance(place, dict):
+            raise WrongUsageError(f"--set {key}: there is nothing below '{part}'.")
+        if following is None:
+            place[index] = value
+            return
+        place = place.setdefault(index, {}) if isinstance(place, dict) else place[index]

@@ -1,0 +1,83 @@
+"""`omezarr plan`: what convert would do, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from fractal_omezarr_converters.cli import exit_codes
+from fractal_omezarr_converters.cli.configuration import write_configuration
+from fractal_omezarr_converters.cli.parameters import (
+    OUTPUT,
+    RUN,
+    InputOptions,
+    MessageOptions,
+    OutputOptions,
+    conversion_arguments,
+)
+from fractal_omezarr_converters.cli.terminal import say, set_up_messages, write_json, write_text
+
+
+def plan_command(
+    *sources: str,
+    out: Annotated[str | None, Parameter(group=OUTPUT)] = None,
+    given: InputOptions | None = None,
+    output: OutputOptions | None = None,
+    messages: MessageOptions | None = None,
+    write_config: Annotated[str | None, Parameter(group=OUTPUT)] = None,
+    json: Annotated[bool, Parameter(group=RUN, negative="")] = False,
+) -> int:
+    """Say what convert would do, and do nothing: plates, wells, images, sizes, memory, missing planes.
+
+    Example: `omezarr plan /data/MyPlate__2024-05-01`
+
+    Parameters
+    ----------
+    sources:
+        Folders or files of acquisitions; a last path that does not exist or holds OME-Zarr is taken as the output.
+    out:
+        Folder that would be written into.
+    write_config:
+        Write the options of this plan to a file (.toml or .json) for `omezarr convert --config`.
+    json:
+        One JSON document on stdout.
+    """
+    from fractal_omezarr_converters.convert import plan
+
+    given, output, messages = given or InputOptions(), output or OutputOptions(), messages or MessageOptions()
+    set_up_messages(verbose=messages.verbose, quiet=messages.quiet)
+    found, place = _sources_and_out(list(sources), out)
+    made = plan(found, place, **conversion_arguments(given, output))
+    if write_config:
+        write_configuration(write_config, made.configuration)
+        say(f"options written to {write_config}")
+    return show_plan(made, as_json=json)
+
+
+def show_plan(made: Any, *, as_json: bool) -> int:
+    """Write the plan to stdout."""
+    if as_json:
+        write_json(made.to_json())
+    else:
+        write_text(str(made))
+    return exit_codes.DONE
+
+
+def _sources_and_out(sources: list[str], out: str | None) -> tuple[list[str], str | None]:
+    """Take the last of several paths as the output when it is not a source."""
+    if out is not None or len(sources) < 2:
+        return sources, out
+    from pathlib import Path
+
+    last = Path(sources[-1]).expanduser()
+    is_source = last.exists() and not _is_output(last)
+    return (sources, None) if is_source else (sources[:-1], sources[-1])
+
+
+def _is_output(folder: Any) -> bool:
+    """An empty folder, or one that holds OME-Zarr."""
+    if not folder.is_dir():
+        return False
+    entries = list(folder.iterdir())
+    return not entries or any(entry.suffix == ".zarr" for entry in entries)

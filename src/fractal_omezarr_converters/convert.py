@@ -1,0 +1,184 @@
+"""Plan, convert, verify and inspect in Python: the same init and compute steps that Fractal runs, on one computer or on dask.
+
+from fractal_omezarr_converters.convert import convert, plan
+
+plan("/data/MyPlate__2024-05-01")                  # what would be done
+convert("/data/MyPlate__2024-05-01", "/data/zarr") # do it
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning, raise_together
+from fractal_omezarr_converters.fractal.compute import generic_compute_task, registration_steps
+from fractal_omezarr_converters.fractal.conversion import Conversion
+from fractal_omezarr_converters.fractal.conversion_plan import Plan
+from fractal_omezarr_converters.fractal.init import absolute_zarr_dir, check_images, setup_images_for_conversion
+from fractal_omezarr_converters.fractal.inspection import Inspection, inspect_source
+from fractal_omezarr_converters.fractal.requests import ConversionRequest, conversion_request
+from fractal_omezarr_converters.fractal.runners import DaskRunner, Job, Outcome, SequentialRunner, ThreadedRunner
+from fractal_omezarr_converters.fractal.runners import raise_failures as raise_failed
+from fractal_omezarr_converters.fractal.verification import Verification, verify_output
+from fractal_omezarr_converters.pipelines.acquisitions import read_acquisitions
+from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
+
+__all__ = ["Conversion", "Inspection", "Plan", "Verification", "convert", "inspect", "plan", "verify"]
+
+Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+#: Called with images done, images in all, and bytes of pixels written so far.
+ProgressFunction = Callable[[int, int, int], None]
+
+
+def plan(sources: Sources, out: str | os.PathLike[str] | None = None, **options: Any) -> Plan:
+    """Say what ``convert`` with the same arguments would do; reads metadata alone and writes nothing.
+
+    Args:
+        sources: folder or file of one acquisition, or several.
+        out: folder that would be written into.
+        **options: the options of :func:`convert` up to ``configuration``.
+    """
+    return _planned(conversion_request(sources, **options), out)[0]
+
+
+def convert(
+    sources: Sources,
+    out: str | os.PathLike[str],
+    *,
+    workers: int | None = None,
+    executor: Literal["processes", "threads"] = "processes",
+    scheduler: str | None = None,
+    progress: ProgressFunction | None = None,
+    verify: bool = False,
+    raise_failures: bool = True,
+    **options: Any,
+) -> Conversion:
+    """Convert acquisitions and write OME-Zarr into a folder.
+
+    Args:
+        sources: folder or file of one acquisition, or several.
+        out: folder to write into; it is made if needed.
+        workers: images at once; by default as many as the computer has processors and memory for.
+        executor: processes (default), or threads of this process.
+        scheduler: address of a dask.distributed scheduler that runs the images instead.
+        progress: called after each image with images done, images in all, bytes of pixels so far.
+        verify: read every source plane again afterwards and compare.
+        raise_failures: raise after all images when any failed; otherwise they are listed in the result.
+        **options: ``format`` (else detected), ``plate_name``, ``acquisition``, ``wells``, ``format_options``,
+            ``acquisition_options``, ``converter_options``, ``ngff_version``, ``overwrite`` ("No Overwrite", "Overwrite",
+            "Extend"), ``configuration`` (a mapping with the keys of the Fractal form).
+    """
+    started = time.perf_counter()
+    request = conversion_request(sources, **options)
+    made, images = _planned(request, out)
+    place = str(made.out)
+    for text in made.warnings:
+        warnings.warn(text, ConvertersToolsWarning, stacklevel=2)
+    jobs = setup_images_for_conversion(
+        images, zarr_dir=place, converter_options=request.converter_options, overwrite_mode=request.overwrite
+    )
+    outcomes = _watched(
+        _run(jobs, _workers(made, workers), executor=executor, scheduler=scheduler), made.images, progress
+    )
+    if raise_failures:
+        raise_failed(outcomes)
+    verification = None
+    if verify:
+        verification = verify_output(place, only=[each.name for each in outcomes if each.error is None])
+    return Conversion(
+        out=place,
+        plan=made,
+        outcomes=tuple(outcomes),
+        seconds=time.perf_counter() - started,
+        verification=verification,
+    )
+
+
+def verify(out: str | os.PathLike[str], *, progress: ProgressFunction | None = None) -> Verification:
+    """Read every source plane again and compare it with what was written, pixel by pixel; check that no chunk is missing.
+
+    Args:
+        out: a plate, an image, or the folder that was converted into.
+        progress: called after each image.
+    """
+    return verify_output(absolute_zarr_dir(os.fspath(out)), progress=progress)
+
+
+def inspect(
+    source: str | os.PathLike[str], *, format: str | None = None, format_options: Mapping[str, Any] | None = None
+) -> Inspection:
+    """Say what the metadata of one acquisition states: wells, fields, channels, sizes, spacings, positions, times."""
+    return inspect_source(os.fspath(source), format_name=format, format_options=format_options)
+
+
+def _planned(request: ConversionRequest, out: str | os.PathLike[str] | None) -> tuple[Plan, list[Any]]:
+    images, report = read_acquisitions(list(request.acquisitions), request.converter_options)
+    check_images(images)
+    steps = registration_steps(request.converter_options)
+    plans: list[ImagePlan] = []
+    problems: list[str] = []
+    for image in images:
+        try:
+            plans.append(plan_image(image, converter_options=request.converter_options, registration_pipeline=steps))
+        except ConvertersToolsUserError as error:
+            problems.append(str(error))
+    raise_together(problems, "These images cannot be converted")
+    made = Plan(
+        images=tuple(plans),
+        out=None if out is None else absolute_zarr_dir(os.fspath(out)),
+        options=request.converter_options,
+        overwrite=request.overwrite,
+        formats=request.formats,
+        read_warnings=tuple(report.warnings),
+        configuration=request.configuration,
+    )
+    return made, images
+
+
+def _run(
+    jobs: Sequence[Job], workers: int, *, executor: Literal["processes", "threads"], scheduler: str | None
+) -> Iterator[Outcome]:
+    if scheduler is not None:
+        return DaskRunner(address=scheduler).outcomes(generic_compute_task, jobs)
+    if workers == 1 or len(jobs) == 1:
+        return SequentialRunner().outcomes(generic_compute_task, jobs)
+    if executor == "threads":
+        return ThreadedRunner(num_threads=workers).outcomes(generic_compute_task, jobs)
+    from fractal_omezarr_converters.fractal.local_workers import LocalWorkers
+
+    return LocalWorkers(workers).outcomes(jobs)
+
+
+def _watched(
+    outcomes: Iterator[Outcome], plans: Sequence[ImagePlan], progress: ProgressFunction | None
+) -> list[Outcome]:
+    """Collect outcomes in the order of the jobs and report progress on the way."""
+    finished: list[Outcome] = []
+    written = 0
+    for outcome in outcomes:
+        finished.append(outcome)
+        written += plans[outcome.index].bytes
+        for text in outcome.warnings:
+            warnings.warn(text, ConvertersToolsWarning, stacklevel=3)
+        if progress is not None:
+            progress(len(finished), len(plans), written)
+    return sorted(finished, key=lambda outcome: outcome.index)
+
+
+def _workers(made: Plan, wished: int | None) -> int:
+    """As many as wished; else one per processor, as far as the images and the free memory allow."""
+    if wished is not None:
+        if wished < 1:
+            raise ConvertersToolsUserError(f"The number of workers must be at least 1, not {wished}.")
+        return wished
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        free = 0
+    by_memory = int(0.7 * free // max(made.memory, 1)) if free > 0 else processors
+    return max(1, min(processors, len(made.images), by_memory))

@@ -1,0 +1,1 @@
+"""What Fractal's manifest tool reads."""

@@ -1,0 +1,29 @@
+"""The tasks of this package, for ``fractal-manifest create``."""
+
+from fractal_task_tools.task_models import ConverterCompoundTask
+
+DOCS_LINK = "https://github.com/fractal-analytics-platform/fractal-omezarr-converters"
+
+TASK_LIST = [
+    ConverterCompoundTask(
+        name="Convert Operetta and Opera Phenix to OME-Zarr",
+        executable_init="tasks/operetta/convert_init.py",
+        executable="tasks/convert_compute.py",
+        meta_init={"cpus_per_task": 1, "mem": 4000},
+        meta={"cpus_per_task": 2, "mem": 4000},
+        category="Conversion",
+        modality="HCS",
+        tags=["Operetta", "Opera Phenix", "Harmony", "Columbus", "Revvity", "PerkinElmer", "plate"],
+        docs_info="file:../../../docs/tasks/operetta.md",
+    ),
+    ConverterCompoundTask(
+        name="Convert a Table of Tiles to OME-Zarr",
+        executable_init="tasks/tile_table/convert_init.py",
+        executable="tasks/convert_compute.py",
+        meta_init={"cpus_per_task": 1, "mem": 4000},
+        meta={"cpus_per_task": 2, "mem": 4000},
+        category="Conversion",
+        tags=["TIFF", "PNG", "table", "CSV", "Parquet", "any microscope"],
+        docs_info="file:../../../docs/tasks/tile_table.md",
+    ),
+]

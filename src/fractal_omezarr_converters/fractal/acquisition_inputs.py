@@ -1,0 +1,41 @@
+"""What the form asks for each acquisition: where it lies, to which plate it belongs, and what to override."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from fractal_omezarr_converters.formats.contract import FormatOptions
+from fractal_omezarr_converters.models.user_facing import UserFacingModel
+from fractal_omezarr_converters.pipelines.acquisition_options import AcquisitionOptions
+
+
+class AcquisitionInput(UserFacingModel):
+    """One acquisition; a task of one format replaces ``options`` by that format's own."""
+
+    path: str = Field(
+        title="Path",
+        description="Folder that the microscope's software exported. Give the full path as the Fractal server sees it.",
+        min_length=1,
+    )
+    plate_name: str | None = Field(
+        default=None,
+        title="Plate Name",
+        description="Name of the plate in the output. Leave empty to use the name in the metadata. "
+        "Acquisitions with the same plate name become one plate.",
+    )
+    acquisition: int = Field(
+        default=0,
+        ge=0,
+        title="Acquisition",
+        description="Number of this acquisition of the plate: 0 for the first, 1 for the second (the next staining "
+        "cycle, for example), and so on.",
+    )
+    options: FormatOptions = Field(
+        default_factory=FormatOptions, title="Format Options", description="How to read this kind of data."
+    )
+    advanced: AcquisitionOptions = Field(
+        default_factory=AcquisitionOptions,
+        title="Corrections",
+        description="Only if something in the metadata is wrong or missing, or if you want a part of the data: "
+        "channel names, pixel size, stage orientation, conditions of the wells, filters.",
+    )

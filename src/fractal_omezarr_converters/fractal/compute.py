@@ -1,0 +1,126 @@
+"""The compute step: write one image as init described it, and say what to put into the image list."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from fractal_omezarr_converters.core.tiled_image import TiledImage
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.fractal.handover import tiled_image_from_json, tiled_image_from_json_str
+from fractal_omezarr_converters.fractal.image_list import ImageListUpdateDict, Scalar, image_list_update
+from fractal_omezarr_converters.fractal.job import ConvertParallelInitArgs
+from fractal_omezarr_converters.fractal.run_folder import mark_done
+from fractal_omezarr_converters.fractal.source_record import KEY as SOURCE_KEY
+from fractal_omezarr_converters.fractal.source_record import make_record
+from fractal_omezarr_converters.models.collections import ImageInPlate
+from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
+from fractal_omezarr_converters.ngff import completion
+from fractal_omezarr_converters.ngff.groups import require_group
+from fractal_omezarr_converters.ngff.stores import open_store
+from fractal_omezarr_converters.pipelines.creation import write_plan
+from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
+from fractal_omezarr_converters.pipelines.registration import RegistrationStep, build_default_registration_pipeline
+
+logger = logging.getLogger(__name__)
+
+#: Which run wrote an image, so that a job that is delivered twice is known.
+RUN_KEY = "run"
+
+
+def generic_compute_task(
+    *,
+    zarr_url: str,
+    init_args: ConvertParallelInitArgs | Mapping[str, Any],
+    collection_type: type | None = None,
+    image_loader_type: type | None = None,
+    resource: Any = None,
+) -> ImageListUpdateDict:
+    """Write one image and give its entry for the image list; an image that is complete already is left as it is.
+
+    The hand-over file stays, so that the same job can be run again. The two types are needed only for descriptions that
+    an older converter wrote.
+    """
+    started = time.perf_counter()
+    job = _checked_job(init_args, zarr_url)
+    image = _description(job, collection_type, image_loader_type)
+    steps = registration_steps(job.converter_options)
+    plan = plan_image(image, converter_options=job.converter_options, registration_pipeline=steps, resource=resource)
+    if _is_done(zarr_url, plan, job):
+        logger.info("%s is complete already", zarr_url)
+    else:
+        with job.converter_options.runtime_settings.apply():
+            write_plan(
+                plan,
+                zarr_url=zarr_url,
+                converter_options=job.converter_options,
+                overwrite_mode=job.overwrite_mode,
+                resource=resource,
+                own={SOURCE_KEY: make_record(image, job.converter_options), RUN_KEY: job.run},
+            )
+        logger.info("%s written in %.1f s", zarr_url, time.perf_counter() - started)
+    if job.tiled_image_json_dump_url is not None:
+        mark_done(job.tiled_image_json_dump_url)
+    return entry_of(zarr_url, plan)
+
+
+def registration_steps(options: ConverterOptions) -> list[RegistrationStep]:
+    """The registration that these options mean."""
+    return build_default_registration_pipeline(
+        options.stage_position_corrections, options.grouping.tiling_for_registration()
+    )
+
+
+def entry_of(zarr_url: str, plan: ImagePlan) -> ImageListUpdateDict:
+    """The image's entry for the image list."""
+    collection = plan.image.collection
+    place: dict[str, Scalar] = {}
+    if isinstance(collection, ImageInPlate):
+        place = {
+            "plate": collection.plate_path(),
+            "well": collection.well,
+            "acquisition": int(collection.acquisition),
+        }
+    size = dict(zip(plan.axes, plan.shape))
+    return image_list_update(
+        zarr_url,
+        is_3d=size.get("z", 1) > 1,
+        is_time_series=size.get("t", 1) > 1,
+        attributes=plan.image.attributes,
+        place=place,
+    )
+
+
+def _is_done(zarr_url: str, plan: ImagePlan, job: ConvertParallelInitArgs) -> bool:
+    """Complete by this plan; other than with Extend only when this very run wrote it: the job was delivered twice."""
+    store = open_store(zarr_url)
+    if not completion.is_complete(store, "", plan.fingerprint):
+        return False
+    if job.overwrite_mode is OverwriteMode.EXTEND:
+        return True
+    return job.run is not None and require_group(store, "").own.get(RUN_KEY) == job.run
+
+
+def _checked_job(init_args: ConvertParallelInitArgs | Mapping[str, Any], zarr_url: str) -> ConvertParallelInitArgs:
+    if isinstance(init_args, ConvertParallelInitArgs):
+        return init_args
+    try:
+        return ConvertParallelInitArgs.model_validate(dict(init_args))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ConvertersToolsUserError(
+            f"The job of {zarr_url} cannot be used ({'.'.join(map(str, first['loc'])) or 'init_args'}: {first['msg']}): "
+            "run the init step again with the version of the converter that runs compute."
+        ) from error
+
+
+def _description(
+    job: ConvertParallelInitArgs, collection_type: type | None, image_loader_type: type | None
+) -> TiledImage[Any, Any]:
+    if job.tiled_image_json_str is not None:
+        return tiled_image_from_json_str(job.tiled_image_json_str, collection_type, image_loader_type)
+    return tiled_image_from_json(str(job.tiled_image_json_dump_url), collection_type, image_loader_type)

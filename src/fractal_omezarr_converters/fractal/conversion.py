@@ -1,0 +1,63 @@
+"""What a conversion did: images written, images that failed, time, warnings, and the result of the verification if asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fractal_omezarr_converters.fractal.conversion_plan import Plan, readable_bytes
+from fractal_omezarr_converters.fractal.image_list import ImageUpdate
+from fractal_omezarr_converters.fractal.runners import Outcome
+from fractal_omezarr_converters.fractal.verification import Verification
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """The result of one conversion."""
+
+    out: str
+    plan: Plan
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+    verification: Verification | None = None
+
+    @property
+    def updates(self) -> list[ImageUpdate]:
+        """The image list: one entry per image that is there now."""
+        return [update for each in self.outcomes if each.error is None for update in each.result["image_list_updates"]]
+
+    @property
+    def failures(self) -> list[str]:
+        """One sentence per image that failed."""
+        return [f"{each.name}: {each.error}" for each in self.outcomes if each.error is not None]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should read, each text once."""
+        return list(dict.fromkeys([*self.plan.warnings, *(text for each in self.outcomes for text in each.warnings)]))
+
+    def to_json(self) -> dict[str, Any]:
+        """The result in plain values."""
+        return {
+            "document": "conversion",
+            "version": 1,
+            "out": self.out,
+            "images": self.updates,
+            "failures": self.failures,
+            "warnings": self.warnings,
+            "seconds": round(self.seconds, 3),
+            "bytes": self.plan.bytes,
+            "verification": None if self.verification is None else self.verification.to_json(),
+        }
+
+    def __repr__(self) -> str:
+        """The result as text."""
+        lines = [
+            f"{len(self.updates)} of {len(self.outcomes)} images are in {self.out}: "
+            f"{readable_bytes(self.plan.bytes)} of pixels in {self.seconds:.1f} s"
+        ]
+        lines += [f"plate {name}: {len(plate['wells'])} wells" for name, plate in self.plan.plates.items()]
+        lines += [f"failed: {text}" for text in self.failures]
+        if self.verification is not None:
+            lines.append(repr(self.verification))
+        return "\n".join(lines)

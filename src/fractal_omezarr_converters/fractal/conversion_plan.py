@@ -1,0 +1,156 @@
+"""The plan of a conversion: which images will be written where, from what, how large, and with what worth knowing.
+
+Printing it is the dry run; ``to_json`` is the same for programs.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from fractal_omezarr_converters.models.collections import ImageInPlate
+from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
+from fractal_omezarr_converters.pipelines.plan import ImagePlan
+
+PLAN_VERSION = 1
+ROWS_SHOWN = 12
+
+
+def readable_bytes(number: float) -> str:
+    """A size as people say it."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a conversion will do; made from metadata alone."""
+
+    images: tuple[ImagePlan, ...]
+    out: str | None
+    options: ConverterOptions
+    overwrite: OverwriteMode
+    formats: tuple[str, ...]
+    read_warnings: tuple[str, ...] = ()
+    configuration: dict[str, Any] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[ImagePlan]:
+        """The images, in the order in which they are written."""
+        return iter(self.images)
+
+    def __len__(self) -> int:
+        """How many images."""
+        return len(self.images)
+
+    @property
+    def plates(self) -> dict[str, dict[str, Any]]:
+        """Per plate: wells, acquisitions and number of images."""
+        found: dict[str, dict[str, Any]] = {}
+        for image in self.images:
+            collection = image.image.collection
+            if not isinstance(collection, ImageInPlate):
+                continue
+            plate = found.setdefault(collection.plate_path(), {"wells": [], "acquisitions": [], "images": 0})
+            plate["images"] += 1
+            if collection.well not in plate["wells"]:
+                plate["wells"].append(collection.well)
+            if collection.acquisition not in plate["acquisitions"]:
+                plate["acquisitions"].append(collection.acquisition)
+        return found
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of pixels that will be written, uncompressed, all levels."""
+        return sum(image.bytes for image in self.images)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the largest image needs while it is written."""
+        return max((image.memory for image in self.images), default=0)
+
+    @property
+    def missing_planes(self) -> int:
+        """Planes that no source covers; they stay empty."""
+        return sum(image.missing_planes.count for image in self.images)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should read, each text once."""
+        texts = [*self.read_warnings, *(text for image in self.images for text in image.warnings)]
+        return list(dict.fromkeys(texts))
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan in plain values, with the version of this document."""
+        return {
+            "document": "conversion-plan",
+            "version": PLAN_VERSION,
+            "out": self.out,
+            "formats": list(self.formats),
+            "ngff_version": self.options.omezarr_options.ngff_version,
+            "overwrite": self.overwrite.value,
+            "plates": self.plates,
+            "images": [image.to_json() for image in self.images],
+            "bytes": self.bytes,
+            "memory_per_image": self.memory,
+            "missing_planes": self.missing_planes,
+            "warnings": self.warnings,
+        }
+
+    def __repr__(self) -> str:
+        """The plan as text, at most a screen long."""
+        lines = [f"Plan: {self._heading()}"]
+        if self.out:
+            lines.append(f"into {self.out} ({self.overwrite.value})")
+        for name, plate in self.plates.items():
+            lines.append(f"plate {name}: {len(plate['wells'])} wells ({_few(plate['wells'])}), {_acquisitions(plate)}")
+        rows = [self._row(image) for image in self.images[:ROWS_SHOWN]]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+        lines += ["  " + "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
+        if len(self.images) > ROWS_SHOWN:
+            lines.append(f"  ... and {len(self.images) - ROWS_SHOWN} more images")
+        if self.missing_planes:
+            lines.append(f"{self.missing_planes} planes have no source and stay empty")
+        lines += [f"warning: {text}" for text in self.warnings]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """The plan as a table, for notebooks."""
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in self._row(image)) + "</tr>"
+            for image in self.images[: 4 * ROWS_SHOWN]
+        )
+        more = len(self.images) - 4 * ROWS_SHOWN
+        warned = "".join(f"<li>{html.escape(text)}</li>" for text in self.warnings)
+        return (
+            f"<p><b>Plan</b>: {html.escape(self._heading())}</p>"
+            "<table><thead><tr><th>image</th><th>size</th><th>type</th><th>bytes</th><th>levels</th></tr></thead>"
+            f"<tbody>{rows}</tbody></table>"
+            + (f"<p>and {more} more images</p>" if more > 0 else "")
+            + (f"<p>Warnings:</p><ul>{warned}</ul>" if warned else "")
+        )
+
+    def _heading(self) -> str:
+        version = self.options.omezarr_options.ngff_version
+        return (
+            f"{len(self.images)} images from {', '.join(self.formats) or 'no format'}, OME-Zarr {version}, "
+            f"{readable_bytes(self.bytes)} of pixels, at most {readable_bytes(self.memory)} of memory per image"
+        )
+
+    @staticmethod
+    def _row(image: ImagePlan) -> tuple[str, ...]:
+        shape = " ".join(f"{axis}={size}" for axis, size in zip(image.axes, image.shape))
+        return (image.path, shape, str(image.dtype), readable_bytes(image.bytes), f"{len(image.layout.levels)} levels")
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:3])} ... {names[-1]}"
+
+
+def _acquisitions(plate: dict[str, Any]) -> str:
+    numbers = [str(number) for number in plate["acquisitions"]]
+    return f"acquisition {numbers[0]}" if len(numbers) == 1 else f"acquisitions {', '.join(numbers)}"

@@ -1,0 +1,188 @@
+"""The init step: check everything, prepare the place of output, and give one small job per image.
+
+Nothing is written before all images are known to be convertible, and nothing that exists is removed here.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fractal_omezarr_converters.core.tiled_image import TiledImage
+from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
+from fractal_omezarr_converters.fractal.handover import dump_json_str
+from fractal_omezarr_converters.fractal.job import ConvertParallelInitArgs
+from fractal_omezarr_converters.fractal.run_folder import make_run_folder, remove_useless_runs
+from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
+from fractal_omezarr_converters.models.urls import (
+    absolute_url,
+    clean_url,
+    existing_local_path,
+    is_remote_url,
+    join_url_paths,
+)
+
+logger = logging.getLogger(__name__)
+
+Images = Sequence[TiledImage[Any, Any]]
+
+#: Fractal accepts no more compute jobs of one task.
+MOST_IMAGES = 20_000
+
+
+def setup_images_for_conversion(
+    tiled_images: Images,
+    *,
+    zarr_dir: str,
+    collection_type: str | None = None,
+    converter_options: ConverterOptions,
+    overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE,
+    ngff_version: str | None = None,
+) -> list[dict[str, Any]]:
+    """Check the images, write plate and well documents, and give the parallelization list.
+
+    Raises:
+        ConvertersToolsUserError: there is no image, two images have one place, there are more images than Fractal takes,
+            an image cannot be written as planned, or the place of output cannot be used. Nothing is written then.
+    """
+    from fractal_omezarr_converters.pipelines.collections_setup import setup_ome_zarr_collection
+
+    _check_version(converter_options, ngff_version)
+    place = absolute_zarr_dir(zarr_dir)
+    images = list(tiled_images)
+    check_images(images)
+    make_zarr_dir(place)
+    setup_ome_zarr_collection(
+        tiled_images=images,
+        collection_type=collection_type,
+        zarr_dir=place,
+        ngff_version=converter_options.omezarr_options.ngff_version,
+        overwrite_mode=overwrite_mode,
+    )
+    return build_parallelization_list(
+        images, zarr_dir=place, converter_options=converter_options, overwrite_mode=overwrite_mode
+    )
+
+
+def build_parallelization_list(
+    tiled_images: Images,
+    *,
+    zarr_dir: str,
+    converter_options: ConverterOptions,
+    overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE,
+) -> list[dict[str, Any]]:
+    """Give one ``{"zarr_url", "init_args"}`` per image; descriptions travel inside while they are small, else as files."""
+    place = absolute_zarr_dir(zarr_dir)
+    descriptions = [(join_url_paths(place, image.path), image.model_dump_json()) for image in tiled_images]
+    handing = converter_options.runtime_settings.temp_json_options
+    total = sum(len(text) for _, text in descriptions)
+    temp_url = handing.format_temp_url(place)
+    urls = [url for url, _ in descriptions]
+    remove_useless_runs(temp_url, zarr_dir=place, images=urls)
+    folder = None if handing.use_in_memory(total) else make_run_folder(temp_url, zarr_dir=place, images=urls)
+    run = folder.rsplit("/", 1)[-1] if folder else f"run-{uuid.uuid4().hex[:12]}"
+    jobs = []
+    for url, text in descriptions:
+        arguments = ConvertParallelInitArgs(
+            tiled_image_json_dump_url=dump_json_str(folder, text) if folder else None,
+            tiled_image_json_str=None if folder else text,
+            converter_options=converter_options,
+            overwrite_mode=overwrite_mode,
+            run=run,
+        )
+        jobs.append({"zarr_url": url, "init_args": arguments.to_json()})
+    return jobs
+
+
+def check_images(images: Images) -> None:
+    """Raise when there is nothing to convert, too much, or two images for one place."""
+    if not images:
+        raise ConvertersToolsUserError(
+            "There is no image to convert: the acquisitions hold none, or the filters leave none; check path and filters."
+        )
+    if len(images) > MOST_IMAGES:
+        raise ConvertersToolsUserError(
+            f"{len(images)} images are more than the {MOST_IMAGES} that Fractal takes in one task: convert fewer wells at "
+            "once with a filter, or one image per well instead of one per field of view."
+        )
+    by_path: defaultdict[str, list[TiledImage[Any, Any]]] = defaultdict(list)
+    for image in images:
+        by_path[image.path].append(image)
+    raise_together(
+        [
+            f"{len(claiming)} images would be written to {path}: {'; '.join(_source_of(image) for image in claiming)}; "
+            "give the acquisitions different numbers or plate names."
+            for path, claiming in by_path.items()
+            if len(claiming) > 1
+        ],
+        "Several images have the same place",
+    )
+
+
+def _source_of(image: TiledImage[Any, Any]) -> str:
+    """The first file of an image, to tell images of one place apart."""
+    loaders = image.columns.loaders
+    return str(loaders.loader(0).describe_source()) if len(loaders) else "an image without planes"
+
+
+def absolute_zarr_dir(zarr_dir: str) -> str:
+    """The output folder as an absolute path or URL; a relative path is taken from the current folder."""
+    if not clean_url(str(zarr_dir)):
+        raise ConvertersToolsUserError("The folder to write into (zarr_dir) is empty; give a path or an s3:// URL.")
+    place = absolute_url(str(zarr_dir))
+    return place if is_remote_url(place) else str(existing_local_path(place))
+
+
+def make_zarr_dir(zarr_dir: str) -> None:
+    """Create the output folder and prove that it can be written to; Fractal does not create it."""
+    if is_remote_url(zarr_dir):
+        return
+    folder = Path(zarr_dir)
+    probe = folder / f".write-test-{uuid.uuid4().hex[:12]}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConvertersToolsUserError(
+            f"The folder {zarr_dir} cannot be written to ({error.strerror or error}); choose another one, or ask for the "
+            "right to write there."
+        ) from error
+
+
+def _check_version(options: ConverterOptions, ngff_version: str | None) -> None:
+    stated = options.omezarr_options.ngff_version
+    if ngff_version is not None and ngff_version != stated:
+        raise ConvertersToolsUserError(
+            f"OME-Zarr version {ngff_version} is asked for, but the options say {stated}; plate and images have one version."
+        )
+
+
+def init_acquisitions(
+    format_name: str,
+    *,
+    zarr_dir: str,
+    acquisitions: Sequence[Any],
+    converter_options: Any,
+    overwrite: OverwriteMode | str = OverwriteMode.NO_OVERWRITE,
+) -> dict[str, Any]:
+    """The init task of a format: read the metadata of all acquisitions, check, prepare, give the parallelization list."""
+    from fractal_omezarr_converters.fractal.requests import acquisition_request, full_options
+    from fractal_omezarr_converters.pipelines.acquisitions import read_acquisitions
+
+    options = full_options(converter_options)
+    requests = [acquisition_request(each, format_name) for each in acquisitions]
+    if not requests:
+        raise ConvertersToolsUserError("No acquisition is given; add at least one and state its path.")
+    images, report = read_acquisitions(requests, options)
+    for text in report.warnings:
+        logger.warning("%s", text)
+    jobs = setup_images_for_conversion(
+        images, zarr_dir=zarr_dir, converter_options=options, overwrite_mode=OverwriteMode(overwrite)
+    )
+    logger.info("%d acquisitions read, %d images to write", len(requests), len(jobs))
+    return {"parallelization_list": jobs}

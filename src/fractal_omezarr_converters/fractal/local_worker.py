@@ -1,0 +1,51 @@
+"""One worker process of a local conversion: a job per line on stdin, an answer per line on stdout, both JSON.
+
+Started by ``local_workers``; it imports the package once and writes one image after the other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+import warnings
+from typing import Any, TextIO
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
+
+
+def work(jobs: TextIO, answers: TextIO) -> None:
+    """Answer every job until no more come."""
+    from fractal_omezarr_converters.fractal.compute import generic_compute_task
+    from fractal_omezarr_converters.fractal.task_process import quieten_libraries
+
+    quieten_libraries()
+    for line in jobs:
+        job: dict[str, Any] = json.loads(line)
+        answer: dict[str, Any] = {}
+        with warnings.catch_warnings(record=True) as caught:
+            try:
+                answer["result"] = generic_compute_task(**job)
+            except Exception as error:  # every failure of one image is told to the parent; the worker goes on
+                answer["error"] = str(error)
+                answer["kind"] = type(error).__name__
+                answer["user"] = isinstance(error, ConvertersToolsUserError)
+                answer["trace"] = traceback.format_exc()
+        answer["warnings"] = [str(each.message) for each in caught if issubclass(each.category, ConvertersToolsWarning)]
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def main() -> None:
+    """Keep stdout for answers alone: whatever else prints goes to stderr."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
+        work(sys.stdin, answers)
+    except (KeyboardInterrupt, BrokenPipeError):
+        os._exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""From what people fill in (form, configuration file, arguments) to requests for reading and to complete options."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.formats import registry
+from fractal_omezarr_converters.fractal.acquisition_inputs import AcquisitionInput, AcquisitionOptions
+from fractal_omezarr_converters.fractal.job import changed_options
+from fractal_omezarr_converters.models.form_options import ConverterFormOptions, complete_options
+from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
+from fractal_omezarr_converters.models.urls import clean_url, existing_local_path, is_remote_url
+from fractal_omezarr_converters.pipelines.acquisitions import AcquisitionRequest
+
+CONFIGURATION_KEYS = ("format", "acquisitions", "converter_options", "overwrite", "options", "advanced", "zarr_dir")
+
+
+@dataclass(frozen=True)
+class ConversionRequest:
+    """A complete request: what to read, how, and what to do with output that exists."""
+
+    acquisitions: tuple[AcquisitionRequest, ...]
+    converter_options: ConverterOptions
+    overwrite: OverwriteMode
+    formats: tuple[str, ...]
+    configuration: dict[str, Any] = field(default_factory=dict)
+
+
+def acquisition_request(given: AcquisitionInput, format_name: str | None) -> AcquisitionRequest:
+    """The request to read one acquisition; a format of None is detected."""
+    source = existing_form(given.path)
+    return AcquisitionRequest(
+        source=source,
+        format_name=format_name or registry.detect(source).name,
+        plate_name=given.plate_name,
+        acquisition=given.acquisition,
+        format_options=given.options,
+        options=given.advanced,
+    )
+
+
+def full_options(given: ConverterOptions | ConverterFormOptions | Mapping[str, Any] | None) -> ConverterOptions:
+    """Complete options from whatever was given."""
+    if given is None:
+        return ConverterOptions()
+    if isinstance(given, ConverterOptions):
+        return given
+    if isinstance(given, ConverterFormOptions):
+        return given.to_converter_options()
+    try:
+        return complete_options(given)
+    except ValidationError as error:
+        raise ConvertersToolsUserError(f"The converter options are wrong: {in_words(error)}.") from error
+    except ValueError as error:
+        raise ConvertersToolsUserError(f"The converter options are wrong: {error}") from error
+
+
+def conversion_request(
+    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    format: str | None = None,
+    plate_name: str | None = None,
+    acquisition: int | None = None,
+    wells: Sequence[str] | None = None,
+    format_options: Mapping[str, Any] | BaseModel | None = None,
+    acquisition_options: AcquisitionOptions | Mapping[str, Any] | None = None,
+    converter_options: ConverterOptions | ConverterFormOptions | Mapping[str, Any] | None = None,
+    ngff_version: str | None = None,
+    overwrite: OverwriteMode | str | None = None,
+    configuration: Mapping[str, Any] | None = None,
+) -> ConversionRequest:
+    """Bring arguments and configuration together; arguments win.
+
+    Raises:
+        ConvertersToolsUserError: something is unknown, wrong or missing.
+    """
+    stated = dict(configuration or {})
+    unknown = sorted(set(stated) - set(CONFIGURATION_KEYS))
+    if unknown:
+        raise ConvertersToolsUserError(
+            f"The configuration has the unknown key '{unknown[0]}'; known are: {', '.join(CONFIGURATION_KEYS)}."
+        )
+    options = _options(converter_options, stated.get("converter_options"), ngff_version)
+    format = format or stated.get("format")
+    common = {
+        "plate_name": plate_name,
+        "options": _plain(format_options) if format_options is not None else stated.get("options"),
+        "advanced": _plain(acquisition_options) if acquisition_options is not None else stated.get("advanced"),
+    }
+    entries = _entries(sources, stated.get("acquisitions") or [], {k: v for k, v in common.items() if v is not None})
+    inputs = [_input(entry, wells) for entry in entries]
+    formats = [format or registry.detect(existing_form(each.path)).name for each in inputs]
+    numbers = _numbers(inputs, entries, formats, acquisition)
+    inputs = [each.model_copy(update={"acquisition": number}) for each, number in zip(inputs, numbers)]
+    mode = _mode(overwrite if overwrite is not None else stated.get("overwrite"))
+    complete = {
+        **({"format": format} if format else {}),
+        "acquisitions": [
+            {**entry, "acquisition": number, "advanced": each.advanced.model_dump(mode="json", exclude_defaults=True)}
+            for entry, each, number in zip(entries, inputs, numbers)
+        ],
+        "converter_options": changed_options(options),
+        "overwrite": mode.value,
+    }
+    requests = tuple(acquisition_request(each, name) for each, name in zip(inputs, formats))
+    return ConversionRequest(requests, options, mode, tuple(dict.fromkeys(formats)), complete)
+
+
+def existing_form(path: str | os.PathLike[str]) -> str:
+    """The path as it is on disk: without quotes and outer spaces, absolute, in the Unicode form that exists."""
+    text = clean_url(path)
+    if not text:
+        raise ConvertersToolsUserError(
+            "The path of an acquisition is empty; give the folder that the microscope wrote."
+        )
+    return text if is_remote_url(text) else str(existing_local_path(text))
+
+
+def in_words(error: ValidationError) -> str:
+    """What pydantic found, in one line."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in each['loc']) or 'value'}: {each['msg'].removeprefix('Value error, ')}"
+        for each in error.errors(include_url=False)
+    )
+
+
+def _options(given: Any, configured: Any, ngff_version: str | None) -> ConverterOptions:
+    options = full_options(given if given is not None else configured)
+    if ngff_version is None or options.omezarr_options.ngff_version == ngff_version:
+        return options
+    storage = options.omezarr_options
+    try:
+        changed = type(storage)(
+            **({name: getattr(storage, name) for name in type(storage).model_fields} | {"ngff_version": ngff_version})
+        )
+    except ValidationError as error:
+        raise ConvertersToolsUserError(f"OME-Zarr version {ngff_version} cannot be used: {in_words(error)}.") from error
+    return options.model_copy(update={"omezarr_options": changed})
+
+
+def _entries(sources: Any, configured: Sequence[Mapping[str, Any]], common: dict[str, Any]) -> list[dict[str, Any]]:
+    """One mapping per acquisition: sources given now replace the paths of the configured ones, in order."""
+    listed = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    paths = [os.fspath(source) for source in listed]
+    if not paths:
+        entries = [dict(entry) for entry in configured]
+    else:
+        kept = configured if len(configured) == len(paths) else [{}] * len(paths)
+        entries = [{**entry, "path": path} for entry, path in zip(kept, paths)]
+    if not entries:
+        raise ConvertersToolsUserError("No source is given: name the folder or file of at least one acquisition.")
+    for entry in entries:
+        entry["path"] = existing_form(str(entry.get("path", "")))
+    return [{**entry, **common} for entry in entries]
+
+
+class _AnyAcquisition(AcquisitionInput):
+    """An acquisition of any format; its format checks the options."""
+
+    options: Any = Field(default_factory=dict)
+
+
+def _input(entry: Mapping[str, Any], wells: Sequence[str] | None) -> AcquisitionInput:
+    try:
+        given = _AnyAcquisition.model_validate({key: value for key, value in entry.items() if value is not None})
+    except ValidationError as error:
+        raise ConvertersToolsUserError(
+            f"The acquisition {entry['path']} is not stated right: {in_words(error)}."
+        ) from error
+    if not wells:
+        return given
+    chosen = AcquisitionOptions.model_validate(
+        {"filters": [{"name": "Well Filter", "mode": "Include", "wells": list(wells)}]}
+    )
+    filters = [*given.advanced.filters, *chosen.filters]
+    return given.model_copy(update={"advanced": given.advanced.model_copy(update={"filters": filters})})
+
+
+def _numbers(
+    inputs: Sequence[AcquisitionInput], entries: Sequence[Mapping[str, Any]], formats: Sequence[str], first: int | None
+) -> list[int]:
+    """Acquisition numbers: as stated, else 0, 1, ... within each plate."""
+    if first is not None:
+        return [first + index for index in range(len(inputs))]
+    if len(inputs) == 1 or all("acquisition" in entry for entry in entries):
+        return [each.acquisition for each in inputs]
+    counts: dict[str, int] = {}
+    numbers = []
+    for each, entry, name in zip(inputs, entries, formats):
+        plate = each.plate_name or _plate_in_metadata(each, name)
+        number = int(entry["acquisition"]) if "acquisition" in entry else counts.get(plate, 0)
+        counts[plate] = number + 1
+        numbers.append(number)
+    return numbers
+
+
+def _plate_in_metadata(given: AcquisitionInput, format_name: str) -> str:
+    plate = registry.get(format_name).scan(given.path, options=given.options).plate
+    return plate.name if plate is not None else ""
+
+
+def _mode(value: OverwriteMode | str | None) -> OverwriteMode:
+    if value is None:
+        return OverwriteMode.NO_OVERWRITE
+    try:
+        return OverwriteMode(value)
+    except ValueError as error:
+        known = ", ".join(mode.value for mode in OverwriteMode)
+        raise ConvertersToolsUserError(f"Overwrite mode '{value}' is not known; choose one of: {known}.") from error
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json", exclude_unset=True) if isinstance(value, BaseModel) else dict(value)

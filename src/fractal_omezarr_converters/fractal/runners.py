@@ -1,0 +1,195 @@
+"""Run a converter's two steps in Python: one init, then one compute per image, where one failing image stops nothing else.
+
+Every runner works through all jobs, whatever happens to one of them, and gives one outcome per job in the order of the list.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, as_completed
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
+
+logger = logging.getLogger(__name__)
+
+Job = dict[str, Any]
+Task = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one job: its result or its error, and the time it took."""
+
+    index: int
+    name: str
+    seconds: float
+    result: Any = None
+    error: Exception | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def run_job(function: Task, index: int, job: Job) -> Outcome:
+    """Run one job and catch whatever it raises, so that the other jobs go on."""
+    start = time.perf_counter()
+    name = str(job.get("zarr_url", f"job {index}"))
+    try:
+        result = function(**job)
+    except Exception as error:  # the function is the caller's; its failure must not stop the other images
+        return Outcome(index, name, time.perf_counter() - start, error=error)
+    return Outcome(index, name, time.perf_counter() - start, result=result)
+
+
+class _Runner(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    def outcomes(self, function: Task, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """Run every job; give outcomes as they come."""
+        with self._executor() as executor:
+            futures: dict[Future[Outcome], int] = {
+                executor.submit(run_job, function, index, job): index for index, job in enumerate(jobs)
+            }
+            try:
+                for future in as_completed(futures):
+                    yield _outcome(future, futures[future], jobs)
+            except BaseException:
+                for future in futures:
+                    future.cancel()
+                raise
+
+    def _executor(self) -> AbstractContextManager[Executor]:
+        raise ConvertersToolsError(f"The runner {type(self).__name__} has no way to run jobs.")
+
+
+def _outcome(future: Future[Outcome], index: int, jobs: Sequence[Job]) -> Outcome:
+    """The outcome of a future, also when its process died or its result could not travel."""
+    try:
+        return future.result()
+    except Exception as error:  # a killed process, or a result that cannot be pickled
+        return Outcome(index, str(jobs[index].get("zarr_url", f"job {index}")), 0.0, error=error)
+
+
+class SequentialRunner(_Runner):
+    """One job after the other, in this process."""
+
+    mode: Literal["Synchronous"] = "Synchronous"
+
+    def outcomes(self, function: Task, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """Run every job in the order of the list."""
+        for index, job in enumerate(jobs):
+            yield run_job(function, index, job)
+
+
+class ThreadedRunner(_Runner):
+    """Several jobs at once, in threads of this process."""
+
+    mode: Literal["Threaded"] = "Threaded"
+    num_threads: int = Field(default=4, ge=1)
+
+    def _executor(self) -> AbstractContextManager[Executor]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(max_workers=self.num_threads)
+
+
+class MultiprocessingRunner(_Runner):
+    """Several jobs at once, in processes of their own; the compute function must be importable."""
+
+    mode: Literal["Multiprocessing"] = "Multiprocessing"
+    num_processes: int = Field(default=4, ge=1)
+
+    def _executor(self) -> AbstractContextManager[Executor]:
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(max_workers=self.num_processes, mp_context=context)
+
+
+class DaskRunner(_Runner):
+    """Jobs on a dask.distributed cluster: the address of its scheduler, or none for a cluster on this computer."""
+
+    mode: Literal["Dask"] = "Dask"
+    address: str | None = None
+    timeout: float = Field(default=10, gt=0)
+
+    def outcomes(self, function: Task, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """Submit every job, give outcomes as they come."""
+        try:
+            from distributed import Client, as_completed
+        except ImportError as error:
+            raise ConvertersToolsUserError(
+                "Running on dask needs the package distributed, which is not installed here: "
+                "pip install 'fractal-omezarr-converters[dask]', or run without a scheduler."
+            ) from error
+        try:
+            client = Client(self.address, set_as_default=False, timeout=self.timeout)
+        except (OSError, ValueError) as error:
+            raise ConvertersToolsUserError(
+                f"No dask scheduler answers at {self.address}: {error}; check the address and that the scheduler runs."
+            ) from error
+        with client:
+            futures = {
+                client.submit(run_job, function, index, job, pure=False): index for index, job in enumerate(jobs)
+            }
+            for future in as_completed(list(futures)):
+                yield _outcome(future, futures[future], jobs)
+
+
+RunnerType = Annotated[
+    SequentialRunner | ThreadedRunner | MultiprocessingRunner | DaskRunner, Field(discriminator="mode")
+]
+
+
+def raise_failures(outcomes: Sequence[Outcome]) -> None:
+    """Raise one error that lists every failed job; do nothing when there is none."""
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    if not failed:
+        return
+    errors = [outcome.error for outcome in failed if outcome.error is not None]
+    if len(errors) == 1 and len(outcomes) == 1:
+        raise errors[0]
+    listed = "\n".join(f"  {outcome.name}: {type(outcome.error).__name__}: {outcome.error}" for outcome in failed)
+    kind = (
+        ConvertersToolsUserError
+        if all(isinstance(error, ConvertersToolsUserError) for error in errors)
+        else ConvertersToolsError
+    )
+    raise kind(
+        f"{len(failed)} of {len(outcomes)} images failed, the others are finished:\n{listed}"
+    ) from ExceptionGroup("failed images", errors)
+
+
+def exec_compound_task(
+    init_task_fn: Task,
+    compute_task_fn: Task,
+    init_task_kwargs: dict[str, Any],
+    compute_task_kwargs: dict[str, Any] | None = None,
+    runner: RunnerType | None = None,
+) -> list[Any]:
+    """Run init, then compute for every image, and give the image-list updates in the order of the list.
+
+    Raises:
+        ConvertersToolsError: after all other images are done, when any failed; it lists all failures.
+    """
+    parallelization_list = init_task_fn(**init_task_kwargs)
+    if isinstance(parallelization_list, dict):
+        parallelization_list = parallelization_list.get("parallelization_list", [])
+    jobs = [{**item, **(compute_task_kwargs or {})} for item in parallelization_list]
+    finished: list[Outcome] = []
+    told = 0
+    for outcome in (runner or SequentialRunner()).outcomes(compute_task_fn, jobs):
+        finished.append(outcome)
+        tenth = 10 * len(finished) // len(jobs)
+        if tenth > told:
+            told = tenth
+            logger.info("%d of %d images done", len(finished), len(jobs))
+    finished.sort(key=lambda outcome: outcome.index)
+    raise_failures(finished)
+    return [outcome.result for outcome in finished]

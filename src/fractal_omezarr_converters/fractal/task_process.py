@@ -1,0 +1,49 @@
+"""Run a task function as Fractal does: arguments from a file, result to a file, a log that holds only what a user should read.
+
+Fractal searches every log for the word "warning" and marks the job when it finds it. Notes of the libraries below us are
+silenced therefore; our own warnings are logged, one line each.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from fractal_omezarr_converters.errors import ConvertersToolsWarning
+
+logger = logging.getLogger(__name__)
+
+#: Libraries that log notes for developers.
+TALKATIVE = ("tifffile", "numcodecs", "zarr", "asyncio", "fsspec", "s3fs", "botocore", "aiobotocore", "distributed")
+
+
+def run_as_fractal_task(function: Callable[..., Any]) -> None:
+    """Run ``function`` with ``--args-json`` and ``--out-json`` of the command line."""
+    from fractal_task_tools.task_wrapper import run_fractal_task
+
+    quieten_libraries()
+    signal.signal(signal.SIGTERM, _stop)
+    run_fractal_task(task_function=function)
+
+
+def quieten_libraries() -> None:
+    """Keep notes of other libraries out of the log and send our own warnings through the logger."""
+    warnings.simplefilter("ignore")
+    warnings.simplefilter("always", ConvertersToolsWarning)
+    warnings.showwarning = _log_warning
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _log_warning(message: Warning | str, *_rest: Any, **_more: Any) -> None:
+    logger.warning("%s", message)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    """Leave in an orderly way, so that what was staged is removed or marked unfinished."""
+    sys.exit(128 + number)

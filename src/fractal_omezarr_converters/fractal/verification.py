@@ -1,0 +1,251 @@
+"""Compare what was written with its source: every pixel of level 0, read again from source and output; every chunk counted.
+
+The source is read through the record that each image carries. Places that no source covers must be empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsFileNotFoundError
+from fractal_omezarr_converters.fractal.compute import registration_steps
+from fractal_omezarr_converters.fractal.output_images import images_below
+from fractal_omezarr_converters.fractal.source_record import read_record
+from fractal_omezarr_converters.ngff import completion
+from fractal_omezarr_converters.ngff.groups import require_group
+from fractal_omezarr_converters.ngff.stores import Store, open_store
+from fractal_omezarr_converters.ngff.zarr_arrays import open_array
+from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
+from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
+
+#: Pixels of one block that is compared at a time, per axis y and x, and bytes of source tiles kept for the next block.
+BLOCK_EDGE = 2048
+CACHE_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class ImageVerification:
+    """The result for one image."""
+
+    url: str
+    planes: int = 0
+    pixels: int = 0
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything agrees."""
+        return not self.problems
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The result for everything below a place."""
+
+    out: str
+    images: tuple[ImageVerification, ...]
+    problems: tuple[str, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        """Whether all images agree with their source and none is missing."""
+        return bool(self.images) and not self.problems and all(image.ok for image in self.images)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result in plain values."""
+        return {
+            "document": "verification",
+            "version": 1,
+            "out": self.out,
+            "ok": self.ok,
+            "problems": list(self.problems),
+            "images": [
+                {
+                    "url": image.url,
+                    "ok": image.ok,
+                    "planes": image.planes,
+                    "pixels": image.pixels,
+                    "problems": list(image.problems),
+                    "notes": list(image.notes),
+                }
+                for image in self.images
+            ],
+        }
+
+    def __repr__(self) -> str:
+        """The result as text."""
+        pixels = sum(image.pixels for image in self.images)
+        planes = sum(image.planes for image in self.images)
+        good = sum(image.ok for image in self.images)
+        verdict = "verified" if self.ok else "NOT verified"
+        lines = [
+            f"{verdict}: {good} of {len(self.images)} images agree with their source, "
+            f"{planes} planes and {pixels} pixels compared"
+        ]
+        lines += self.problems
+        for image in self.images:
+            lines += [f"{image.url}: {text}" for text in (*image.problems, *image.notes)]
+        return "\n".join(lines)
+
+
+def verify_output(
+    out: str,
+    *,
+    only: Collection[str] | None = None,
+    progress: Callable[[int, int, int], None] | None = None,
+) -> Verification:
+    """Verify every image below a place, or only those with the given URLs."""
+    urls, missing = images_below(out) if only is None else (list(only), [])
+    if not urls and not missing:
+        raise ConvertersToolsFileNotFoundError(f"There is no OME-Zarr image at {out} or below; check the path.")
+    results: list[ImageVerification] = []
+    done = 0
+    for url in urls:
+        results.append(verify_image(url))
+        done += results[-1].pixels
+        if progress is not None:
+            progress(len(results), len(urls), done)
+    return Verification(out=out, images=tuple(results), problems=tuple(missing))
+
+
+def verify_image(url: str) -> ImageVerification:
+    """Compare one image with its source; whatever is wrong becomes a problem of the result."""
+    store = open_store(url)
+    try:
+        mark = completion.read(store)
+        if mark is None:
+            return ImageVerification(url, problems=("The image is not finished: it has no completion mark.",))
+        image, options = read_record(require_group(store, "").own, url)
+        plan = plan_image(image, converter_options=options, registration_pipeline=registration_steps(options))
+        notes = ()
+        if plan.fingerprint != mark.fingerprint:
+            notes = ("The source files are not the same as when the image was written (size or time differ).",)
+        problems = [*_wrong_chunk_counts(store, mark), *_wrong_layout(store, plan)]
+        planes, pixels = 0, 0
+        if not problems:
+            planes, pixels, difference = _compare(store, plan)
+            problems += [difference] if difference else []
+    except (ConvertersToolsError, OSError) as error:
+        return ImageVerification(url, problems=(str(error),))
+    return ImageVerification(url, planes, pixels, tuple(problems), notes)
+
+
+def _wrong_chunk_counts(store: Store, mark: completion.Completion) -> list[str]:
+    """One sentence per level whose number of files is not what was written."""
+    problems = []
+    for level in mark.levels:
+        path = str(level["path"])
+        found = sum(1 for key in store.list(path) if not key.rpartition("/")[2].startswith((".z", "zarr.json")))
+        if "files" in level and found != level["files"]:
+            problems.append(
+                f"Level {path} has {found} files of chunks instead of {level['files']}: some are lost or foreign."
+            )
+    return problems
+
+
+def _wrong_layout(store: Store, plan: ImagePlan) -> list[str]:
+    array = open_array(store, plan.layout.levels[0].path)
+    if tuple(array.shape) != tuple(plan.shape) or np.dtype(array.dtype) != np.dtype(plan.dtype):
+        return [
+            f"Level 0 is {tuple(array.shape)} {array.dtype}, its source gives {tuple(plan.shape)} {plan.dtype}: "
+            "source or options have changed since."
+        ]
+    return []
+
+
+def _compare(store: Store, plan: ImagePlan) -> tuple[int, int, str | None]:
+    """Compare level 0 block by block; give planes and pixels compared, and a sentence on the first plane that differs."""
+    array = open_array(store, plan.layout.levels[0].path)
+    tiles = _TileCache(ImageTiles(plan.image, plan.placement))
+    shape = np.asarray(plan.placement.shape)
+    axes = ["tczyx".index(axis) for axis in plan.axes]
+    pixels = 0
+    for begin, end in _blocks(shape, np.asarray(plan.layout.chunks), tiles.deepest):
+        found = np.asarray(array[tuple(slice(int(begin[k]), int(end[k])) for k in axes)]).reshape(end - begin)
+        wanted = tiles.expected(begin, end, found.dtype)
+        pixels += found.size
+        if not _same(found, wanted[0]):
+            return _planes_before(begin, shape), pixels, _difference(found, wanted, begin, plan, tiles)
+    return int(np.prod(shape[:3])), pixels, None
+
+
+def _blocks(shape: Any, chunks: Any, deepest: int) -> Iterator[tuple[Any, Any]]:
+    """Blocks of whole chunks over the image; deep where single tiles hold many planes."""
+    size = np.ones(5, dtype=np.int64)
+    size[2] = max(int(chunks[2]), deepest)
+    for axis in (3, 4):
+        size[axis] = chunks[axis] * max(1, BLOCK_EDGE // int(chunks[axis]))
+    for corner in product(*(range(0, int(total), int(step)) for total, step in zip(shape, size))):
+        begin = np.asarray(corner)
+        yield begin, np.minimum(begin + size, shape)
+
+
+def _same(found: Any, expected: Any) -> bool:
+    return bool(np.array_equal(found, expected, equal_nan=found.dtype.kind in "fc"))
+
+
+def _planes_before(begin: Any, shape: Any) -> int:
+    return int((begin[0] * shape[1] + begin[1]) * shape[2] + begin[2])
+
+
+def _difference(found: Any, wanted: tuple[Any, Any], begin: Any, plan: ImagePlan, tiles: _TileCache) -> str:
+    expected, source = wanted
+    differs = found != expected
+    if found.dtype.kind in "fc":
+        differs &= ~(np.isnan(found) & np.isnan(expected))
+    first = tuple(int(number) for number in np.argwhere(differs)[0])
+    t, c, z, y, x = (int(a) + b for a, b in zip(begin, first))
+    tile = int(source[first])
+    origin = f"source {tiles.describe(tile)}" if tile >= 0 else "no source covers it"
+    channels = plan.image.channels or []
+    label = f" ({channels[c].channel_label})" if c < len(channels) else ""
+    return (
+        f"Plane t={t} c={c}{label} z={z} differs, first at y={y} x={x}: {found[first]} is written, "
+        f"{expected[first]} expected ({origin}); {int(differs.sum())} pixels differ in its block."
+    )
+
+
+class _TileCache:
+    """Source tiles, the last used ones kept while they are small."""
+
+    def __init__(self, tiles: ImageTiles) -> None:
+        self.tiles = tiles
+        self.end = tiles.start + tiles.length
+        self.deepest = int(tiles.length[:, 2].max())
+        self._kept: dict[int, Any] = {}
+        self._bytes = 0
+
+    def expected(self, begin: Any, end: Any, dtype: Any) -> tuple[Any, Any]:
+        """The pixels that a block must have, and which tile each comes from (-1: none); later tiles win."""
+        block = np.zeros(end - begin, dtype=dtype)
+        source = np.full(end - begin, -1, dtype=np.int32)
+        meets = np.flatnonzero(((self.tiles.start < end) & (self.end > begin)).all(axis=1))
+        for index in meets.tolist():
+            low = np.maximum(self.tiles.start[index], begin)
+            high = np.minimum(self.end[index], end)
+            inside = tuple(slice(int(a), int(b)) for a, b in zip(low - begin, high - begin))
+            cut = tuple(
+                slice(int(a), int(b)) for a, b in zip(low - self.tiles.start[index], high - self.tiles.start[index])
+            )
+            block[inside] = self._read(index)[cut]
+            source[inside] = index
+        return block, source
+
+    def describe(self, index: int) -> str:
+        """Where a tile comes from, in words."""
+        return self.tiles.describe(index)
+
+    def _read(self, index: int) -> Any:
+        if index not in self._kept:
+            pixels = self.tiles.read(index)
+            while self._kept and self._bytes + pixels.nbytes > CACHE_BYTES:
+                self._bytes -= self._kept.pop(next(iter(self._kept))).nbytes
+            self._kept[index] = pixels
+            self._bytes += pixels.nbytes
+        return self._kept[index]

@@ -1,0 +1,1 @@
+"""The files that Fractal executes, and nothing else; no file here carries the name of a library that can be imported."""

@@ -1,0 +1,84 @@
+"""Running both steps in Python: order, failures, processes and dask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
+from fractal_omezarr_converters.fractal.runners import (
+    DaskRunner,
+    MultiprocessingRunner,
+    SequentialRunner,
+    ThreadedRunner,
+    exec_compound_task,
+)
+
+DONE: list[str] = []
+
+
+def init_four() -> list[dict[str, Any]]:
+    return [{"zarr_url": f"/out/{name}", "init_args": {"name": name}} for name in "abcd"]
+
+
+def compute(zarr_url: str, init_args: dict[str, Any], factor: int = 1) -> dict[str, Any]:
+    return {"image_list_updates": [{"zarr_url": zarr_url, "attributes": {"n": ord(init_args["name"]) * factor}}]}
+
+
+def compute_but_b_and_c(zarr_url: str, init_args: dict[str, Any]) -> str:
+    if init_args["name"] in "bc":
+        raise ConvertersToolsUserError(f"The file {init_args['name']}.tif is truncated.")
+    DONE.append(zarr_url)
+    return zarr_url
+
+
+def compute_with_a_bug(zarr_url: str, init_args: dict[str, Any]) -> str:
+    if init_args["name"] == "b":
+        raise KeyError("b")
+    return zarr_url
+
+
+@pytest.mark.parametrize(
+    "runner", [None, SequentialRunner(), ThreadedRunner(num_threads=3), MultiprocessingRunner(num_processes=2)]
+)
+def test_results_come_in_the_order_of_the_list(runner: Any) -> None:
+    updates = exec_compound_task(init_four, compute, {}, {"factor": 2}, runner=runner)
+    assert [update["image_list_updates"][0]["zarr_url"] for update in updates] == [f"/out/{name}" for name in "abcd"]
+    assert updates[3]["image_list_updates"][0]["attributes"] == {"n": 200}
+
+
+@pytest.mark.parametrize("runner", [None, ThreadedRunner(num_threads=2)])
+def test_f70_one_failing_image_stops_no_other_and_all_failures_are_listed(runner: Any) -> None:
+    DONE.clear()
+    with pytest.raises(ConvertersToolsUserError) as caught:
+        exec_compound_task(init_four, compute_but_b_and_c, {}, runner=runner)
+    assert sorted(DONE) == ["/out/a", "/out/d"]
+    message = str(caught.value)
+    assert "2 of 4 images failed" in message
+    assert "/out/b" in message and "b.tif is truncated" in message
+    assert "/out/c" in message and "c.tif is truncated" in message
+    assert isinstance(caught.value.__cause__, ExceptionGroup)
+
+
+def test_f70_a_bug_in_one_image_is_listed_with_its_type() -> None:
+    with pytest.raises(ConvertersToolsError, match="KeyError: 'b'"):
+        exec_compound_task(init_four, compute_with_a_bug, {})
+
+
+def test_f70_failures_in_processes_are_listed_too() -> None:
+    with pytest.raises(ConvertersToolsUserError, match=r"2 of 4 images failed"):
+        exec_compound_task(init_four, compute_but_b_and_c, {}, runner=MultiprocessingRunner(num_processes=2))
+
+
+def test_a_dask_address_that_does_not_answer_is_one_sentence() -> None:
+    pytest.importorskip("distributed")
+    with pytest.raises(ConvertersToolsUserError, match=r"No dask scheduler answers at tcp"):
+        list(
+            DaskRunner(address="tcp://127.0.0.1:9", timeout=1).outcomes(compute, [{"zarr_url": "/a", "init_args": {}}])
+        )
+
+
+def test_the_init_task_may_give_what_fractal_gets() -> None:
+    updates = exec_compound_task(lambda: {"parallelization_list": init_four()}, compute, {})
+    assert len(updates) == 4
