@@ -1,0 +1,229 @@
+"""What a user may state better than the microscope: channels, pixel size, axes, orientation, filters of one acquisition."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.models.acquisition import (
+    AcquisitionDetails,
+    ChannelInfo,
+    DataTypeEnum,
+    StageOrientation,
+)
+from fractal_omezarr_converters.models.older_names import translate_acquisition_options, translate_filter, translate_pixel_size
+from fractal_omezarr_converters.models.user_facing import UserFacingModel
+from fractal_omezarr_converters.pipelines.filter_models import ImplementedFilters
+
+AXES = "tczyx"
+LARGEST_STEP = 1e6
+"""Largest pixel size, z spacing (µm) and interval (s) that is accepted: one metre, eleven days."""
+
+
+class ColorMenu(StrEnum):
+    """Colours to choose from; Auto takes the colour from the wavelength or the name of the channel."""
+
+    Auto = "Auto"
+    blue = "Blue (#0000FF)"
+    red = "Red (#FF0000)"
+    yellow = "Yellow (#FFFF00)"
+    magenta = "Magenta (#FF00FF)"
+    cyan = "Cyan (#00FFFF)"
+    gray = "Gray (#808080)"
+    green = "Green (#00FF00)"
+    orange = "Orange (#FF8000)"
+    purple = "Purple (#8000FF)"
+    teal = "Teal (#008080)"
+    lime = "Lime (#00FF80)"
+    amber = "Amber (#FFBF00)"
+    pink = "Pink (#FF0080)"
+    navy = "Navy (#000080)"
+    maroon = "Maroon (#800000)"
+    olive = "Olive (#808000)"
+    coral = "Coral (#FF7F50)"
+    violet = "Violet (#EE82EE)"
+
+    @classmethod
+    def _missing_(cls, value: object) -> ColorMenu | None:
+        """Accept what older forms wrote, ``Blue (0000FF)``, and the bare name of a colour."""
+        if not isinstance(value, str):
+            return None
+        text = re.sub(r"\((?=[0-9A-Fa-f]{6}\))", "(#", value.strip()).casefold()
+        for member in cls:
+            if text in (member.value.casefold(), member.name.casefold()):
+                return member
+        return cls.violet if text == "violet (#8000ff)" else None
+
+    def to_hexstr(self) -> str | None:
+        """The colour as ``#RRGGBB``; None for Auto."""
+        return None if self is ColorMenu.Auto else self.value[-8:-1]
+
+
+class ChannelInfoUI(UserFacingModel):
+    """One channel as a user states it."""
+
+    channel_label: str
+    """Name of the channel, for example DAPI. The position in the list decides which channel is meant."""
+    wavelength_id: str | None = None
+    """Second key of the channel, for example A01_C01 or 488."""
+    color: ColorMenu = ColorMenu.Auto
+    """Colour in which viewers show the channel."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older_forms(cls, data: Any) -> Any:
+        if isinstance(data, ChannelInfo):
+            data = data.model_dump()
+        if not isinstance(data, dict):
+            return data
+        stated = dict(data)
+        if "colors" in stated:
+            stated.setdefault("color", stated.pop("colors"))
+        if stated.get("color") is None:
+            stated.pop("color", None)
+        elif isinstance(stated["color"], str) and re.fullmatch(r"#?[0-9A-Fa-f]{6}", stated["color"]):
+            stated["color"] = _menu_entry(stated["color"])
+        return stated
+
+    def to_channel_info(self) -> ChannelInfo:
+        """The channel as the acquisition knows it."""
+        return ChannelInfo(
+            channel_label=self.channel_label, wavelength_id=self.wavelength_id, color=self.color.to_hexstr()
+        )
+
+
+def _menu_entry(color: str) -> str:
+    wanted = f"#{color.lstrip('#').upper()}"
+    matching = [member.value for member in ColorMenu if member.to_hexstr() == wanted]
+    if not matching:
+        raise ValueError(f"The colour {color} is not on the menu; choose one of {', '.join(ColorMenu)}.")
+    return matching[0]
+
+
+class PixelSizeModel(UserFacingModel):
+    """Pixel size and intervals that replace what the metadata states; leave empty what is right."""
+
+    xy_pixel_size: float | None = Field(default=None, gt=0, le=LARGEST_STEP, allow_inf_nan=False)
+    """Pixel size in x and y in micrometres, with a decimal point, for example 0.65."""
+    y_pixel_size: float | None = Field(default=None, gt=0, le=LARGEST_STEP, allow_inf_nan=False)
+    """Pixel size in y in micrometres, only if it differs from x."""
+    z_spacing: float | None = Field(default=None, gt=0, le=LARGEST_STEP, allow_inf_nan=False)
+    """Distance of the z planes in micrometres."""
+    t_spacing: float | None = Field(default=None, gt=0, le=LARGEST_STEP, allow_inf_nan=False)
+    """Interval of the time points in seconds."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older_names(cls, data: Any) -> Any:
+        return translate_pixel_size(data) if isinstance(data, dict) else data
+
+    @property
+    def pixelsize(self) -> float | None:
+        """Older name of ``xy_pixel_size``."""
+        return self.xy_pixel_size
+
+
+class AcquisitionOptions(UserFacingModel):
+    """What replaces the metadata of one acquisition."""
+
+    channels: list[ChannelInfoUI] | None = None
+    """Channels instead of those in the metadata, in the same order. To rename some only, use the labels they have now."""
+    pixel_info: PixelSizeModel | None = None
+    """Pixel size and intervals instead of those in the metadata."""
+    condition_table_path: str | None = None
+    """Table of conditions (CSV or Parquet) with one row per well."""
+    axes: str | None = None
+    """Axes of the images, for example czyx."""
+    data_type: DataTypeEnum = DataTypeEnum.AUTODETECT
+    """Type of the pixels; found automatically if not set."""
+    stage_orientation: StageOrientation = Field(default_factory=StageOrientation)
+    """How the stage's x and y relate to the image: flips and exchange of the positions. Pixels stay as they are."""
+    filters: list[ImplementedFilters] = Field(default_factory=list)
+    """Filters that keep or leave out wells, fields, channels, planes and time points."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older_names(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        stated = translate_acquisition_options(data)
+        if isinstance(stated.get("filters"), list):
+            stated["filters"] = [
+                translate_filter(one) if isinstance(one, dict) else one for one in stated["filters"]
+            ]
+        return stated
+
+    @property
+    def stage_corrections(self) -> StageOrientation:
+        """Older name of ``stage_orientation``."""
+        return self.stage_orientation
+
+    def to_axes_list(self) -> list[str] | None:
+        """The axes as a list of letters.
+
+        Raises:
+            ConvertersToolsUserError: a letter is no axis, occurs twice, is out of order, or y or x is missing.
+        """
+        if self.axes is None or not self.axes.strip():
+            return None
+        letters = [letter for letter in self.axes.lower() if letter not in " ,"]
+        right = [axis for axis in AXES if axis in letters]
+        if letters != right or "y" not in letters or "x" not in letters:
+            raise ConvertersToolsUserError(
+                f"The axes '{self.axes}' cannot be used: they must be letters of tczyx in this order, each once, with y and x; "
+                "write for example czyx."
+            )
+        return letters
+
+    def update_acquisition_details(self, acquisition_details: AcquisitionDetails) -> AcquisitionDetails:
+        """A copy of the details with everything replaced that is stated here.
+
+        Raises:
+            ConvertersToolsUserError: what is stated does not fit the acquisition.
+        """
+        changes: dict[str, Any] = {}
+        if self.channels is not None:
+            changes["channels"] = self._merged_channels(acquisition_details.channels)
+        if self.pixel_info is not None:
+            changes |= self.pixel_info.model_dump(exclude_none=True)
+        if self.condition_table_path:
+            changes["condition_table_path"] = self.condition_table_path
+        axes = self.to_axes_list()
+        if axes is not None:
+            changes["axes"] = axes
+        if self.data_type != DataTypeEnum.AUTODETECT:
+            changes["data_type"] = self.data_type
+        if self.stage_orientation != StageOrientation():
+            changes["stage_orientation"] = self.stage_orientation.model_copy()
+        stated = {name: getattr(acquisition_details, name) for name in type(acquisition_details).model_fields}
+        try:
+            return type(acquisition_details)(**(stated | changes))
+        except ValidationError as error:
+            raise ConvertersToolsUserError(f"The options of the acquisition do not fit its metadata: {error}") from error
+
+    def _merged_channels(self, present: list[ChannelInfo] | None) -> list[ChannelInfo]:
+        """The stated list when it is complete; a shorter list renames or recolours channels by label, else by position."""
+        stated = [channel.to_channel_info() for channel in self.channels or ()]
+        if present is None or len(stated) == len(present):
+            return stated
+        labels = [channel.channel_label for channel in present]
+        if not stated or len(stated) > len(present):
+            raise ConvertersToolsUserError(
+                f"{len(stated)} channels are stated in the options, but the acquisition has {len(present)}: "
+                f"{', '.join(labels)}; state one entry per channel."
+            )
+        merged = list(present)
+        by_label = [label for label in labels if label in {one.channel_label for one in stated}]
+        for position, one in enumerate(stated):
+            known = one.channel_label in labels
+            merged[labels.index(one.channel_label) if known else position] = one
+        if by_label and any(one.channel_label not in labels for one in stated):
+            raise ConvertersToolsUserError(
+                f"The options state {len(stated)} of {len(present)} channels, some by a label that exists and some by another; "
+                f"the labels are {', '.join(labels)}. State one entry per channel, or only labels that exist, or only new ones."
+            )
+        return merged

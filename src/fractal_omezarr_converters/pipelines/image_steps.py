@@ -1,0 +1,205 @@
+"""The registration steps that need no neighbours: offsets, pixel grid, jitter, channels. Each works on columns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from fractal_omezarr_converters.core.tiled_image import TiledImage
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.pipelines.sequence_steps import distinct_places, even_places, group_ids
+
+Image = TiledImage[Any, Any]
+Floats = npt.NDArray[np.float64]
+
+T, C, Z, Y, X = range(5)
+
+JITTER_TOLERANCE = 0.1
+"""Share of a tile by which the tiles of one field of view may lie beside their median position."""
+
+
+def pixel_steps(image: Image) -> Floats:
+    """World size of one frame, channel, plane, row and column."""
+    return np.array(
+        [
+            image.t_spacing,
+            1.0,
+            image.z_spacing,
+            image.y_pixel_size if image.y_pixel_size is not None else image.xy_pixel_size,
+            image.xy_pixel_size,
+        ]
+    )
+
+
+def offset_removal(
+    tiled_image: Image,
+    *,
+    remove_xy_offset: Literal["Keep", "Global"] = "Global",
+    remove_z_offset: Literal["Keep", "Per-FOV", "Global"] = "Global",
+    remove_t_offset: Literal["Keep", "Global"] = "Global",
+) -> Image:
+    """Move all positions so that the image starts at 0; what was removed becomes the translation of the image.
+
+    Raises:
+        ConvertersToolsUserError: positions are kept, but some are negative.
+    """
+    columns = tiled_image.columns
+    start = columns.start.copy()
+    removed = np.zeros(5)
+    for axis, mode in ((T, remove_t_offset), (Z, remove_z_offset), (Y, remove_xy_offset), (X, remove_xy_offset)):
+        values = start[:, axis]
+        if mode == "Keep":
+            _refuse_negative(tiled_image, values, axis)
+        elif mode == "Global":
+            removed[axis] = values.min()
+            start[:, axis] -= removed[axis]
+        elif mode == "Per-FOV" and axis == Z:
+            lowest = np.full(len(columns.fov_names), np.inf)
+            np.minimum.at(lowest, columns.fov, values)
+            removed[axis] = values.min()
+            start[:, axis] -= lowest[columns.fov]
+        else:
+            raise ConvertersToolsUserError(
+                f"Offsets along {'tczyx'[axis]} cannot be removed by '{mode}'; choose Keep or Global (z also Per-FOV)."
+            )
+    image = tiled_image.copy_with(columns=replace(columns, start=start))
+    image.translation = [float(removed["tczyx".index(axis)]) for axis in image.axes]
+    return image
+
+
+def _refuse_negative(image: Image, values: Floats, axis: int) -> None:
+    below = np.flatnonzero(values < -1e-6 * pixel_steps(image)[axis])
+    if len(below):
+        row = int(below[0])
+        name = image.columns.fov_names[image.columns.fov[row]]
+        raise ConvertersToolsUserError(
+            f"The field of view '{name}' lies at {'tczyx'[axis]} = {values[row]:g}, and a position below 0 cannot be kept; "
+            "set the removal of the offset to Global."
+        )
+
+
+def align_to_pixel_grid(tiled_image: Image, *, mode: Literal["round", "floor", "ceil"] = "round") -> Image:
+    """Move starts and stops to whole pixels, times to frames and z positions to planes.
+
+    Both ends of an interval are rounded together, so that neighbours keep touching. Times become the numbers of the
+    distinct times, with their median step as interval; z positions do so only when they are not multiples of the z spacing.
+    """
+    columns = tiled_image.columns
+    steps = pixel_steps(tiled_image)
+    start, length = columns.start.copy(), columns.length.copy()
+    for axis in (Y, X):
+        first = _whole(start[:, axis] / steps[axis], mode)
+        stop = _whole((start[:, axis] + length[:, axis]) / steps[axis], mode)
+        start[:, axis], length[:, axis] = first * steps[axis], np.maximum(stop - first, 1) * steps[axis]
+    image = tiled_image.copy_with()
+    notes = list(image.notes)
+    stacks = group_ids(columns.fov, start[:, C], start[:, T])
+    planes = np.maximum(np.rint(length[:, Z] / steps[Z]), 1).astype(np.int64)
+    even = even_places(start[:, Z], stacks, steps[Z])
+    if even is not None:
+        start[:, Z], length[:, Z] = even * steps[Z], planes * steps[Z]
+    else:
+        z = distinct_places(start[:, Z], planes, stacks, steps[Z], "z")
+        start[:, Z], length[:, Z], image.z_spacing = z.index * z.step, planes * z.step, z.step
+        notes.append(
+            f"The z positions are not multiples of the stated spacing of {steps[Z]:g} µm: {len(z.values)} planes lie at their "
+            f"distinct positions, and their median step of {z.step:g} µm is stated."
+        )
+    visits = group_ids(columns.fov, columns.start[:, C], columns.start[:, Z])
+    frames = np.maximum(np.rint(length[:, T] / steps[T]), 1).astype(np.int64)
+    t = distinct_places(start[:, T], frames, visits, steps[T], "t")
+    start[:, T], length[:, T], image.t_spacing = t.index * t.step, frames * t.step, t.step
+    if t.uneven:
+        notes.append(
+            f"The times are not equidistant: {len(t.values)} frames lie at their distinct times, their median step of "
+            f"{t.step:g} s is stated, and the table time_points holds the true times."
+        )
+    image.notes = notes
+    return image.copy_with(columns=replace(columns, start=start, length=length))
+
+
+def _whole(values: Floats, mode: str) -> Floats:
+    """Whole numbers; noise of floating point below a millionth of a pixel does not decide."""
+    clean = np.round(values, 6)
+    if mode == "round":
+        return np.floor(clean + 0.5)
+    if mode == "floor":
+        return np.floor(clean)
+    if mode == "ceil":
+        return np.ceil(clean)
+    raise ConvertersToolsUserError(f"Positions cannot be aligned by '{mode}'; choose round, floor or ceil.")
+
+
+def xy_jitter_correction(tiled_image: Image, *, tolerance: float = JITTER_TOLERANCE, **older: Any) -> Image:
+    """Give all tiles of a field of view the x, y of its first tile.
+
+    Raises:
+        ConvertersToolsUserError: a tile lies further from its field's median position than the tolerance (a share of
+            the tile), so that it is another field with the same name.
+    """
+    corrections = older.pop("alignment_corrections", None)
+    if corrections is not None and not _wanted(corrections):
+        return tiled_image.copy_with()
+    columns = tiled_image.columns
+    order = np.argsort(columns.fov, kind="stable")
+    fov = columns.fov[order]
+    begins = np.flatnonzero(np.concatenate([[True], np.diff(fov) != 0]))
+    start = columns.start.copy()
+    first = np.empty(len(columns.fov_names), dtype=np.int64)
+    first[fov[begins]] = order[begins]
+    for axis in (Y, X):
+        values = columns.start[:, axis]
+        middle = np.zeros(len(columns.fov_names))
+        middle[fov[begins]] = _medians(values, columns.fov, begins)
+        apart = np.abs(values - middle[columns.fov]) > tolerance * columns.length[:, axis] + 1e-9
+        if apart.any():
+            _refuse_apart(tiled_image, columns.fov == columns.fov[int(np.flatnonzero(apart)[0])], axis)
+        start[:, axis] = values[first[columns.fov]]
+    return tiled_image.copy_with(columns=replace(columns, start=start))
+
+
+def _medians(values: Floats, fov: npt.NDArray[np.int32], begins: npt.NDArray[np.int64]) -> Floats:
+    """Median of the values of each field, fields in order."""
+    ordered = values[np.lexsort((values, fov))]
+    counts = np.diff(np.concatenate([begins, [len(values)]]))
+    return np.asarray((ordered[begins + (counts - 1) // 2] + ordered[begins + counts // 2]) / 2)
+
+
+def _refuse_apart(image: Image, mine: npt.NDArray[np.bool_], axis: int) -> None:
+    columns = image.columns
+    rows = np.flatnonzero(mine)
+    low, high = (int(rows[pick(columns.start[rows, axis])]) for pick in (np.argmin, np.argmax))
+    sources = [columns.loaders.loader(row).describe_source() for row in (low, high)]
+    name = columns.fov_names[columns.fov[low]]
+    distance = columns.start[high, axis] - columns.start[low, axis]
+    raise ConvertersToolsUserError(
+        f"Two tiles of the field of view '{name}' lie {distance:g} µm apart along {'tczyx'[axis]}, too far for one field of view: "
+        f"{sources[0]} and {sources[1]}; give every field of view its own name, or switch off the removal of xy jitter."
+    )
+
+
+def _wanted(corrections: Any) -> bool:
+    stated = corrections if isinstance(corrections, dict) else corrections.model_dump()
+    return bool(stated.get("remove_xy_jitter", stated.get("align_xy", True)))
+
+
+def reindex_channels(tiled_image: Image) -> Image:
+    """Renumber the channels that occur to 0, 1, ...; channels that no tile holds leave the metadata."""
+    columns = tiled_image.columns
+    first = np.rint(columns.start[:, C]).astype(np.int64)
+    count = np.maximum(np.rint(columns.length[:, C]).astype(np.int64), 1)
+    edges = np.zeros(int((first + count).max()) + 1, dtype=np.int64)
+    np.add.at(edges, first, 1)
+    np.add.at(edges, first + count, -1)
+    present = np.flatnonzero(np.cumsum(edges)[:-1] > 0)
+    number = np.zeros(len(edges), dtype=np.int64)
+    number[present] = np.arange(len(present))
+    start = columns.start.copy()
+    start[:, C] = number[first]
+    image = tiled_image.copy_with(columns=replace(columns, start=start))
+    if tiled_image.channels is not None:
+        image.channels = [tiled_image.channels[index] for index in present]
+    return image

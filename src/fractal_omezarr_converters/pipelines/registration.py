@@ -1,0 +1,151 @@
+"""From stage positions to whole pixels: the steps that are applied to an image in order, built in or added by users.
+
+A step is a function that takes an image and keyword parameters and gives an image; the image that was handed in stays as it
+was. Each applied step is written into the image's provenance, together with the module that defines it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, NotRequired, Protocol, TypedDict
+
+from fractal_omezarr_converters.core.tiled_image import TiledImage
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
+from fractal_omezarr_converters.models.older_names import translate_registration_step
+from fractal_omezarr_converters.pipelines.image_steps import (
+    align_to_pixel_grid,
+    offset_removal,
+    reindex_channels,
+    xy_jitter_correction,
+)
+from fractal_omezarr_converters.pipelines.mosaic import tile_regions
+from fractal_omezarr_converters.pipelines.steps import StepRegistry
+
+
+class RegistrationStep(TypedDict):
+    """One step of the registration: its name, its parameters and, for steps of users, the module that defines it."""
+
+    name: str
+    params: dict[str, Any]
+    module: NotRequired[str]
+
+
+class RegistrationFunctionProtocol(Protocol):
+    """A registration step that a user adds: image first, keywords after, gives an image."""
+
+    def __call__(self, tiled_image: Any, /, **params: Any) -> Any: ...
+
+
+_STEPS: StepRegistry[Callable[..., Any]] = StepRegistry(
+    "registration step", "fractal_omezarr_converters.registration_steps"
+)
+_BUILT_IN: dict[str, Callable[..., Any]] = {
+    "offset_removal": offset_removal,
+    "align_to_pixel_grid": align_to_pixel_grid,
+    "xy_jitter_correction": xy_jitter_correction,
+    "reindex_channels": reindex_channels,
+    "tile_regions": tile_regions,
+}
+for _name, _function in _BUILT_IN.items():
+    _STEPS.add(function=_function, name=_name)
+
+
+def add_registration_func(
+    function: RegistrationFunctionProtocol, name: str | None = None, overwrite: bool = False
+) -> None:
+    """Make a registration step known under a name (the function's own name when none is given)."""
+    _STEPS.add(function=function, name=name, overwrite=overwrite)
+
+
+def build_default_registration_pipeline(
+    alignment_corrections: Any, tiling_strategy: Any = None, tolerance: float | None = None, **older: Any
+) -> list[RegistrationStep]:
+    """The steps that every image goes through, for these corrections and this tiling strategy."""
+    strategy = older.pop("tiling_mode", tiling_strategy)
+    if older:
+        raise ConvertersToolsUserError(
+            f"build_default_registration_pipeline does not know {', '.join(sorted(older))}; "
+            "it takes alignment_corrections and tiling_strategy."
+        )
+    from fractal_omezarr_converters.pipelines.mosaic import resolve_strategy
+
+    corrections = alignment_corrections
+    steps: list[RegistrationStep] = [
+        {
+            "name": "offset_removal",
+            "params": {
+                "remove_xy_offset": str(corrections.remove_xy_offset),
+                "remove_z_offset": str(corrections.remove_z_offset),
+                "remove_t_offset": str(corrections.remove_t_offset),
+            },
+        },
+        {"name": "align_to_pixel_grid", "params": {"mode": "round"}},
+    ]
+    if corrections.remove_xy_jitter:
+        steps.append({"name": "xy_jitter_correction", "params": {}})
+    if corrections.reindex_channels:
+        steps.append({"name": "reindex_channels", "params": {}})
+    tiling = resolve_strategy(strategy, tolerance)
+    steps.append({"name": "tile_regions", "params": {"tiling_strategy": tiling.model_dump(mode="json")}})
+    return steps
+
+
+def with_modules(pipeline_config: Sequence[RegistrationStep]) -> list[RegistrationStep]:
+    """The steps with the defining module of each step that is not built in, ready to be handed to another process."""
+    complete: list[RegistrationStep] = []
+    for given in pipeline_config:
+        step = _resolved(given)
+        if step["name"] not in _BUILT_IN or _STEPS.get(step["name"]) is not _BUILT_IN[step["name"]]:
+            step["module"] = step.get("module") or _STEPS.module_of(step["name"])
+        complete.append(step)
+    return complete
+
+
+def apply_registration_pipeline(
+    tiled_image: TiledImage[Any, Any], pipeline_config: Sequence[RegistrationStep]
+) -> TiledImage[Any, Any]:
+    """Apply the steps in order and give the registered image; the image that is handed in is not changed.
+
+    Raises:
+        ConvertersToolsUserError: a step is unknown, gets parameters that it does not take, or gives no image.
+    """
+    image = tiled_image.copy_with()
+    for step in with_modules(pipeline_config):
+        function = _STEPS.get(step["name"], step.get("module"))
+        _check_parameters(step, function)
+        try:
+            result = function(image, **step["params"])
+        except ConvertersToolsUserError as error:
+            raise type(error)(f"Image '{tiled_image.path}': {error}") from error
+        except ConvertersToolsError:
+            raise
+        if not isinstance(result, TiledImage):
+            raise ConvertersToolsUserError(
+                f"The registration step '{step['name']}' gave {type(result).__name__} instead of an image; "
+                "let the function return the image."
+            )
+        image = result.copy_with()
+        image.provenance = [*image.provenance, dict(step)]
+    return image
+
+
+def _resolved(given: RegistrationStep) -> RegistrationStep:
+    step = translate_registration_step(dict(given))
+    module = step.get("module")
+    name = str(step.get("name"))
+    _STEPS.get(name, str(module) if module else None)
+    complete: RegistrationStep = {"name": name, "params": dict(step.get("params") or {})}
+    if module:
+        complete["module"] = str(module)
+    return complete
+
+
+def _check_parameters(step: RegistrationStep, function: Callable[..., Any]) -> None:
+    """Raise a sentence, not a TypeError, for parameters that the function does not take."""
+    try:
+        inspect.signature(function).bind(None, **step["params"])
+    except TypeError as error:
+        raise ConvertersToolsUserError(
+            f"The registration step '{step['name']}' cannot be called with the parameters {sorted(step['params'])}: {error}."
+        ) from error
