@@ -15,7 +15,12 @@ from fractal_omezarr_converters.models.acquisition import (
     DataTypeEnum,
     StageOrientation,
 )
-from fractal_omezarr_converters.models.older_names import translate_acquisition_options, translate_filter, translate_pixel_size
+from fractal_omezarr_converters.models.older_names import (
+    PIXEL_SIZE_NAMES,
+    newer_acquisition_options,
+    newer_filter,
+    renamed,
+)
 from fractal_omezarr_converters.models.user_facing import UserFacingModel
 from fractal_omezarr_converters.pipelines.filter_models import ImplementedFilters
 
@@ -119,7 +124,7 @@ class PixelSizeModel(UserFacingModel):
     @model_validator(mode="before")
     @classmethod
     def _older_names(cls, data: Any) -> Any:
-        return translate_pixel_size(data) if isinstance(data, dict) else data
+        return renamed(data, PIXEL_SIZE_NAMES, "pixel size") if isinstance(data, dict) else data
 
     @property
     def pixelsize(self) -> float | None:
@@ -150,10 +155,10 @@ class AcquisitionOptions(UserFacingModel):
     def _older_names(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        stated = translate_acquisition_options(data)
+        stated = newer_acquisition_options(data)
         if isinstance(stated.get("filters"), list):
             stated["filters"] = [
-                translate_filter(one) if isinstance(one, dict) else one for one in stated["filters"]
+                newer_filter(one) if isinstance(one, dict) else one for one in stated["filters"]
             ]
         return stated
 

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from fractal_omezarr_converters.core.tile import Tile
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.models.older_names import translate_filter
+from fractal_omezarr_converters.models.older_names import newer_filter
 from fractal_omezarr_converters.pipelines.filter_masks import BUILT_IN_MASKS, MaskFunction
 from fractal_omezarr_converters.pipelines.filter_models import FilterModel, ImplementedFilters
 from fractal_omezarr_converters.pipelines.range_crop import CROPPING, crop_to_range
@@ -112,7 +112,7 @@ def filter_tiles(
 def resolve_filter(one: FilterModel | dict[str, Any]) -> FilterModel:
     """A filter as a model of the present generation, from a model or from what a file states."""
     given = one.model_dump() if isinstance(one, FilterModel) else dict(one)
-    stated = translate_filter(given)
+    stated = newer_filter(given)
     if isinstance(one, FilterModel) and stated == given:
         return one
     name = stated.get("name")

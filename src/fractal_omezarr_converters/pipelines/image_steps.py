@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -65,7 +64,7 @@ def offset_removal(
             raise ConvertersToolsUserError(
                 f"Offsets along {'tczyx'[axis]} cannot be removed by '{mode}'; choose Keep or Global (z also Per-FOV)."
             )
-    image = tiled_image.copy_with(columns=replace(columns, start=start))
+    image = tiled_image.copy_with(columns=columns.replaced(start=start))
     image.translation = [float(removed["tczyx".index(axis)]) for axis in image.axes]
     return image
 
@@ -118,7 +117,7 @@ def align_to_pixel_grid(tiled_image: Image, *, mode: Literal["round", "floor", "
             f"{t.step:g} s is stated, and the table time_points holds the true times."
         )
     image.notes = notes
-    return image.copy_with(columns=replace(columns, start=start, length=length))
+    return image.copy_with(columns=columns.replaced(start=start, length=length))
 
 
 def _whole(values: Floats, mode: str) -> Floats:
@@ -140,7 +139,7 @@ def xy_jitter_correction(tiled_image: Image, *, tolerance: float = JITTER_TOLERA
         ConvertersToolsUserError: a tile lies further from its field's median position than the tolerance (a share of
             the tile), so that it is another field with the same name.
     """
-    corrections = older.pop("alignment_corrections", None)
+    corrections = older.pop("stage_position_corrections", None)
     if corrections is not None and not _wanted(corrections):
         return tiled_image.copy_with()
     columns = tiled_image.columns
@@ -158,7 +157,7 @@ def xy_jitter_correction(tiled_image: Image, *, tolerance: float = JITTER_TOLERA
         if apart.any():
             _refuse_apart(tiled_image, columns.fov == columns.fov[int(np.flatnonzero(apart)[0])], axis)
         start[:, axis] = values[first[columns.fov]]
-    return tiled_image.copy_with(columns=replace(columns, start=start))
+    return tiled_image.copy_with(columns=columns.replaced(start=start))
 
 
 def _medians(values: Floats, fov: npt.NDArray[np.int32], begins: npt.NDArray[np.int64]) -> Floats:
@@ -199,7 +198,7 @@ def reindex_channels(tiled_image: Image) -> Image:
     number[present] = np.arange(len(present))
     start = columns.start.copy()
     start[:, C] = number[first]
-    image = tiled_image.copy_with(columns=replace(columns, start=start))
+    image = tiled_image.copy_with(columns=columns.replaced(start=start))
     if tiled_image.channels is not None:
         image.channels = [tiled_image.channels[index] for index in present]
     return image

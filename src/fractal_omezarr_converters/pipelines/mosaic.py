@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import (
@@ -17,7 +16,7 @@ from fractal_omezarr_converters.errors import (
     NotAGridError,
     NotTilableError,
 )
-from fractal_omezarr_converters.models.older_names import translate_tiling_strategy
+from fractal_omezarr_converters.models.older_names import newer_tiling_strategy
 from fractal_omezarr_converters.models.options import (
     AutoTiling,
     InplaceTiling,
@@ -36,9 +35,16 @@ def resolve_strategy(strategy: Any, tolerance: float | None = None) -> Any:
     """A tiling strategy as model, from a model, its JSON, or the mode and tolerance of older scripts."""
     if strategy is None:
         return AutoTiling()
-    stated = translate_tiling_strategy(strategy, tolerance)
+    stated = newer_tiling_strategy(strategy)
+    if isinstance(stated, dict) and stated.get("mode") in ("No Tiling", "Per-FOV"):
+        return InplaceTiling()
+    if isinstance(stated, dict) and tolerance is not None and stated.get("mode") in ("Auto", "Snap to Grid"):
+        stated = {"tolerance": tolerance, **stated}
     adapter: TypeAdapter[Any] = TypeAdapter(TilingStrategy)
-    return adapter.validate_python(stated)
+    try:
+        return adapter.validate_python(stated)
+    except ValidationError as error:
+        raise ConvertersToolsUserError(f"The tiling strategy {strategy!r} is not known: {error}") from error
 
 
 def tile_regions(tiled_image: Image, *, tiling_strategy: Any = None, **older: Any) -> Image:
@@ -59,7 +65,7 @@ def tile_regions(tiled_image: Image, *, tiling_strategy: Any = None, **older: An
     shift = (corners - fields.corner) * fields.pixel
     start[:, X] += shift[fields.row, 0]
     start[:, Y] += shift[fields.row, 1]
-    image = image.copy_with(columns=replace(columns, start=start))
+    image = image.copy_with(columns=columns.replaced(start=start))
     image.notes = [*image.notes, *notes]
     image.provenance = [*image.provenance, {"name": "tile_regions", "result": used}]
     return image

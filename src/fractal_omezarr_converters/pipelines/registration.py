@@ -12,7 +12,7 @@ from typing import Any, NotRequired, Protocol, TypedDict
 
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
-from fractal_omezarr_converters.models.older_names import translate_registration_step
+from fractal_omezarr_converters.models.older_names import newer_step
 from fractal_omezarr_converters.pipelines.image_steps import (
     align_to_pixel_grid,
     offset_removal,
@@ -131,7 +131,7 @@ def apply_registration_pipeline(
 
 
 def _resolved(given: RegistrationStep) -> RegistrationStep:
-    step = translate_registration_step(dict(given))
+    step = newer_step(dict(given))
     module = step.get("module")
     name = str(step.get("name"))
     _STEPS.get(name, str(module) if module else None)

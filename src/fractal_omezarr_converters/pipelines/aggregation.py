@@ -1,0 +1,107 @@
+"""From tiles to images: filter, group, validate, and check from headers alone; all findings come at once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from fractal_omezarr_converters.core.aggregation import tiled_image_from_tiles
+from fractal_omezarr_converters.core.tiled_image import TiledImage
+from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning, raise_together
+from fractal_omezarr_converters.models.options import ConverterOptions
+from fractal_omezarr_converters.pipelines.filter_models import FilterModel
+from fractal_omezarr_converters.pipelines.filters import FilterCount, filter_tiles
+from fractal_omezarr_converters.pipelines.header_checks import check_sources
+from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
+from fractal_omezarr_converters.pipelines.validators import ValidatorModel, apply_validator_pipeline
+
+Image = TiledImage[Any, Any]
+SHOWN = 20
+
+
+def tiles_aggregation_pipeline(
+    tiles: Any,
+    *,
+    converter_options: ConverterOptions,
+    filters: Sequence[FilterModel | dict[str, Any]] | None = None,
+    validators: Sequence[ValidatorModel | dict[str, Any]] | None = None,
+    resource: Any = None,
+) -> list[Image]:
+    """Filter tiles, group them into images and validate the images; no pixel is read.
+
+    Args:
+        tiles: A list of tiles, or a table of tiles.
+        converter_options: Options of the conversion.
+        filters: Filters to apply, in order.
+        validators: Validators to apply besides the checks that always run.
+        resource: Handed to the loaders.
+
+    Raises:
+        ConvertersToolsUserError: no tile is left, or something is wrong with sources or positions (all of it at once).
+    """
+    kept, counts = filter_tiles(tiles, filters_config=filters)
+    if not len(kept):
+        raise ConvertersToolsUserError(no_tiles_left(len(tiles), counts))
+    images: list[Image] = tiled_image_from_tiles(
+        tiles=kept, split_per_fov=converter_options.grouping.split_per_fov, resource=resource
+    )
+    images = apply_validator_pipeline(images, validators_config=validators, resource=resource)
+    check_images(images, converter_options=converter_options, resource=resource)
+    return images
+
+
+def no_tiles_left(before: int, counts: Sequence[FilterCount]) -> str:
+    """Why there is nothing to convert."""
+    if not before:
+        return "There are no tiles to convert; check that the acquisition folder holds images."
+    removed = ", ".join(f"'{count.name}' removed {count.removed}" for count in counts if count.removed)
+    return f"The filters leave none of {before} tiles ({removed}); change or remove a filter."
+
+
+def check_images(
+    images: Sequence[Image], *, converter_options: ConverterOptions, resource: Any = None
+) -> list[ImagePlan]:
+    """Check sources, headers, positions and sizes of all images and give their plans; problems are raised together.
+
+    Raises:
+        ConvertersToolsUserError: everything that is wrong, one line each.
+    """
+    problems: list[str] = []
+    notes: list[str] = []
+    plans: list[ImagePlan] = []
+    for image in images:
+        found = check_sources(image, resource)
+        problems += found.problems
+        for dtype, number in found.narrowed.items():
+            notes.append(
+                f"Image '{image.path}' is written as {image.data_type}, but {number} of its sources hold {dtype}; "
+                "the conversion stops if a value does not fit."
+            )
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvertersToolsWarning)
+                plan = plan_image(
+                    image, converter_options=converter_options, resource=resource, sources=found.sources
+                )
+        except ConvertersToolsUserError as error:
+            problems.append(str(error))
+            continue
+        plans.append(plan)
+        notes += plan.warnings
+    if len(problems) > SHOWN:
+        problems = [*problems[:SHOWN], f"... and {len(problems) - SHOWN} more problems."]
+    raise_together(problems, "The images cannot be converted")
+    _say(notes)
+    return plans
+
+
+def _say(notes: Sequence[str]) -> None:
+    """Warn of each finding once; of many only the first few and their number."""
+    distinct = list(dict.fromkeys(notes))
+    for note in distinct[:SHOWN]:
+        warnings.warn(note, ConvertersToolsWarning, stacklevel=3)
+    if len(distinct) > SHOWN:
+        warnings.warn(
+            f"{len(distinct) - SHOWN} more findings of the same kind are in the plan.", ConvertersToolsWarning, stacklevel=3
+        )

@@ -1,0 +1,192 @@
+"""Write one image: pixels and pyramid in one pass, documents, tables, and last of all the completion mark.
+
+The image grows in a staging place and is exchanged for an older one when it is complete. Nothing is created before everything
+that can be checked without pixels has been checked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from fractal_omezarr_converters.core.tiled_image import TiledImage
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode, WriterMode
+from fractal_omezarr_converters.ngff import completion
+from fractal_omezarr_converters.ngff.documents import group_document, image_attributes
+from fractal_omezarr_converters.ngff.single_pass import write_pixels
+from fractal_omezarr_converters.ngff.staging import StagedImage
+from fractal_omezarr_converters.ngff.stores import Store, open_store
+from fractal_omezarr_converters.pipelines.lazy_container import LazyOmeZarrContainer
+from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
+from fractal_omezarr_converters.pipelines.registration import RegistrationStep
+from fractal_omezarr_converters.pipelines.roi_tables import INDEX, condition_table, fov_roi_table, well_roi_table
+from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
+
+if TYPE_CHECKING:
+    from fractal_omezarr_converters.ngff.pixel_report import PixelReport
+
+OWN_KEY = completion.OUR_KEY
+PARALLEL = (WriterMode.BY_TILE_DASK, WriterMode.BY_FOV_DASK)
+
+
+def tiled_image_creation_pipeline(
+    *,
+    zarr_url: str,
+    tiled_image: TiledImage[Any, Any],
+    registration_pipeline: Sequence[RegistrationStep] | None,
+    converter_options: ConverterOptions,
+    writer_mode: WriterMode | None = None,
+    overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE,
+    resource: Any = None,
+) -> Any:
+    """Register a copy of the image, write it, and give ngio's container of it (opened when it is used).
+
+    Raises:
+        ConvertersToolsOutputExistsError: the image exists and may not be replaced.
+        ConvertersToolsUserError: sources or positions cannot be used.
+    """
+    with converter_options.runtime_settings.apply():
+        plan = plan_image(
+            tiled_image,
+            converter_options=converter_options,
+            registration_pipeline=registration_pipeline,
+            resource=resource,
+        )
+        return write_plan(
+            plan,
+            zarr_url=zarr_url,
+            converter_options=converter_options,
+            writer_mode=writer_mode,
+            overwrite_mode=overwrite_mode,
+            resource=resource,
+        )
+
+
+def write_tiled_image_as_zarr(
+    *,
+    zarr_url: str,
+    tiled_image: TiledImage[Any, Any],
+    converter_options: ConverterOptions,
+    writer_mode: WriterMode | None = None,
+    overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE,
+    resource: Any = None,
+) -> Any:
+    """Write an image that is registered already, and give ngio's container of it (opened when it is used)."""
+    return tiled_image_creation_pipeline(
+        zarr_url=zarr_url,
+        tiled_image=tiled_image,
+        registration_pipeline=[],
+        converter_options=converter_options,
+        writer_mode=writer_mode,
+        overwrite_mode=overwrite_mode,
+        resource=resource,
+    )
+
+
+def is_finished(zarr_url: str, plan: ImagePlan) -> bool:
+    """Whether the image at this place is complete and was made by exactly this plan."""
+    root, name = _place(zarr_url)
+    return completion.is_complete(root, name, plan.fingerprint)
+
+
+def write_plan(
+    plan: ImagePlan,
+    *,
+    zarr_url: str,
+    converter_options: ConverterOptions,
+    writer_mode: WriterMode | None = None,
+    overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE,
+    resource: Any = None,
+) -> LazyOmeZarrContainer:
+    """Write what the plan says; on Extend an image that is complete and made by the same plan stays untouched."""
+    mode = OverwriteMode(overwrite_mode)
+    root, name = _place(zarr_url)
+    if mode == OverwriteMode.EXTEND and completion.is_complete(root, name, plan.fingerprint):
+        return LazyOmeZarrContainer(zarr_url, plan, None)
+    chosen = WriterMode(writer_mode if writer_mode is not None else converter_options.writer_mode)
+    settings = converter_options.runtime_settings
+    threads = settings.num_workers if chosen in PARALLEL else settings.num_workers or 1
+    limit = settings.memory_limit_mb
+    with StagedImage(root, name, mode) as staged:
+        report = write_pixels(
+            staged.store,
+            plan.layout,
+            ImageTiles(plan.image, plan.placement, resource),
+            threads=threads,
+            memory_limit=None if limit is None else limit * 2**20,
+        )
+        _write_documents(staged.store, plan, report)
+        _write_tables(staged.store, plan, converter_options)
+        completion.mark(staged.store, "", _completion(plan, report))
+        staged.commit()
+    return LazyOmeZarrContainer(zarr_url, plan, report)
+
+
+def _place(zarr_url: str) -> tuple[Store, str]:
+    """The store above the image and the image's name in it."""
+    url = str(zarr_url).rstrip("/")
+    if "://" not in url:
+        url = os.path.abspath(os.path.expanduser(url))  # noqa: PTH100,PTH111  # pathlib would resolve nothing else
+    parent, _, name = url.replace(os.sep, "/").rpartition("/")
+    if not name or not parent:
+        raise ConvertersToolsUserError(f"'{zarr_url}' cannot be the place of an image; give a folder inside another.")
+    return open_store(parent), name
+
+
+def _write_documents(store: Store, plan: ImagePlan, report: PixelReport) -> None:
+    from fractal_omezarr_converters.ngff.rendering import omero, windows_from_histograms
+
+    image, layout = plan.image, plan.layout
+    windows = windows_from_histograms(report.histograms)
+    attributes = image_attributes(
+        layout.version,
+        name=plan.name,
+        axes=plan.axes,
+        level_paths=[level.path for level in layout.levels],
+        scales=[layout.on_axes(level.scale) for level in layout.levels],
+        translations=[layout.on_axes(level.translation) for level in layout.levels],
+        omero=omero(image.channels, windows, where=f"image '{plan.path}'"),
+        method={"type": layout.method, "metadata": layout.method_metadata()},
+        foreign={OWN_KEY: {"registration": list(plan.steps), "notes": list(plan.warnings)}},
+    )
+    for key, content in group_document(layout.version, attributes).items():
+        store.put(key, content)
+
+
+def _write_tables(store: Store, plan: ImagePlan, converter_options: ConverterOptions) -> None:
+    from fractal_omezarr_converters.ngff.tables import write_table
+
+    backend = converter_options.omezarr_options.table_backend.value
+    start, length = plan.placement.start, plan.placement.length
+    version = plan.layout.version
+
+    def write(name: str, columns: dict[str, list[Any]], table_type: str, index_key: str | None) -> None:
+        write_table(
+            store, "", name, columns, table_type=table_type, backend=backend, index_key=index_key, version=version
+        )
+
+    write("FOV_ROI_table", fov_roi_table(plan.image, start, length), "roi_table", INDEX)
+    write("well_ROI_table", well_roi_table(plan.image, plan.placement.shape), "roi_table", INDEX)
+    conditions = condition_table(plan.image)
+    if conditions is not None:
+        write("condition_table", conditions, "condition_table", None)
+    if plan.time_points is not None:
+        write("time_points", plan.time_points, "generic_table", None)
+
+
+def _completion(plan: ImagePlan, report: PixelReport) -> completion.Completion:
+    levels = plan.layout.levels
+    return completion.Completion(
+        fingerprint=plan.fingerprint,
+        levels=report.levels(
+            [level.path for level in levels], [plan.layout.on_axes(level.shape) for level in levels]
+        ),
+        steps=plan.steps,
+        missing_planes={
+            "count": plan.missing_planes.count,
+            "examples": list(plan.missing_planes.examples),
+            "pixels": report.pixels_without_source,
+        },
+    )

@@ -1,0 +1,311 @@
+"""What will be written for one image: place of every tile in whole pixels, layout, sources, sizes, warnings. No pixel is read.
+
+The plan is the dry run, the heading of the report and the recipe: its fingerprint changes when a source, an option or a position
+changes, and a finished image is one whose completion mark carries the same fingerprint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fractal_omezarr_converters.core.placement import Placement, place
+from fractal_omezarr_converters.core.tiled_image import TiledImage
+from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
+from fractal_omezarr_converters.models.loaders import SourceFile
+from fractal_omezarr_converters.models.options import ConverterOptions
+from fractal_omezarr_converters.ngff.layout import ImageLayout, plan_layout
+from fractal_omezarr_converters.pipelines.header_checks import check_sources
+from fractal_omezarr_converters.pipelines.image_steps import pixel_steps
+from fractal_omezarr_converters.pipelines.registration import (
+    RegistrationStep,
+    apply_registration_pipeline,
+    build_default_registration_pipeline,
+)
+from fractal_omezarr_converters.pipelines.roi_tables import time_points_table
+
+RECIPE = 1
+"""Raised when the same plan would be written differently, so that images of earlier versions are made again on Extend."""
+
+PADDING_LIMIT = 4
+"""Kept positions may make an array at most this many times larger than its data."""
+SPARSE_LIMIT = 100
+LARGE_BYTES = 2**30
+"""An array of more than this size must not be more than a hundred times larger than its data: an outlier among the positions."""
+LARGEST_MISSING = 50_000_000
+
+
+@dataclass(frozen=True)
+class MissingPlanes:
+    """Planes that no source covers: how many (field, t, c, z) combinations, and a few of them by name."""
+
+    count: int = 0
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImagePlan:
+    """Everything about one image that is known before its pixels are."""
+
+    path: str
+    name: str
+    axes: str
+    shape: tuple[int, ...]
+    dtype: str
+    layout: ImageLayout
+    placement: Placement
+    image: TiledImage[Any, Any]
+    sources: tuple[SourceFile, ...]
+    bytes: int
+    memory: int
+    missing_planes: MissingPlanes
+    overlaps: int
+    warnings: tuple[str, ...]
+    fingerprint: str
+    time_points: dict[str, list[Any]] | None = None
+    steps: tuple[dict[str, Any], ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as plain values, for people, reports and snapshots."""
+        columns = self.image.columns
+        return {
+            "path": self.path,
+            "name": self.name,
+            "axes": self.axes,
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "version": self.layout.version,
+            "pixel_size": dict(zip("tzyx", (float(value) for value in pixel_steps(self.image)[[0, 2, 3, 4]]))),
+            "translation": self.image.translation,
+            "channels": [channel.channel_label for channel in self.image.channels or ()],
+            "levels": [
+                {"path": level.path, "shape": self.layout.on_axes(level.shape)} for level in self.layout.levels
+            ],
+            "chunks": self.layout.on_axes(self.layout.chunks),
+            "shards": None if self.layout.shards is None else self.layout.on_axes(self.layout.shards),
+            "tiles": len(columns),
+            "fields_of_view": [name for name, _ in columns.rows_by_fov()],
+            "sources": len(self.sources),
+            "source_bytes": sum(source.size for source in self.sources),
+            "bytes": self.bytes,
+            "memory": self.memory,
+            "missing_planes": asdict(self.missing_planes),
+            "overlapped_pixels": self.overlaps,
+            "steps": list(self.steps),
+            "warnings": list(self.warnings),
+            "fingerprint": self.fingerprint,
+        }
+
+
+def plan_image(
+    tiled_image: TiledImage[Any, Any],
+    *,
+    converter_options: ConverterOptions,
+    registration_pipeline: Sequence[RegistrationStep] | None = None,
+    resource: Any = None,
+    sources: Sequence[SourceFile] | None = None,
+) -> ImagePlan:
+    """Register a copy of the image and say what would be written; no pixel is read.
+
+    Args:
+        tiled_image: Image as it was aggregated, or already registered (then with an empty pipeline).
+        converter_options: Options of the conversion.
+        registration_pipeline: Steps to apply; None takes the default ones of the options.
+        resource: Handed to the loaders.
+        sources: Files behind the image when they are known; None looks for them.
+
+    Raises:
+        ConvertersToolsUserError: sources are missing, positions do not fit, or the array would be absurdly large.
+    """
+    if not len(tiled_image.columns):
+        raise ConvertersToolsUserError(f"Image '{tiled_image.path}' has no tiles; check the filters and the metadata.")
+    options = converter_options
+    steps = registration_pipeline
+    if steps is None:
+        steps = build_default_registration_pipeline(
+            options.stage_position_corrections, options.grouping.tiling_for_registration()
+        )
+    image = apply_registration_pipeline(tiled_image, steps)
+    if sources is None:
+        found = check_sources(tiled_image, resource, headers=False)
+        raise_together(found.problems, f"Sources of image '{tiled_image.path}' cannot be used")
+        sources = found.sources
+    placement = place(image)
+    missing = missing_planes(image, placement)
+    overlapped = _overlapped_pixels(placement)
+    itemsize = np.dtype(image.data_type).itemsize
+    warnings = [*image.notes, *_check_size(image, placement, itemsize)]
+    if missing.count:
+        warnings.append(
+            f"{missing.count} planes of image '{image.path}' have no source and stay empty, "
+            f"for example {'; '.join(missing.examples)}."
+        )
+    layout = _layout(image, placement, options)
+    return ImagePlan(
+        path=image.path,
+        name=image.name or image.path,
+        axes=placement.axes,
+        shape=tuple(placement.shape["tczyx".index(axis)] for axis in placement.axes),
+        dtype=str(image.data_type),
+        layout=layout,
+        placement=placement,
+        image=image,
+        sources=tuple(sources),
+        bytes=layout.bytes,
+        memory=layout.memory_estimate(options.runtime_settings.num_workers or 1),
+        missing_planes=missing,
+        overlaps=overlapped,
+        warnings=tuple(dict.fromkeys(warnings)),
+        fingerprint=fingerprint(image, placement, layout, sources, options),
+        time_points=time_points_table(tiled_image, image, placement.start[:, 0]),
+        steps=tuple(dict(step) for step in image.provenance),
+    )
+
+
+def _layout(image: TiledImage[Any, Any], placement: Placement, options: ConverterOptions) -> ImageLayout:
+    steps = pixel_steps(image)
+    origin = np.zeros(5)
+    for axis, value in zip(image.axes, image.translation or ()):
+        origin["tczyx".index(axis)] = value
+    origin[1] = 0.0
+    fields = [
+        (placement.start[rows] + placement.length[rows]).max(axis=0) - placement.start[rows].min(axis=0)
+        for _, rows in image.columns.rows_by_fov()
+    ]
+    largest = np.max(np.array(fields), axis=0)
+    return plan_layout(
+        version=str(options.omezarr_options.ngff_version),
+        axes=placement.axes,
+        shape5=placement.shape,
+        dtype=image.data_type,
+        pixel_size=[float(step) for step in steps],
+        origin=[float(value) for value in origin],
+        omezarr_options=options.omezarr_options,
+        fov_shape_yx=(int(largest[3]), int(largest[4])),
+    )
+
+
+def missing_planes(image: TiledImage[Any, Any], placement: Placement) -> MissingPlanes:
+    """Count the planes (t, c, z) of every field of view that no tile covers."""
+    columns = image.columns
+    rows = columns.rows_by_fov()
+    frames, channels, planes = placement.shape[:3]
+    if len(rows) * frames * channels * planes > LARGEST_MISSING:
+        return MissingPlanes()
+    number = {name: index for index, (name, _) in enumerate(rows)}
+    present = np.zeros((len(rows), frames, channels, planes), dtype=np.bool_)
+    field_of = np.empty(len(columns), dtype=np.int64)
+    for name, mine in rows:
+        field_of[mine] = number[name]
+    single = (placement.length[:, :3] == 1).all(axis=1)
+    start = placement.start
+    present[field_of[single], start[single, 0], start[single, 1], start[single, 2]] = True
+    for row in np.flatnonzero(~single):
+        t, c, z = (slice(int(a), int(a + n)) for a, n in zip(start[row, :3], placement.length[row, :3]))
+        present[field_of[row], t, c, z] = True
+    absent = np.argwhere(~present)
+    labels = [channel.channel_label for channel in image.channels or ()]
+    examples = tuple(
+        f"field of view '{rows[f][0]}', channel '{labels[c] if c < len(labels) else c}', z {z}, t {t}"
+        for f, t, c, z in absent[:3].tolist()
+    )
+    return MissingPlanes(len(absent), examples)
+
+
+def _overlapped_pixels(placement: Placement) -> int:
+    """Source pixels that a later tile hides, as the difference of what is laid and what is covered, plane by plane."""
+    start, length = placement.start, placement.length
+    box = np.concatenate([start, length], axis=1)
+    plane = np.unique(box[:, [0, 1, 2, 5, 6, 7]], axis=0, return_inverse=True)[1].ravel()
+    from fractal_omezarr_converters.pipelines.tiling import overlaps
+
+    total = 0
+    patterns: dict[bytes, int] = {}
+    order = np.argsort(plane, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(plane[order])) + 1):
+        if len(rows) < 2:
+            continue
+        corners, sizes = start[rows][:, [4, 3]], length[rows][:, [4, 3]]
+        key = corners.tobytes() + sizes.tobytes()
+        if key not in patterns:
+            patterns[key] = sum(one.pixels for one in overlaps(corners, sizes))
+        total += patterns[key] * int(np.prod(length[rows[0], :3]))
+    return total
+
+
+def _check_size(image: TiledImage[Any, Any], placement: Placement, itemsize: int) -> list[str]:
+    """Refuse arrays that are far larger than their data; say how large the padding is.
+
+    Raises:
+        ConvertersToolsUserError: a position lies absurdly far away, or kept positions pad too much.
+    """
+    size = math.prod(placement.shape)
+    data = int(np.prod(placement.length, axis=1).sum())
+    inner = (placement.start + placement.length).max(axis=0) - placement.start.min(axis=0)
+    unpadded = int(np.prod(inner[[0, 2, 3, 4]])) * placement.shape[1]
+    if unpadded < size:
+        text = (
+            f"Image '{image.path}' starts at stage position 0 because positions are kept: "
+            f"{_dimensions(placement)} px, {size / unpadded:.1f} times what the tiles need"
+        )
+        if size > PADDING_LIMIT * unpadded:
+            raise ConvertersToolsUserError(f"{text}; set the removal of offsets to Global.")
+        return [f"{text}."]
+    if size > SPARSE_LIMIT * data and size * itemsize > LARGE_BYTES:
+        far = int(np.argmax(np.abs(placement.start - np.median(placement.start, axis=0))[:, 3:].max(axis=1)))
+        raise ConvertersToolsUserError(
+            f"Image '{image.path}' would be {_dimensions(placement)} px ({size * itemsize / 1e9:.0f} GB), {size / data:.0f} times "
+            f"its data; the field of view '{image.columns.fov_name(far)}' lies far from the others: correct its position, leave it "
+            "out with a filter, or write one image per field of view."
+        )
+    return []
+
+
+def _dimensions(placement: Placement) -> str:
+    return " x ".join(str(placement.shape["tczyx".index(axis)]) for axis in placement.axes)
+
+
+def fingerprint(
+    image: TiledImage[Any, Any],
+    placement: Placement,
+    layout: ImageLayout,
+    sources: Sequence[SourceFile],
+    options: ConverterOptions,
+) -> str:
+    """Digest of everything that decides what the written image looks like."""
+    digest = hashlib.sha256()
+    recipe = {
+        "recipe": RECIPE,
+        "path": image.path,
+        "name": image.name,
+        "channels": [channel.model_dump(mode="json") for channel in image.channels or ()],
+        "attributes": image.attributes,
+        "translation": image.translation,
+        "steps": [float(step) for step in pixel_steps(image)],
+        "layout": [layout.version, layout.axes, layout.shape, str(layout.dtype), layout.chunks, layout.shards],
+        "levels": [[level.path, level.shape, level.scale, level.translation] for level in layout.levels],
+        "method": layout.method,
+        "compression": repr(layout.compression),
+        "tables": str(options.omezarr_options.table_backend),
+        "sources": sorted([source.path, source.size, source.mtime_ns] for source in sources),
+        "fields": image.columns.fov_names,
+        "loaders": image.columns.loaders.to_json(),
+    }
+    digest.update(json.dumps(recipe, sort_keys=True, default=str).encode())
+    arrays: tuple[npt.NDArray[Any], ...] = (
+        placement.start,
+        placement.length,
+        np.asarray(placement.order),
+        image.columns.fov,
+        image.columns.original,
+    )
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

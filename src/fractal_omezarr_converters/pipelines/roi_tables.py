@@ -1,0 +1,142 @@
+"""The tables beside an image: its fields of view, the image as a whole, its conditions, its true times.
+
+Positions in the ROI tables are counted from the corner of the first pixel, in micrometres and seconds. The columns that end in
+``_original`` hold the position as the stage stated it. Columns named ``translation_*`` are left out on purpose: registration
+tasks that add them refuse a table that has them already; the difference of the two positions says the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fractal_omezarr_converters.core.attributes import attribute_rows
+from fractal_omezarr_converters.core.tiled_image import TiledImage
+from fractal_omezarr_converters.models.collections import ImageInPlate
+from fractal_omezarr_converters.pipelines.image_steps import C, T, X, Y, Z, pixel_steps
+
+Image = TiledImage[Any, Any]
+Columns = dict[str, list[Any]]
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+INDEX = "FieldIndex"
+_DECIMALS = 9
+
+
+def fov_roi_table(image: Image, start: Integers, length: Integers) -> Columns:
+    """One row per field of view; ``start`` and ``length`` are the placed regions in whole pixels."""
+    columns = image.columns
+    rows = columns.rows_by_fov()
+    low = np.array([start[mine].min(axis=0) for _, mine in rows], dtype=np.float64)
+    high = np.array([(start[mine] + length[mine]).max(axis=0) for _, mine in rows], dtype=np.float64)
+    original = np.array([columns.original[mine].min(axis=0) for _, mine in rows])
+    return _roi_columns(image, [name for name, _ in rows], low, high, original)
+
+
+def well_roi_table(image: Image, shape: tuple[int, ...]) -> Columns:
+    """One row, named ``image``: the whole array."""
+    low, high = np.zeros((1, 5)), np.array([shape], dtype=np.float64)
+    return _roi_columns(image, ["image"], low, high, image.columns.original.min(axis=0)[None, :])
+
+
+def _roi_columns(image: Image, names: list[str], low: Floats, high: Floats, original: Floats) -> Columns:
+    steps = pixel_steps(image)
+    table: Columns = {INDEX: list(names)}
+    for letter, axis in (("x", X), ("y", Y), ("z", Z)):
+        table[f"{letter}_micrometer"] = _numbers(low[:, axis] * steps[axis])
+    for letter, axis in (("x", X), ("y", Y), ("z", Z)):
+        table[f"len_{letter}_micrometer"] = _numbers(np.maximum(high[:, axis] - low[:, axis], 1) * steps[axis])
+    if "t" in image.axes:
+        table["t_second"] = _numbers(low[:, T] * steps[T])
+        table["len_t_second"] = _numbers((high[:, T] - low[:, T]) * steps[T])
+    for letter, axis in (("x", 2), ("y", 1), ("z", 0)):
+        table[f"{letter}_micrometer_original"] = _numbers(original[:, axis])
+    return table
+
+
+def _numbers(values: Floats) -> list[float]:
+    """Plain numbers without the noise of floating point (a billionth of a micrometre)."""
+    return [float(value) + 0.0 for value in np.round(values, _DECIMALS)]
+
+
+def condition_table(image: Image) -> Columns | None:
+    """The attributes as columns, one row per value; None without attributes."""
+    if not image.attributes:
+        return None
+    rows = attribute_rows(image.attributes, f"image '{image.path}'")
+    return {key: [row[key] for row in rows] for key in image.attributes}
+
+
+def plate_condition_table(images: list[Image]) -> Columns | None:
+    """Rows of all images of a plate: where they lie, then their attributes; None when no image has any.
+
+    Keys that an image lacks are empty in its rows.
+    """
+    keys = list(dict.fromkeys(key for image in images for key in image.attributes))
+    if not keys:
+        return None
+    table: Columns = {name: [] for name in ("row", "column", "acquisition", "path_in_well", *keys)}
+    for image in images:
+        collection = image.collection
+        if not isinstance(collection, ImageInPlate) or not image.attributes:
+            continue
+        for row in attribute_rows(image.attributes, f"image '{image.path}'"):
+            table["row"].append(collection.row)
+            table["column"].append(collection.column)
+            table["acquisition"].append(collection.acquisition)
+            table["path_in_well"].append(image.path.rsplit("/", 1)[-1])
+            for key in keys:
+                table[key].append(row.get(key))
+    return table
+
+
+def time_points_table(before: Image, after: Image, frame: Integers) -> Columns | None:
+    """The true time of every frame, in seconds from the first; per field of view when they differ.
+
+    None when the image has one frame, or when the frames are equidistant and the same for all fields of view.
+
+    Args:
+        before: The image as it was stated, with true times.
+        after: The registered image with the same tiles.
+        frame: Number of the frame in which every tile begins.
+    """
+    if "t" not in after.axes or len(before.columns) != len(after.columns):
+        return None
+    stated, placed = before.columns, after.columns
+    if not np.array_equal(stated.fov, placed.fov) or not np.array_equal(stated.loaders.row, placed.loaders.row):
+        return None
+    counts = np.maximum(np.rint(stated.length[:, T] / before.t_spacing), 1).astype(np.int64)
+    tile = np.repeat(np.arange(len(counts)), counts)
+    within = np.arange(len(tile)) - (np.cumsum(counts) - counts)[tile]
+    times = stated.start[tile, T] + within * before.t_spacing - stated.start[:, T].min()
+    frames = frame[tile] + within
+    fov = stated.fov[tile]
+    number = int(frames.max()) + 1
+    if number < 2:
+        return None
+    earliest = np.full((len(stated.fov_names), number), np.inf)
+    np.minimum.at(earliest, (fov, frames), times)
+    known = np.isfinite(earliest)
+    first = np.min(earliest, axis=0)
+    tolerance = 0.01 * after.t_spacing
+    alike = bool(np.all(np.abs(earliest - first[None, :])[known] <= tolerance))
+    if alike:
+        if np.all(np.abs(np.diff(first) - after.t_spacing) <= tolerance):
+            return None
+        return {"t_index": list(range(number)), "t_second": _numbers(first)}
+    fields, indices = np.nonzero(known)
+    return {
+        INDEX: [stated.fov_names[index] for index in fields],
+        "t_index": [int(index) for index in indices],
+        "t_second": _numbers(earliest[fields, indices]),
+    }
+
+
+def channel_count(image: Image) -> int:
+    """Number of channels that the image's tiles reach to, or that are declared."""
+    columns = image.columns
+    reached = int(np.rint((columns.start[:, C] + columns.length[:, C]).max())) if len(columns) else 0
+    return max(reached, len(image.channels or ()))
