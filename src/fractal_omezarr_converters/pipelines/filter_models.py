@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from fractal_omezarr_converters.models.older_names import newer_filter
 from fractal_omezarr_converters.models.user_facing import UserFacingModel
 
 FilterMode = Literal["Include", "Exclude"]
@@ -195,5 +196,6 @@ ImplementedFilters = Annotated[
     | ChannelFilter
     | ZRangeFilter
     | TRangeFilter,
+    BeforeValidator(newer_filter),
     Field(discriminator="name"),
 ]

@@ -22,15 +22,7 @@ JITTER_TOLERANCE = 0.1
 
 def pixel_steps(image: Image) -> Floats:
     """World size of one frame, channel, plane, row and column."""
-    return np.array(
-        [
-            image.t_spacing,
-            1.0,
-            image.z_spacing,
-            image.y_pixel_size if image.y_pixel_size is not None else image.xy_pixel_size,
-            image.xy_pixel_size,
-        ]
-    )
+    return image.steps
 
 
 def offset_removal(

@@ -1,0 +1,164 @@
+"""From folders of microscopes to images: scan, apply what the user states, filter, join conditions, group, check."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fractal_omezarr_converters.core.tile_table import TileTable
+from fractal_omezarr_converters.core.tiled_image import TiledImage
+from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
+from fractal_omezarr_converters.formats import registry
+from fractal_omezarr_converters.formats.contract import Scan
+from fractal_omezarr_converters.models.collections import ImageInPlate
+from fractal_omezarr_converters.models.options import ConverterOptions
+from fractal_omezarr_converters.models.plate_facts import PlateFacts
+from fractal_omezarr_converters.pipelines.acquisition_options import AcquisitionOptions
+from fractal_omezarr_converters.pipelines.aggregation import no_tiles_left, tiles_aggregation_pipeline
+from fractal_omezarr_converters.pipelines.filter_models import FilterModel
+from fractal_omezarr_converters.pipelines.filters import FilterCount, filter_tiles
+from fractal_omezarr_converters.pipelines.validators import ValidatorModel
+
+PlateFactsByAcquisition = dict[tuple[str, int], PlateFacts]
+
+
+@dataclass(frozen=True)
+class AcquisitionRequest:
+    """One acquisition that a user wants converted."""
+
+    source: str
+    format_name: str | None = None
+    plate_name: str | None = None
+    acquisition: int = 0
+    format_options: Any = None
+    options: AcquisitionOptions = field(default_factory=AcquisitionOptions)
+    filters: Sequence[FilterModel | dict[str, Any]] = ()
+
+
+@dataclass
+class ReadReport:
+    """What was found on the way: scans, warnings, what each filter removed (per acquisition), facts of the plates."""
+
+    scans: list[Scan] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    filter_counts: list[list[FilterCount]] = field(default_factory=list)
+    plate_facts: PlateFactsByAcquisition = field(default_factory=dict)
+
+
+def read_acquisitions(
+    acquisitions: Sequence[AcquisitionRequest | Mapping[str, Any]],
+    converter_options: ConverterOptions,
+    *,
+    validators: Sequence[ValidatorModel | dict[str, Any]] | None = None,
+    resource: Any = None,
+) -> tuple[list[TiledImage[Any, Any]], ReadReport]:
+    """Read the metadata of all acquisitions and give the images that they become; no pixel is read.
+
+    Raises:
+        ConvertersToolsUserError: a folder is not recognised, options do not fit, no tile is left, or sources are wrong.
+    """
+    requests = [one if isinstance(one, AcquisitionRequest) else AcquisitionRequest(**one) for one in acquisitions]
+    if not requests:
+        raise ConvertersToolsUserError("There is no acquisition to convert; name at least one folder.")
+    report = ReadReport()
+    tables = [_read(request, report) for request in requests]
+    _refuse_repeated_fields(requests, tables)
+    images = tiles_aggregation_pipeline(
+        tables[0] if len(tables) == 1 else TileTable.concat(tables),
+        converter_options=converter_options,
+        validators=validators,
+        resource=resource,
+    )
+    return images, report
+
+
+def _read(request: AcquisitionRequest, report: ReadReport) -> TileTable:
+    chosen = registry.get(request.format_name) if request.format_name else registry.detect(request.source)
+    scan = chosen.scan(
+        request.source,
+        options=request.format_options,
+        plate_name=request.plate_name or None,
+        acquisition=request.acquisition,
+    )
+    report.scans.append(scan)
+    said = [f"{request.source}: {text}" for text in [*scan.warnings, *scan.states.sentences()]]
+    table = with_options(scan.tiles, request.options)
+    kept, counts = filter_tiles(table, filters_config=[*request.options.filters, *request.filters])
+    report.filter_counts.append(counts)
+    if not len(kept):
+        raise ConvertersToolsUserError(f"{request.source}: {no_tiles_left(len(table), counts)}")
+    joined, notes = _with_conditions(kept, before=table)
+    said += notes
+    report.warnings += said
+    for text in said:
+        warnings.warn(text, ConvertersToolsWarning, stacklevel=4)
+    if scan.plate is not None:
+        for one in joined.collections:
+            if isinstance(one, ImageInPlate):
+                report.plate_facts.setdefault((one.plate_name, one.acquisition), scan.plate)
+    return joined
+
+
+def with_options(table: TileTable, options: AcquisitionOptions) -> TileTable:
+    """The tiles with what the user states instead of the metadata."""
+    changed = [options.update_acquisition_details(details) for details in table.acquisitions]
+    return TileTable(
+        fov_names=table.fov_names,
+        fov=table.fov,
+        start=table.start,
+        length=table.length,
+        loaders=table.loaders,
+        collections=table.collections,
+        collection=table.collection,
+        acquisitions=changed,
+        acquisition=table.acquisition,
+        attribute_sets=table.attribute_sets,
+        attribute_set=table.attribute_set,
+    )
+
+
+def _with_conditions(table: TileTable, before: TileTable) -> tuple[TileTable, list[str]]:
+    """Join the condition tables that the acquisitions name; wells that a filter removed are not missing from the images."""
+    paths = list(dict.fromkeys(one.condition_table_path for one in table.acquisitions if one.condition_table_path))
+    if not paths:
+        return table, []
+    from fractal_omezarr_converters.pipelines.conditions import join, read_conditions
+
+    notes: list[str] = []
+    for path in paths:
+        conditions = read_conditions(path)
+        join(before, conditions)
+        wells = {(one.row, one.column) for one in _used_places(table)}
+        rows = [index for index, key in enumerate(conditions.keys) if (key.row, key.column) in wells]
+        kept = type(conditions)(
+            conditions.name,
+            [conditions.keys[index] for index in rows],
+            {name: [cells[index] for index in rows] for name, cells in conditions.conditions.items()},
+        )
+        joined = join(table, kept)
+        table = joined.joined
+        notes += joined.notes
+        if joined.wells_without:
+            notes.append(f"{conditions.name} has no conditions for the wells {', '.join(joined.wells_without)}.")
+    return table, notes
+
+
+def _used_places(table: TileTable) -> list[ImageInPlate]:
+    used = sorted(set(table.collection.tolist()))
+    return [one for index in used if isinstance(one := table.collections[index], ImageInPlate)]
+
+
+def _refuse_repeated_fields(requests: Sequence[AcquisitionRequest], tables: Sequence[TileTable]) -> None:
+    """Raise when two requests fill the same image: most often two acquisitions that carry the same number."""
+    seen: dict[str, int] = {}
+    for number, table in enumerate(tables):
+        for index in sorted(set(table.collection.tolist())):
+            path = table.collections[index].path()
+            earlier = seen.setdefault(path, number)
+            if earlier != number:
+                raise ConvertersToolsUserError(
+                    f"'{requests[earlier].source}' and '{requests[number].source}' both make the image '{path}'; "
+                    "give them different acquisition numbers or plate names."
+                )

@@ -1,0 +1,202 @@
+"""Plate and well documents for the images of a run: numbers of fields, acquisitions, conditions, and what stays on Extend."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fractal_omezarr_converters.core.tiled_image import TiledImage
+from fractal_omezarr_converters.errors import ConvertersToolsOutputExistsError, ConvertersToolsUserError
+from fractal_omezarr_converters.models.options import OverwriteMode
+from fractal_omezarr_converters.models.plate_facts import PlateFacts
+from fractal_omezarr_converters.ngff import completion
+from fractal_omezarr_converters.ngff.field_numbers import FieldOfView, number_plate_fields
+from fractal_omezarr_converters.ngff.groups import join, read_group
+from fractal_omezarr_converters.ngff.plate_lock import plate_lock
+from fractal_omezarr_converters.ngff.plates import Acquisition, PlateContent, WellImage, WriteMode, write_plate
+from fractal_omezarr_converters.ngff.stores import Store
+from fractal_omezarr_converters.ngff.tables import list_tables, read_table, write_table
+from fractal_omezarr_converters.pipelines.roi_tables import Columns, plate_condition_table
+
+Image = TiledImage[Any, Any]
+CONDITIONS = "condition_table"
+PLACE = ("row", "column", "acquisition", "path_in_well")
+MOSAIC, PER_FOV = "Mosaic", "Per-FOV"
+
+
+def write_plates(
+    store: Store,
+    by_plate: Mapping[str, Sequence[Image]],
+    version: str,
+    mode: OverwriteMode,
+    facts: Mapping[tuple[str, int], PlateFacts],
+    backend: str,
+) -> None:
+    """Check all plates first, then write their documents; nothing is deleted.
+
+    Raises:
+        ConvertersToolsOutputExistsError: a plate exists and may not be changed.
+        ConvertersToolsUserError: a plate would mix versions, or mosaics and single fields.
+    """
+    modes = {plate: _write_mode(store, plate, images, version, mode) for plate, images in by_plate.items()}
+    for plate, images in by_plate.items():
+        grouping = _number_fields(store, plate, images, keep=modes[plate] == "extend")
+        content = _content(plate, images, grouping, facts)
+        write_plate(store, plate, content, version, modes[plate])
+        _write_conditions(store, plate, list(images), version, backend, keep=modes[plate] == "extend")
+
+
+def _write_mode(
+    store: Store, plate: str, images: Sequence[Image], version: str, mode: OverwriteMode
+) -> WriteMode:
+    """How the documents of one plate are written, after checking that they may be."""
+    existing = read_group(store, plate)
+    if existing is None or mode == OverwriteMode.OVERWRITE:
+        return "create" if existing is None else "replace"
+    if mode == OverwriteMode.NO_OVERWRITE and not _was_left_unfinished(store, plate, images):
+        raise ConvertersToolsOutputExistsError(
+            f"Plate '{plate}' exists in {store.url}; choose Extend to add to it, Overwrite to replace it, or another "
+            "output directory."
+        )
+    if existing.version != version:
+        raise ConvertersToolsUserError(
+            f"Plate '{plate}' is OME-Zarr {existing.version}, this run would write {version}; one plate has one version: "
+            f"set the OME-Zarr version to {existing.version} or choose another output directory."
+        )
+    return "extend"
+
+
+def _was_left_unfinished(store: Store, plate: str, images: Sequence[Image]) -> bool:
+    """Whether the plate is what an interrupted run of the same images left: all its images are of this run, one is not done."""
+    group = read_group(store, plate)
+    if group is None or "plate" not in group.ome or "grouping" not in group.own:
+        return False
+    mine = {f"{_place(image).well_path()}" for image in images}
+    listed = _listed_images(store, plate)
+    if not listed or any(path.rsplit("/", 1)[0] not in mine for path in listed):
+        return False
+    return not all(completion.is_complete(store, join(plate, path)) for path in listed)
+
+
+def _listed_images(store: Store, plate: str) -> list[str]:
+    """Paths (below the plate) of all images that the wells list."""
+    group = read_group(store, plate)
+    found = []
+    for well in group.ome.get("plate", {}).get("wells", []) if group is not None else []:
+        inside = read_group(store, join(plate, well["path"]))
+        images = inside.ome.get("well", {}).get("images", []) if inside is not None else []
+        found += [f"{well['path']}/{image['path']}" for image in images]
+    return found
+
+
+def _place(image: Image) -> Any:
+    return image.collection
+
+
+def is_single_field(image: Image) -> bool:
+    """Whether the image is one field of view on its own, not the mosaic of an acquisition."""
+    return image.name is not None and len(image.columns.rows_by_fov()) == 1 and image.columns.fov_name(0) == image.name
+
+
+def _number_fields(store: Store, plate: str, images: Sequence[Image], *, keep: bool) -> str:
+    """Settle the paths of images that are fields of view; give the grouping of the plate.
+
+    Raises:
+        ConvertersToolsUserError: the run or the plate mixes mosaics and single fields.
+    """
+    single = {is_single_field(image) for image in images}
+    if len(single) > 1:
+        raise ConvertersToolsUserError(
+            f"Plate '{plate}' would hold mosaics and single fields of view; convert all acquisitions with one grouping."
+        )
+    grouping = PER_FOV if single == {True} else MOSAIC
+    existing = read_group(store, plate) if keep else None
+    before = existing.own.get("grouping") if existing is not None else None
+    if before is not None and before != grouping:
+        raise ConvertersToolsUserError(
+            f"Plate '{plate}' holds images of the grouping {before}, this run makes {grouping}; one plate has one grouping: "
+            f"choose {before} or another output directory."
+        )
+    if grouping == MOSAIC:
+        return grouping
+    by_well: dict[str, list[Image]] = defaultdict(list)
+    for image in images:
+        by_well[_place(image).well_path()].append(image)
+    fields = {
+        well: [FieldOfView(_place(image).acquisition, str(image.name)) for image in mine] for well, mine in by_well.items()
+    }
+    numbers = number_plate_fields(store, plate if keep else f"{plate}/.none", fields)
+    for well, mine in by_well.items():
+        for image in mine:
+            image.path = f"{plate}/{well}/{numbers[well][FieldOfView(_place(image).acquisition, str(image.name))]}"
+    return grouping
+
+
+def _content(
+    plate: str, images: Sequence[Image], grouping: str, facts: Mapping[tuple[str, int], PlateFacts]
+) -> PlateContent:
+    name = _place(images[0]).plate_name
+    numbers = sorted({_place(image).acquisition for image in images})
+    known = [facts[name, number] for number in numbers if (name, number) in facts]
+    sizes = {(one.rows, one.columns) for one in known if one.rows and one.columns}
+    if len(sizes) > 1:
+        raise ConvertersToolsUserError(
+            f"The acquisitions of plate '{name}' state different plate sizes {sorted(sizes)}; give them different plate names."
+        )
+    rows, columns = next(iter(sizes), (None, None))
+    barcode = next((one.barcode for one in known if one.barcode), None)
+    return PlateContent(
+        name=name,
+        images=[
+            WellImage(
+                row=_place(image).row,
+                column=_place(image).column,
+                path=image.path.rsplit("/", 1)[-1],
+                acquisition=_place(image).acquisition,
+                fov_name=image.name if grouping == PER_FOV else None,
+            )
+            for image in images
+        ],
+        acquisitions=[_acquisition(number, facts.get((name, number))) for number in numbers],
+        rows=rows,
+        columns=columns,
+        own={"grouping": grouping, **({"barcode": barcode} if barcode else {})},
+    )
+
+
+def _acquisition(number: int, facts: PlateFacts | None) -> Acquisition:
+    if facts is None:
+        return Acquisition(number)
+    return Acquisition(
+        number, facts.acquisition_name, facts.acquisition_description, facts.start_time, facts.end_time
+    )
+
+
+def _write_conditions(store: Store, plate: str, images: list[Image], version: str, backend: Any, *, keep: bool) -> None:
+    """Write the plate's condition table; with ``keep`` the rows of images that this run does not make stay."""
+    new = plate_condition_table(images)
+    with plate_lock(store, plate):
+        old = read_table(store, plate, CONDITIONS) if keep and CONDITIONS in list_tables(store, plate) else None
+        if new is None and old is None:
+            return
+        mine = {(_place(image).row, _place(image).column, image.path.rsplit("/", 1)[-1]) for image in images}
+        table = merged_conditions(old, new, mine)
+        write_table(store, plate, CONDITIONS, table, table_type="condition_table", backend=backend, version=version)
+
+
+def merged_conditions(old: Columns | None, new: Columns | None, mine: set[tuple[str, int, str]]) -> Columns:
+    """Rows of both tables; of the old one only those of images that are not made again. Cells that a row lacks are empty."""
+    tables = [table for table in (old, new) if table]
+    keys = list(dict.fromkeys(key for table in tables for key in table))
+    keys = [*PLACE, *(key for key in keys if key not in PLACE)]
+    merged: Columns = {key: [] for key in keys}
+    for table in tables:
+        for index in range(len(table["row"])):
+            place = (str(table["row"][index]), int(table["column"][index]), str(table["path_in_well"][index]))
+            if table is old and place in mine:
+                continue
+            for key in keys:
+                value = table[key][index] if key in table else None
+                merged[key].append(str(value) if key == "path_in_well" else value)
+    return merged

@@ -1,0 +1,78 @@
+"""Crop tiles of several planes or frames to the range that a filter keeps, where their loader can read parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+from fractal_omezarr_converters.core.tile_table import TileTable
+from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
+from fractal_omezarr_converters.pipelines.cropped_loader import CroppedLoader
+
+CROPPING = {"Z Range Filter": ("z", 2), "Time Range Filter": ("t", 0)}
+
+
+def crop_to_range(table: TileTable, params: Any) -> tuple[TileTable, int]:
+    """The tiles with those cropped that lie partly in the range, and how many were cropped.
+
+    Tiles without a plane in the range, and tiles whose loader reads only the whole, stay as they are.
+    """
+    axis, column = CROPPING[params.name]
+    low = getattr(params, f"min_{axis}")
+    high = getattr(params, f"max_{axis}")
+    counts = np.ones(len(table), dtype=np.int64)
+    steps = np.ones(len(table))
+    for index, details in enumerate(table.acquisitions):
+        rows = table.acquisition == index
+        steps[rows] = _spacing(details, axis) if getattr(details, f"start_{axis}_space") == "world" else 1.0
+        counts[rows] = _planes(table.length[rows, column], details, axis)
+    several = np.flatnonzero(counts > 1)
+    start, length = table.start.copy(), table.length.copy()
+    loaders = table.loaders
+    changed: dict[int, CroppedLoader] = {}
+    for row in several.tolist():
+        positions = start[row, column] + np.arange(counts[row]) * steps[row]
+        inside = np.ones(len(positions), dtype=np.bool_)
+        inside &= True if low is None else positions >= low - 1e-9
+        inside &= True if high is None else positions <= high + 1e-9
+        kept = np.flatnonzero(inside)
+        loader = loaders.loader(row)
+        if not len(kept) or len(kept) == len(positions) or not loader.reads_parts() or loader.data_axes() is None:
+            continue
+        first, stop = int(kept[0]), int(kept[-1]) + 1
+        changed[row] = CroppedLoader.of(loader, {axis: (first, stop)})
+        start[row, column] = positions[first]
+        length[row, column] *= (stop - first) / counts[row]
+    if not changed:
+        return table, 0
+    added = LoaderColumns.concat([loaders, LoaderColumns.from_loaders(list(changed.values()))])
+    order = np.arange(len(table))
+    order[list(changed)] = len(table) + np.arange(len(changed))
+    return _with(table, start, length, added.select(order)), len(changed)
+
+
+def _planes(lengths: Any, details: AcquisitionDetails, axis: str) -> Any:
+    in_pixels = getattr(details, f"length_{axis}_space") == "pixel"
+    return np.maximum(np.rint(lengths if in_pixels else lengths / _spacing(details, axis)), 1).astype(np.int64)
+
+
+def _spacing(details: AcquisitionDetails, axis: str) -> float:
+    return float(details.z_spacing if axis == "z" else details.t_spacing)
+
+
+def _with(table: TileTable, start: Any, length: Any, loaders: LoaderColumns) -> TileTable:
+    return TileTable(
+        fov_names=table.fov_names,
+        fov=table.fov,
+        start=start,
+        length=length,
+        loaders=loaders,
+        collections=table.collections,
+        collection=table.collection,
+        acquisitions=table.acquisitions,
+        acquisition=table.acquisition,
+        attribute_sets=table.attribute_sets,
+        attribute_set=table.attribute_set,
+    )
