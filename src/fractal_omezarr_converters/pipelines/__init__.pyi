@@ -1,5 +1,3 @@
-from ..errors import NotAGridError as NotAGridError
-from ..errors import NotTilableError as NotTilableError
 from .acquisition_options import AcquisitionOptions as AcquisitionOptions
 from .acquisition_options import ChannelInfoUI as ChannelInfoUI
 from .acquisition_options import ColorMenu as ColorMenu
@@ -7,8 +5,8 @@ from .acquisition_options import PixelSizeModel as PixelSizeModel
 from .acquisitions import AcquisitionRequest as AcquisitionRequest
 from .acquisitions import ReadReport as ReadReport
 from .acquisitions import read_acquisitions as read_acquisitions
-from .aggregation import tiles_aggregation_pipeline as tiles_aggregation_pipeline
 from .aggregation import check_images as check_images
+from .aggregation import tiles_aggregation_pipeline as tiles_aggregation_pipeline
 from .collections_setup import SetupCollectionFunction as SetupCollectionFunction
 from .collections_setup import add_collection_handler as add_collection_handler
 from .collections_setup import infer_collection_type as infer_collection_type
@@ -49,6 +47,8 @@ from .registration import add_registration_func as add_registration_func
 from .registration import apply_registration_pipeline as apply_registration_pipeline
 from .registration import build_default_registration_pipeline as build_default_registration_pipeline
 from .registration import with_modules as with_modules
+from .tiling import NotAGridError as NotAGridError
+from .tiling import NotTilableError as NotTilableError
 from .validators import ImplementedValidators as ImplementedValidators
 from .validators import ShapeDtypeProbeValidator as ShapeDtypeProbeValidator
 from .validators import ValidatorFunctionProtocol as ValidatorFunctionProtocol

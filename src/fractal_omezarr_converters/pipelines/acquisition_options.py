@@ -157,9 +157,7 @@ class AcquisitionOptions(UserFacingModel):
             return data
         stated = newer_acquisition_options(data)
         if isinstance(stated.get("filters"), list):
-            stated["filters"] = [
-                newer_filter(one) if isinstance(one, dict) else one for one in stated["filters"]
-            ]
+            stated["filters"] = [newer_filter(one) if isinstance(one, dict) else one for one in stated["filters"]]
         return stated
 
     @property
@@ -208,7 +206,9 @@ class AcquisitionOptions(UserFacingModel):
         try:
             return type(acquisition_details)(**(stated | changes))
         except ValidationError as error:
-            raise ConvertersToolsUserError(f"The options of the acquisition do not fit its metadata: {error}") from error
+            raise ConvertersToolsUserError(
+                f"The options of the acquisition do not fit its metadata: {error}"
+            ) from error
 
     def _merged_channels(self, present: list[ChannelInfo] | None) -> list[ChannelInfo]:
         """The stated list when it is complete; a shorter list renames or recolours channels by label, else by position."""

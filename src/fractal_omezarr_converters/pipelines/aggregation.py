@@ -81,9 +81,7 @@ def check_images(
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvertersToolsWarning)
-                plan = plan_image(
-                    image, converter_options=converter_options, resource=resource, sources=found.sources
-                )
+                plan = plan_image(image, converter_options=converter_options, resource=resource, sources=found.sources)
         except ConvertersToolsUserError as error:
             problems.append(str(error))
             continue
@@ -103,5 +101,7 @@ def _say(notes: Sequence[str]) -> None:
         warnings.warn(note, ConvertersToolsWarning, stacklevel=3)
     if len(distinct) > SHOWN:
         warnings.warn(
-            f"{len(distinct) - SHOWN} more findings of the same kind are in the plan.", ConvertersToolsWarning, stacklevel=3
+            f"{len(distinct) - SHOWN} more findings of the same kind are in the plan.",
+            ConvertersToolsWarning,
+            stacklevel=3,
         )

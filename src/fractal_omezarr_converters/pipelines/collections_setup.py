@@ -30,9 +30,7 @@ Image = TiledImage[Any, Any]
 class SetupCollectionFunction(Protocol):
     """A handler that makes the place for images of one kind of collection."""
 
-    def __call__(
-        self, zarr_dir: Any, tiled_images: Any, ngff_version: Any, overwrite_mode: Any
-    ) -> None: ...
+    def __call__(self, zarr_dir: Any, tiled_images: Any, ngff_version: Any, overwrite_mode: Any) -> None: ...
 
 
 _HANDLERS: StepRegistry[Callable[..., None]] = StepRegistry(
@@ -82,7 +80,9 @@ def setup_ome_zarr_collection(
     handler = _HANDLERS.get(kind)
     directory = absolute(zarr_dir)
     if handler is setup_plates:
-        setup_plates(directory, images, ngff_version, overwrite_mode, plate_facts, table_backend)
+        setup_plates(
+            directory, images, ngff_version, overwrite_mode, plate_facts=plate_facts, table_backend=table_backend
+        )
     else:
         handler(directory, images, ngff_version, overwrite_mode)
 
@@ -143,6 +143,7 @@ def setup_plates(
     tiled_images: Sequence[Image],
     ngff_version: str = DefaultNgffVersion,
     overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE,
+    *,
     plate_facts: Facts = None,
     table_backend: str = "csv",
 ) -> None:
@@ -153,7 +154,14 @@ def setup_plates(
         if not isinstance(image.collection, ImageInPlate):
             raise ConvertersToolsUserError(f"Image '{image.path}' does not belong to a plate.")
         by_plate[image.collection.plate_path()].append(image)
-    write_plates(store, by_plate, str(ngff_version), OverwriteMode(overwrite_mode), plate_facts or {}, str(table_backend))
+    write_plates(
+        store,
+        by_plate,
+        str(ngff_version),
+        OverwriteMode(overwrite_mode),
+        facts=plate_facts or {},
+        backend=str(table_backend),
+    )
 
 
 def setup_singleimage(

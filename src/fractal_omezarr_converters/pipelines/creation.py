@@ -180,9 +180,7 @@ def _completion(plan: ImagePlan, report: PixelReport) -> completion.Completion:
     levels = plan.layout.levels
     return completion.Completion(
         fingerprint=plan.fingerprint,
-        levels=report.levels(
-            [level.path for level in levels], [plan.layout.on_axes(level.shape) for level in levels]
-        ),
+        levels=report.levels([level.path for level in levels], [plan.layout.on_axes(level.shape) for level in levels]),
         steps=plan.steps,
         missing_planes={
             "count": plan.missing_planes.count,

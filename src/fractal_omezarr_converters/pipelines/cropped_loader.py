@@ -66,7 +66,9 @@ class CroppedLoader(ImageLoaderInterface):
         header, axes = self.inner.shape_and_dtype(resource), self.inner.data_axes(resource)
         if header is None or axes is None:
             return None
-        sizes = [min(self.region[a][1], n) - self.region[a][0] if a in self.region else n for a, n in zip(axes, header[0])]
+        sizes = [
+            min(self.region[a][1], n) - self.region[a][0] if a in self.region else n for a, n in zip(axes, header[0])
+        ]
         return tuple(sizes), header[1]
 
     def data_axes(self, resource: Any | None = None) -> str | None:

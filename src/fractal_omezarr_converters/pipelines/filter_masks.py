@@ -6,6 +6,7 @@ that a name which an earlier filter removed is not taken for a name that does no
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Callable, Sequence
@@ -33,14 +34,14 @@ Mask = npt.NDArray[np.bool_]
 MaskFunction = Callable[[TileTable, Any, TileTable], Mask]
 
 
-def regex_mask(table: TileTable, params: RegexFilter, everything: TileTable) -> Mask:
+def regex_mask(table: TileTable, params: RegexFilter, _everything: TileTable) -> Mask:
     """Tiles whose image path matches."""
     pattern = re.compile(params.regex)
     hits = [bool(pattern.search(collection.path())) for collection in table.collections]
     return _by_mode(_take(hits, table.collection), params.mode)
 
 
-def fov_name_mask(table: TileTable, params: FovNameFilter, everything: TileTable) -> Mask:
+def fov_name_mask(table: TileTable, params: FovNameFilter, _everything: TileTable) -> Mask:
     """Tiles whose field of view matches by name."""
     pattern = re.compile(params.regex)
     hits = [bool(pattern.search(name)) for name in table.fov_names]
@@ -75,11 +76,10 @@ def attribute_mask(table: TileTable, params: AttributeFilter, everything: TileTa
     lacking = [int(index) for index in used if params.key not in sets[index]]
     if lacking:
         keys = sorted({key for index in used for key in sets[index]})
-        first = everything.tile(int(np.flatnonzero(everything.attribute_set == lacking[0])[0]))
-        where = "no tile" if len(lacking) == len(used) else f"the field of view '{first.fov_name}' in {first.collection.path()} does not"
+        tile = everything.tile(int(np.flatnonzero(everything.attribute_set == lacking[0])[0]))
+        some = "" if len(lacking) == len(used) else f", for example not '{tile.fov_name}' in {tile.collection.path()}"
         raise ConvertersToolsUserError(
-            f"The filter names the attribute '{params.key}', which {where} {'has' if len(lacking) == len(used) else 'have'}; "
-            f"the attributes are {_listed(keys)}."
+            f"The filter names the attribute '{params.key}', which not every tile has{some}; the attributes are {_listed(keys)}."
         )
     for value in params.values:
         if not any(_equals(one, value) for index in used for one in sets[index][params.key]):
@@ -125,12 +125,12 @@ def channel_mask(table: TileTable, params: ChannelFilter, everything: TileTable)
     return _by_mode(listed > 0, params.mode)
 
 
-def z_range_mask(table: TileTable, params: ZRangeFilter, everything: TileTable) -> Mask:
+def z_range_mask(table: TileTable, params: ZRangeFilter, _everything: TileTable) -> Mask:
     """Tiles that begin inside the range of z."""
     return _within(table.start[:, 2], params.min_z, params.max_z)
 
 
-def t_range_mask(table: TileTable, params: TRangeFilter, everything: TileTable) -> Mask:
+def t_range_mask(table: TileTable, params: TRangeFilter, _everything: TileTable) -> Mask:
     """Tiles that begin inside the range of time."""
     return _within(table.start[:, 0], params.min_t, params.max_t)
 
@@ -196,7 +196,7 @@ def _listed(values: Sequence[Any]) -> str:
 
 def _equals(value: Any, wanted: Any) -> bool:
     """Whether an attribute's value is the wanted one, kinds included: True is not 1, and '1' is not 1."""
-    empty = value is None or (isinstance(value, float) and value != value)
+    empty = value is None or (isinstance(value, float) and math.isnan(value))
     if wanted.type in ("Is None", "Is Not None"):
         return empty == (wanted.type == "Is None")
     if empty:

@@ -167,7 +167,7 @@ def _refuse_apart(image: Image, mine: npt.NDArray[np.bool_], axis: int) -> None:
     name = columns.fov_names[columns.fov[low]]
     distance = columns.start[high, axis] - columns.start[low, axis]
     raise ConvertersToolsUserError(
-        f"Two tiles of the field of view '{name}' lie {distance:g} µm apart along {'tczyx'[axis]}, too far for one field of view: "
+        f"Two tiles of the field of view '{name}' lie {distance:g} µm apart along {'tczyx'[axis]}, too far for one: "
         f"{sources[0]} and {sources[1]}; give every field of view its own name, or switch off the removal of xy jitter."
     )
 

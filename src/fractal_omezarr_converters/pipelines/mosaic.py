@@ -95,9 +95,10 @@ class _Fields:
         if len(np.unique(place)) == len(place):
             return
         columns = self.image.columns
-        boxes = np.rint(np.concatenate([columns.start[:, [T, C, Z]], columns.length[:, [T, C, Z]]], axis=1) / np.tile(
-            pixel_steps(self.image)[[T, C, Z]], 2
-        )).astype(np.int64)
+        boxes = np.rint(
+            np.concatenate([columns.start[:, [T, C, Z]], columns.length[:, [T, C, Z]]], axis=1)
+            / np.tile(pixel_steps(self.image)[[T, C, Z]], 2)
+        ).astype(np.int64)
         for shared in np.flatnonzero(np.bincount(place) > 1):
             rows = np.flatnonzero(place[self.row] == shared)
             pair = _first_clash(boxes[rows], self.row[rows])
@@ -137,7 +138,9 @@ def _arrange(fields: _Fields, strategy: Any) -> tuple[Floats, str, list[str]]:
         return snap_to_grid(fields.corner, size, strategy.tolerance), "Snap to Grid", []
     if isinstance(strategy, SnapToCornersTiling):
         return nearest_corners(fields.corner, size, fields.names), "Snap to Corners", []
-    raise ConvertersToolsUserError(f"The tiling strategy {strategy!r} is not known; choose Auto, Snap to Grid or Inplace.")
+    raise ConvertersToolsUserError(
+        f"The tiling strategy {strategy!r} is not known; choose Auto, Snap to Grid or Inplace."
+    )
 
 
 def _arrange_automatically(fields: _Fields, strategy: AutoTiling) -> tuple[Floats, str, list[str]]:
@@ -165,5 +168,5 @@ def _overlap_notes(fields: _Fields) -> list[str]:
     more = f" and {len(found) - 3} more pairs" if len(found) > 3 else ""
     total = sum(one.pixels for one in found)
     return [
-        f"Fields of view overlap in place: {total} pixels of each plane are overwritten by the later field of view: {examples}{more}."
+        f"Fields of view overlap in place: {total} pixels of each plane are overwritten by the later one: {examples}{more}."
     ]

@@ -85,9 +85,7 @@ class ImagePlan:
             "pixel_size": dict(zip("tzyx", (float(value) for value in pixel_steps(self.image)[[0, 2, 3, 4]]))),
             "translation": self.image.translation,
             "channels": [channel.channel_label for channel in self.image.channels or ()],
-            "levels": [
-                {"path": level.path, "shape": self.layout.on_axes(level.shape)} for level in self.layout.levels
-            ],
+            "levels": [{"path": level.path, "shape": self.layout.on_axes(level.shape)} for level in self.layout.levels],
             "chunks": self.layout.on_axes(self.layout.chunks),
             "shards": None if self.layout.shards is None else self.layout.on_axes(self.layout.shards),
             "tiles": len(columns),
@@ -261,9 +259,9 @@ def _check_size(image: TiledImage[Any, Any], placement: Placement, itemsize: int
     if size > SPARSE_LIMIT * data and size * itemsize > LARGE_BYTES:
         far = int(np.argmax(np.abs(placement.start - np.median(placement.start, axis=0))[:, 3:].max(axis=1)))
         raise ConvertersToolsUserError(
-            f"Image '{image.path}' would be {_dimensions(placement)} px ({size * itemsize / 1e9:.0f} GB), {size / data:.0f} times "
-            f"its data; the field of view '{image.columns.fov_name(far)}' lies far from the others: correct its position, leave it "
-            "out with a filter, or write one image per field of view."
+            f"Image '{image.path}' would be {_dimensions(placement)} px ({size * itemsize / 1e9:.0f} GB), "
+            f"{size / data:.0f} times its data; the field of view '{image.columns.fov_name(far)}' lies far from the others: "
+            "correct its position, leave it out with a filter, or write one image per field of view."
         )
     return []
 

@@ -30,6 +30,7 @@ def write_plates(
     by_plate: Mapping[str, Sequence[Image]],
     version: str,
     mode: OverwriteMode,
+    *,
     facts: Mapping[tuple[str, int], PlateFacts],
     backend: str,
 ) -> None:
@@ -42,14 +43,12 @@ def write_plates(
     modes = {plate: _write_mode(store, plate, images, version, mode) for plate, images in by_plate.items()}
     for plate, images in by_plate.items():
         grouping = _number_fields(store, plate, images, keep=modes[plate] == "extend")
-        content = _content(plate, images, grouping, facts)
+        content = _content(images, grouping, facts)
         write_plate(store, plate, content, version, modes[plate])
         _write_conditions(store, plate, list(images), version, backend, keep=modes[plate] == "extend")
 
 
-def _write_mode(
-    store: Store, plate: str, images: Sequence[Image], version: str, mode: OverwriteMode
-) -> WriteMode:
+def _write_mode(store: Store, plate: str, images: Sequence[Image], version: str, mode: OverwriteMode) -> WriteMode:
     """How the documents of one plate are written, after checking that they may be."""
     existing = read_group(store, plate)
     if existing is None or mode == OverwriteMode.OVERWRITE:
@@ -121,10 +120,11 @@ def _number_fields(store: Store, plate: str, images: Sequence[Image], *, keep: b
     if grouping == MOSAIC:
         return grouping
     by_well: dict[str, list[Image]] = defaultdict(list)
-    for image in images:
+    for image in sorted(images, key=lambda image: _number(image.path)):
         by_well[_place(image).well_path()].append(image)
     fields = {
-        well: [FieldOfView(_place(image).acquisition, str(image.name)) for image in mine] for well, mine in by_well.items()
+        well: [FieldOfView(_place(image).acquisition, str(image.name)) for image in mine]
+        for well, mine in by_well.items()
     }
     numbers = number_plate_fields(store, plate if keep else f"{plate}/.none", fields)
     for well, mine in by_well.items():
@@ -133,9 +133,13 @@ def _number_fields(store: Store, plate: str, images: Sequence[Image], *, keep: b
     return grouping
 
 
-def _content(
-    plate: str, images: Sequence[Image], grouping: str, facts: Mapping[tuple[str, int], PlateFacts]
-) -> PlateContent:
+def _number(path: str) -> tuple[int, str]:
+    """Sort paths that end in a number by it."""
+    last = path.rsplit("/", 1)[-1]
+    return (int(last), "") if last.isdigit() else (-1, last)
+
+
+def _content(images: Sequence[Image], grouping: str, facts: Mapping[tuple[str, int], PlateFacts]) -> PlateContent:
     name = _place(images[0]).plate_name
     numbers = sorted({_place(image).acquisition for image in images})
     known = [facts[name, number] for number in numbers if (name, number) in facts]
@@ -168,9 +172,7 @@ def _content(
 def _acquisition(number: int, facts: PlateFacts | None) -> Acquisition:
     if facts is None:
         return Acquisition(number)
-    return Acquisition(
-        number, facts.acquisition_name, facts.acquisition_description, facts.start_time, facts.end_time
-    )
+    return Acquisition(number, facts.acquisition_name, facts.acquisition_description, facts.start_time, facts.end_time)
 
 
 def _write_conditions(store: Store, plate: str, images: list[Image], version: str, backend: Any, *, keep: bool) -> None:

@@ -59,8 +59,8 @@ def distinct_places(values: Floats, counts: Integers, groups: Integers, spacing:
     if np.any(places - index[rows] != within):
         torn = int(rows[np.flatnonzero(places - index[rows] != within)[0]])
         raise ConvertersToolsUserError(
-            f"A tile that starts at {axis} = {values[torn]:g} and holds {counts[torn]} steps of {spacing:g} has others of the same "
-            f"image between its steps; correct the positions or the spacing along {axis}."
+            f"A tile that starts at {axis} = {values[torn]:g} and holds {counts[torn]} steps of {spacing:g} has others "
+            f"of the same image between its steps; correct the positions or the spacing along {axis}."
         )
     frames = np.full(int(places.max(initial=-1)) + 1, np.inf)
     np.minimum.at(frames, places, every)

@@ -31,7 +31,9 @@ class StepRegistry[Function: Callable[..., Any]]:
             ConvertersToolsUserError: another function has this name and ``overwrite`` is False.
         """
         if not callable(function):
-            raise ConvertersToolsUserError(f"A {self.kind} must be a function, not {function!r}; pass the function itself.")
+            raise ConvertersToolsUserError(
+                f"A {self.kind} must be a function, not {function!r}; pass the function itself."
+            )
         chosen = name if name is not None else str(getattr(function, "__name__", repr(function)))
         known = self._functions.get(chosen)
         if known is not None and not overwrite and not _same_function(known, function):

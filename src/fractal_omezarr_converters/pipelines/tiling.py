@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fractal_omezarr_converters.errors import NotAGridError, NotTilableError
+from fractal_omezarr_converters.errors import NotAGridError as NotAGridError
+from fractal_omezarr_converters.errors import NotTilableError as NotTilableError
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -51,9 +51,7 @@ class ValidatorFunctionProtocol(Protocol):
 _VALIDATORS: StepRegistry[Callable[..., Any]] = StepRegistry("validator", "fractal_omezarr_converters.validators")
 
 
-def add_validator(
-    function: Callable[..., Any], name: str | None = None, overwrite: bool = False
-) -> None:
+def add_validator(function: Callable[..., Any], name: str | None = None, overwrite: bool = False) -> None:
     """Make a validator known; it is called as ``function(image, validator_params=model, resource=resource)``."""
     _VALIDATORS.add(function=function, name=name, overwrite=overwrite)
 
