@@ -16,14 +16,14 @@ from fractal_omezarr_converters.errors import (
     NotAGridError,
     NotTilableError,
 )
-from fractal_omezarr_converters.models.older_names import newer_tiling_strategy
-from fractal_omezarr_converters.models.options import (
+from fractal_omezarr_converters.models.grouping import (
     AutoTiling,
     InplaceTiling,
     SnapToCornersTiling,
     SnapToGridTiling,
     TilingStrategy,
 )
+from fractal_omezarr_converters.models.older_names import newer_tiling_strategy
 from fractal_omezarr_converters.pipelines.image_steps import C, T, X, Y, Z, pixel_steps
 from fractal_omezarr_converters.pipelines.tiling import common_size, nearest_corners, overlaps, snap_to_grid
 

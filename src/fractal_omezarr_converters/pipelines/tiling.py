@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fractal_omezarr_converters.errors import NotAGridError as NotAGridError
-from fractal_omezarr_converters.errors import NotTilableError as NotTilableError
+from fractal_omezarr_converters.errors import NotAGridError, NotTilableError
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
