@@ -125,25 +125,28 @@ def distinct(values: NDArray[Any], tolerance: float) -> tuple[Floats, Integers]:
 def frames_per_group(times: NDArray[Any], group: NDArray[Any], tolerance: float) -> tuple[Floats, Integers]:
     """Give frame numbers and the time of each frame when every group (FOV) has its own time stamps.
 
-    In a time lapse that visits one field after the other, the stamps of a frame differ from field to field. The
-    n-th distinct time of a field is frame n; the earliest stamp stands for the frame. When the distinct times of all
-    fields together are not more than those of the field with most, they are the frames, so that a field that
-    missed a frame keeps its gap.
+    In a time lapse that visits one field after the other, the stamps of a frame differ from field to field: the n-th
+    distinct time of a field is frame n, and the earliest stamp stands for it. A field that missed frames takes the
+    frames in whose time its stamps lie. When the distinct times of all fields are not more than those of one field,
+    they are the frames.
     """
     times = np.asarray(times, dtype=np.float64).ravel()
     levels, frame = distinct(times, tolerance)
-    own = {int(name): np.flatnonzero(group == name) for name in np.unique(group)}
-    ranks = {name: distinct(times[rows], tolerance) for name, rows in own.items()}
-    most = max((len(found) for found, _ in ranks.values()), default=0)
+    own = [np.flatnonzero(group == name) for name in np.unique(group)]
+    ranks = [distinct(times[rows], tolerance) for rows in own]
+    most = max((len(found) for found, _ in ranks), default=0)
     if len(levels) <= most:
         return levels, frame
-    frame = np.empty(len(times), dtype=np.int64)
-    earliest = np.full(most, np.inf)
-    for name, rows in own.items():
-        found, rank = ranks[name]
-        frame[rows] = rank
-        earliest[: len(found)] = np.minimum(earliest[: len(found)], found)
-    return earliest, frame
+    earliest = np.min([found for found, _ in ranks if len(found) == most], axis=0)
+    for rows, (found, rank) in zip(own, ranks):
+        frames = np.arange(len(found))
+        if len(found) < most:
+            within = np.maximum(np.searchsorted(earliest, found + tolerance, side="right") - 1, 0)
+            frames = within if len(np.unique(within)) == len(within) else frames
+        frame[rows] = frames[rank]
+    stamps = np.full(most, np.inf)
+    np.minimum.at(stamps, frame, times)
+    return stamps, frame
 
 
 def median_step(levels: Floats, default: float) -> float:
@@ -151,24 +154,21 @@ def median_step(levels: Floats, default: float) -> float:
     return float(np.median(np.diff(levels))) if len(levels) > 1 else default
 
 
-def grid_pitch(starts: NDArray[Any], tolerance: float) -> tuple[float, Integers] | None:
+def grid_pitch(starts: NDArray[Any], tolerance: float, at_least: float = 0.0) -> tuple[float, Integers] | None:
     """Give the pitch of a regular grid along one axis and the cell of every start; None when they form no grid.
 
-    Steps may be whole multiples of the pitch, so a missing column is still a grid. One distinct start is a grid of
-    pitch 0.
+    Steps may be whole multiples of the pitch, so a missing column is still a grid; a pitch below ``at_least`` (part
+    of a tile) is none. One distinct start is a grid of pitch 0.
     """
     levels, index = distinct(starts, tolerance)
     if len(levels) < 2:
         return 0.0, np.zeros(len(index), dtype=np.int64)
-    pitch = float(np.diff(levels).min())
-    cells = np.rint((levels - levels[0]) / pitch)
-    # the smallest step carries its own error: take the pitch that fits all cells best
-    pitch = float(np.dot(cells, levels - levels[0]) / np.dot(cells, cells))
-    cells = np.rint((levels - levels[0]) / pitch)
-    if (
-        len(np.unique(cells)) != len(cells)
-        or np.abs(levels - levels[0] - cells * pitch).max() > tolerance + 1e-9 * pitch
-    ):
+    levels_from_0 = levels - levels[0]
+    steps = np.diff(levels)
+    cells = np.concatenate([[0.0], np.cumsum(np.rint(steps / steps.min()))])
+    # the smallest step carries its own error: the pitch that fits all cells best is better
+    pitch = float(np.dot(cells, levels_from_0) / np.dot(cells, cells))
+    if pitch < at_least or np.abs(levels_from_0 - cells * pitch).max() > tolerance + 1e-9 * pitch:
         return None
     return pitch, cells.astype(np.int64)[index]
 

@@ -58,7 +58,9 @@ def load_lazily(  # noqa: PLR0917
     ``chunks`` is anything that dask understands, along the image's axes; by default a chunk is one plane of the
     largest region.
     """
-    import dask.array as da
+    import dask.array
+
+    da: Any = dask.array
 
     origin, shape5 = extent(columns, axes, steps)
     start, length = whole_pixels(columns, axes, steps)
@@ -86,7 +88,8 @@ def load_lazily(  # noqa: PLR0917
         size = tuple(int(edge[i + 1] - edge[i]) for edge, i in zip(edges, cell))
         index = tuple(i for axis, i in zip(AXES, cell) if axis in axes)
         graph[(name, *index)] = (_chunk, members.get(cell, []), zero, size, axes, data_type)
-    return da.Array(graph, name, chunks=sizes, dtype=np.dtype(data_type))
+    made: dask.array.Array = da.Array(graph, name, chunks=sizes, dtype=np.dtype(data_type))
+    return made
 
 
 def _sources(columns: RegionColumns, axes: str, steps: NDArray[np.float64]) -> list[Source]:

@@ -60,10 +60,6 @@ class LoaderBlock:
             self._columns = _columns_of(self._objects or [])
         return self._columns
 
-    def use_type(self, kind: type[ImageLoaderInterface]) -> None:
-        """Build loaders as ``kind``: what a parametrised class was asked for."""
-        self._type = kind
-
     def taken(self, rows: Index) -> LoaderBlock:
         """Give a block with these rows only."""
         if self._objects is not None:
@@ -76,14 +72,13 @@ class LoaderBlock:
 class LoaderColumns:
     """n loaders; ``block`` and ``row`` say for each where its description is, so that equal ones share it."""
 
-    __slots__ = ("_cache", "block", "blocks", "row")
+    __slots__ = ("block", "blocks", "row")
 
     def __init__(self, blocks: Sequence[LoaderBlock], block: ArrayLike, row: ArrayLike) -> None:
         """Join blocks and the two columns that point into them."""
         self.blocks = tuple(blocks)
         self.block: Index = np.asarray(block, dtype=np.int64)
         self.row: Index = np.asarray(row, dtype=np.int64)
-        self._cache: dict[tuple[int, int], ImageLoaderInterface] = {}
 
     @classmethod
     def from_loaders(cls, loaders: Sequence[ImageLoaderInterface]) -> LoaderColumns:
@@ -176,14 +171,9 @@ class LoaderColumns:
             numbers[mine] = found[inverse.ravel()] if len(rows) else 0
         return numbers
 
-    def use_type(self, kind: type[ImageLoaderInterface]) -> None:
-        """Build loaders whose type is not registered as ``kind``."""
-        for block in self.blocks:
-            block.use_type(kind)
-
     def to_json(self) -> dict[str, Any]:
         """Give plain values for JSON: only the descriptions that are used, packed."""
-        blocks = []
+        blocks: list[dict[str, Any]] = []
         block_numbers: Index = np.zeros(len(self), dtype=np.int64)
         rows: Index = np.zeros(len(self), dtype=np.int64)
         for number in np.unique(self.block).tolist():

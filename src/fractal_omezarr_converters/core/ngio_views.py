@@ -21,9 +21,9 @@ def make_roi(
     *,
     name: str | None,
     axes: str,
-    start: Sequence[float],
-    length: Sequence[float],
-    original: Sequence[float] | None = None,
+    start: Sequence[float] | NDArray[Any],
+    length: Sequence[float] | NDArray[Any],
+    original: Sequence[float] | NDArray[Any] | None = None,
 ) -> Roi:
     """Make a Roi in world units on the axes of an image, with the raw stage position (z, y, x) as extras."""
     from ngio import Roi

@@ -43,11 +43,12 @@ def pack(values: Sequence[Any] | NDArray[Any]) -> Any:
 def unpack(packed: Any) -> Sequence[Any] | NDArray[Any]:
     """Give the column again: an array for packed numbers, else a list."""
     if isinstance(packed, list):
-        return packed
+        return list(packed)
     if "all" in packed:
         return [packed["all"]] * packed["size"]
     if "step" in packed:
-        return packed["first"] + packed["step"] * np.arange(packed["size"], dtype=np.int64)
+        ramp: NDArray[np.int64] = packed["first"] + packed["step"] * np.arange(packed["size"], dtype=np.int64)
+        return ramp
     if "strings" in packed:
         return _loosen(packed["strings"]).decode("utf-8", "surrogatepass").split("\0")
     if "json" in packed:
@@ -55,7 +56,8 @@ def unpack(packed: Any) -> Sequence[Any] | NDArray[Any]:
     if "bytes" in packed:
         dtype = np.dtype(packed["dtype"])
         planes = np.frombuffer(_loosen(packed["bytes"]), dtype=np.uint8).reshape(dtype.itemsize, -1)
-        return np.ascontiguousarray(planes.T).view(dtype).ravel()
+        numbers: NDArray[Any] = np.ascontiguousarray(planes.T).view(dtype).ravel()
+        return numbers
     raise ConvertersToolsUserError(
         f"A column of a stored image description has an unknown form (keys {sorted(packed)}): "
         "it was written by another version; repeat the first step of the conversion."

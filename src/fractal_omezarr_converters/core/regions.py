@@ -65,7 +65,7 @@ class Regions(MutableSequence[TileSlice[Any]]):
     def __getitem__(self, index: int) -> TileSlice[Any]: ...
 
     @overload
-    def __getitem__(self, index: slice) -> list[TileSlice[Any]]: ...  # type: ignore[override]
+    def __getitem__(self, index: slice) -> list[TileSlice[Any]]: ...
 
     def __getitem__(self, index: int | slice) -> TileSlice[Any] | list[TileSlice[Any]]:
         """Give one region, or a list of some."""

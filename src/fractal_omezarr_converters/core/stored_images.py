@@ -60,10 +60,7 @@ def newer_document(
         fields["collection"] = _collection(stored, collection)
     regions = fields.get("regions")
     if isinstance(regions, Mapping):
-        columns = RegionColumns.from_json(regions)
-        if loader is not None:
-            columns.loaders.use_type(loader)
-        fields["regions"] = Regions(columns)
+        fields["regions"] = Regions(RegionColumns.from_json(regions))
     elif isinstance(regions, list) and any(isinstance(region, Mapping) for region in regions):
         fields["regions"] = Regions.from_slices(
             [_older_region(region, loader) if isinstance(region, Mapping) else region for region in regions]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, cast
 
 import numpy as np
@@ -66,9 +66,9 @@ class TileSlice(Generic[ImageLoaderInterfaceType]):  # noqa: UP046
         return ngio_views.make_roi(
             name=columns.fov_name(row),
             axes=self._axes,
-            start=cast(Sequence[float], columns.start[row]),
-            length=cast(Sequence[float], columns.length[row]),
-            original=cast(Sequence[float], columns.original[row]),
+            start=columns.start[row],
+            length=columns.length[row],
+            original=columns.original[row],
         )
 
     @roi.setter

@@ -15,9 +15,12 @@ from fractal_omezarr_converters.core.distinct_values import acquisition_key, att
 from fractal_omezarr_converters.core.geometry import AXES, axis_steps, orient, settle, to_world
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 from fractal_omezarr_converters.core.tile import Tile
+from fractal_omezarr_converters.core.tile_table_builder import TileTableBuilder
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 from fractal_omezarr_converters.models.collections import CollectionInterface
+
+__all__ = ["TileTable", "TileTableBuilder", "steps_of"]
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int32]
@@ -97,8 +100,6 @@ class TileTable:
     @classmethod
     def from_tiles(cls, tiles: Iterable[Tile[Any, Any]]) -> TileTable:
         """Take Tile objects."""
-        from fractal_omezarr_converters.core.tile_table_builder import TileTableBuilder
-
         builder = TileTableBuilder()
         for tile in tiles:
             builder.add(

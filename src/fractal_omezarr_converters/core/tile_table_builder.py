@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fractal_omezarr_converters.core.attributes import AttributeType
 from fractal_omezarr_converters.core.distinct_values import Distinct, acquisition_key, attributes_key, collection_key
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
-from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 from fractal_omezarr_converters.models.collections import CollectionInterface
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
+
+if TYPE_CHECKING:
+    from fractal_omezarr_converters.core.tile_table import TileTable
 
 Five = tuple[float, float, float, float, float]
 
@@ -72,6 +75,8 @@ class TileTableBuilder:
 
     def build(self) -> TileTable:
         """Give all tiles as a table."""
+        from fractal_omezarr_converters.core.tile_table import TileTable
+
         pages = self._pages if any(page is not None for page in self._pages) else None
         parts = []
         if self._loaders:

@@ -29,7 +29,6 @@ from fractal_omezarr_converters.models.acquisition import ChannelInfo
 from fractal_omezarr_converters.models.axes import CANONICAL_AXES_TYPE, checked_axes
 from fractal_omezarr_converters.models.collections import CollectionInterfaceType
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterfaceType
-from fractal_omezarr_converters.models.older_names import older_name
 
 if TYPE_CHECKING:
     import dask.array
@@ -66,8 +65,6 @@ class TiledImage(BaseModel, Generic[CollectionInterfaceType, ImageLoaderInterfac
     """Registration steps that were applied, in order, with their parameters."""
     notes: list[str] = Field(default_factory=list)
     """What a user should read about this image."""
-
-    pixelsize = older_name("xy_pixel_size")
 
     @model_validator(mode="before")
     @classmethod
@@ -157,6 +154,15 @@ class TiledImage(BaseModel, Generic[CollectionInterfaceType, ImageLoaderInterfac
     def pixel_size_y(self) -> float:
         """µm per pixel along y."""
         return self.xy_pixel_size if self.y_pixel_size is None else self.y_pixel_size
+
+    @property
+    def pixelsize(self) -> float:
+        """Older name of ``xy_pixel_size``."""
+        return self.xy_pixel_size
+
+    @pixelsize.setter
+    def pixelsize(self, value: float) -> None:
+        self.xy_pixel_size = value
 
     @property
     def steps(self) -> Floats:
