@@ -24,7 +24,7 @@ from fractal_omezarr_converters.fractal.requests import ConversionRequest, conve
 from fractal_omezarr_converters.fractal.runners import DaskRunner, Job, Outcome, SequentialRunner, ThreadedRunner
 from fractal_omezarr_converters.fractal.runners import raise_failures as raise_failed
 from fractal_omezarr_converters.fractal.verification import Verification, verify_output
-from fractal_omezarr_converters.pipelines.acquisitions import read_acquisitions
+from fractal_omezarr_converters.pipelines.acquisitions import ReadReport, read_acquisitions
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
 
 __all__ = ["Conversion", "Inspection", "Plan", "Verification", "convert", "inspect", "plan", "verify"]
@@ -74,12 +74,17 @@ def convert(
     """
     started = time.perf_counter()
     request = conversion_request(sources, **options)
-    made, images = _planned(request, out)
+    made, images, report = _planned(request, out)
     place = str(made.out)
     for text in made.warnings:
-        warnings.warn(text, ConvertersToolsWarning, stacklevel=2)
+        if text not in made.read_warnings:
+            warnings.warn(text, ConvertersToolsWarning, stacklevel=2)
     jobs = setup_images_for_conversion(
-        images, zarr_dir=place, converter_options=request.converter_options, overwrite_mode=request.overwrite
+        images,
+        zarr_dir=place,
+        converter_options=request.converter_options,
+        overwrite_mode=request.overwrite,
+        plate_facts=report.plate_facts,
     )
     outcomes = _watched(
         _run(jobs, _workers(made, workers), executor=executor, scheduler=scheduler), made.images, progress
@@ -115,7 +120,7 @@ def inspect(
     return inspect_source(os.fspath(source), format_name=format, format_options=format_options)
 
 
-def _planned(request: ConversionRequest, out: str | os.PathLike[str] | None) -> tuple[Plan, list[Any]]:
+def _planned(request: ConversionRequest, out: str | os.PathLike[str] | None) -> tuple[Plan, list[Any], ReadReport]:
     images, report = read_acquisitions(list(request.acquisitions), request.converter_options)
     check_images(images)
     steps = registration_steps(request.converter_options)
@@ -136,7 +141,7 @@ def _planned(request: ConversionRequest, out: str | os.PathLike[str] | None) -> 
         read_warnings=tuple(report.warnings),
         configuration=request.configuration,
     )
-    return made, images
+    return made, images, report
 
 
 def _run(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from fractal_omezarr_converters.fractal.handover import dump_json_str
 from fractal_omezarr_converters.fractal.job import ConvertParallelInitArgs
 from fractal_omezarr_converters.fractal.run_folder import make_run_folder, remove_useless_runs
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
+from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.models.urls import (
     absolute_url,
     clean_url,
@@ -42,6 +43,7 @@ def setup_images_for_conversion(
     converter_options: ConverterOptions,
     overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE,
     ngff_version: str | None = None,
+    plate_facts: Mapping[tuple[str, int], PlateFacts] | None = None,
 ) -> list[dict[str, Any]]:
     """Check the images, write plate and well documents, and give the parallelization list.
 
@@ -62,6 +64,8 @@ def setup_images_for_conversion(
         zarr_dir=place,
         ngff_version=converter_options.omezarr_options.ngff_version,
         overwrite_mode=overwrite_mode,
+        plate_facts=plate_facts,
+        table_backend=converter_options.omezarr_options.table_backend.value,
     )
     return build_parallelization_list(
         images, zarr_dir=place, converter_options=converter_options, overwrite_mode=overwrite_mode
@@ -179,10 +183,12 @@ def init_acquisitions(
     if not requests:
         raise ConvertersToolsUserError("No acquisition is given; add at least one and state its path.")
     images, report = read_acquisitions(requests, options)
-    for text in report.warnings:
-        logger.warning("%s", text)
     jobs = setup_images_for_conversion(
-        images, zarr_dir=zarr_dir, converter_options=options, overwrite_mode=OverwriteMode(overwrite)
+        images,
+        zarr_dir=zarr_dir,
+        converter_options=options,
+        overwrite_mode=OverwriteMode(overwrite),
+        plate_facts=report.plate_facts,
     )
     logger.info("%d acquisitions read, %d images to write", len(requests), len(jobs))
     return {"parallelization_list": jobs}
