@@ -7,7 +7,7 @@ that can be checked without pixels has been checked.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fractal_omezarr_converters.core.tiled_image import TiledImage
@@ -99,8 +99,12 @@ def write_plan(
     writer_mode: WriterMode | None = None,
     overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE,
     resource: Any = None,
+    own: Mapping[str, Any] | None = None,
 ) -> LazyOmeZarrContainer:
-    """Write what the plan says; on Extend an image that is complete and made by the same plan stays untouched."""
+    """Write what the plan says; on Extend an image that is complete and made by the same plan stays untouched.
+
+    ``own`` is kept in the image's attributes, below the key of this package.
+    """
     mode = OverwriteMode(overwrite_mode)
     root, name = _place(zarr_url)
     if mode == OverwriteMode.EXTEND and completion.is_complete(root, name, plan.fingerprint):
@@ -117,7 +121,7 @@ def write_plan(
             threads=threads,
             memory_limit=None if limit is None else limit * 2**20,
         )
-        _write_documents(staged.store, plan, report)
+        _write_documents(staged.store, plan, report, own or {})
         _write_tables(staged.store, plan, converter_options)
         completion.mark(staged.store, "", _completion(plan, report))
         staged.commit()
@@ -135,7 +139,7 @@ def _place(zarr_url: str) -> tuple[Store, str]:
     return open_store(parent), name
 
 
-def _write_documents(store: Store, plan: ImagePlan, report: PixelReport) -> None:
+def _write_documents(store: Store, plan: ImagePlan, report: PixelReport, own: Mapping[str, Any]) -> None:
     from fractal_omezarr_converters.ngff.rendering import omero, windows_from_histograms
 
     image, layout = plan.image, plan.layout
@@ -149,7 +153,7 @@ def _write_documents(store: Store, plan: ImagePlan, report: PixelReport) -> None
         translations=[layout.on_axes(level.translation) for level in layout.levels],
         omero=omero(image.channels, windows, where=f"image '{plan.path}'"),
         method={"type": layout.method, "metadata": layout.method_metadata()},
-        foreign={OWN_KEY: {"registration": list(plan.steps), "notes": list(plan.warnings)}},
+        foreign={OWN_KEY: {**own, "registration": list(plan.steps), "notes": list(plan.warnings)}},
     )
     for key, content in group_document(layout.version, attributes).items():
         store.put(key, content)
