@@ -75,8 +75,8 @@ class InplaceTiling(UserFacingModel):
 
 TilingStrategy = Annotated[
     AutoTiling | SnapToGridTiling | SnapToCornersTiling | InplaceTiling,
-    BeforeValidator(newer_tiling_strategy),
     Field(discriminator="mode"),
+    BeforeValidator(newer_tiling_strategy),
 ]
 
 

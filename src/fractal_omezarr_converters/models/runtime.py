@@ -93,8 +93,8 @@ class DefaultScheduler(UserFacingModel):
 
 DaskScheduler = Annotated[
     ThreadScheduler | ProcessScheduler | SynchronousScheduler | DefaultScheduler,
-    BeforeValidator(newer_mode),
     Field(discriminator="mode"),
+    BeforeValidator(newer_mode),
 ]
 
 

@@ -196,6 +196,6 @@ ImplementedFilters = Annotated[
     | ChannelFilter
     | ZRangeFilter
     | TRangeFilter,
-    BeforeValidator(newer_filter),
     Field(discriminator="name"),
+    BeforeValidator(newer_filter),
 ]
