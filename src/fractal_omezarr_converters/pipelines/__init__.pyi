@@ -17,6 +17,8 @@ from .creation import is_finished as is_finished
 from .creation import tiled_image_creation_pipeline as tiled_image_creation_pipeline
 from .creation import write_plan as write_plan
 from .creation import write_tiled_image_as_zarr as write_tiled_image_as_zarr
+from .errors_of_tiling import NotAGridError as NotAGridError
+from .errors_of_tiling import NotTilableError as NotTilableError
 from .filter_models import AcquisitionFilter as AcquisitionFilter
 from .filter_models import AttributeFilter as AttributeFilter
 from .filter_models import AttributeValue as AttributeValue
@@ -47,8 +49,6 @@ from .registration import add_registration_func as add_registration_func
 from .registration import apply_registration_pipeline as apply_registration_pipeline
 from .registration import build_default_registration_pipeline as build_default_registration_pipeline
 from .registration import with_modules as with_modules
-from .tiling import NotAGridError as NotAGridError
-from .tiling import NotTilableError as NotTilableError
 from .validators import ImplementedValidators as ImplementedValidators
 from .validators import ShapeDtypeProbeValidator as ShapeDtypeProbeValidator
 from .validators import ValidatorFunctionProtocol as ValidatorFunctionProtocol

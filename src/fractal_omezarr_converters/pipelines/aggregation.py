@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from fractal_omezarr_converters.core.aggregation import tiled_image_from_tiles
+from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning, raise_together
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.pipelines.filter_models import FilterModel
 from fractal_omezarr_converters.pipelines.filters import FilterCount, filter_tiles
-from fractal_omezarr_converters.pipelines.header_checks import check_sources
+from fractal_omezarr_converters.pipelines.header_checks import check_sources, missing_sources
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
 from fractal_omezarr_converters.pipelines.validators import ValidatorModel, apply_validator_pipeline
 
@@ -43,8 +44,11 @@ def tiles_aggregation_pipeline(
     kept, counts = filter_tiles(tiles, filters_config=filters)
     if not len(kept):
         raise ConvertersToolsUserError(no_tiles_left(len(tiles), counts))
+    table = kept if isinstance(kept, TileTable) else TileTable.from_tiles(kept)
+    absent = missing_sources(table.loaders, resource)
+    raise_together(_first(absent), "Sources cannot be read")
     images: list[Image] = tiled_image_from_tiles(
-        tiles=kept, split_per_fov=converter_options.grouping.split_per_fov, resource=resource
+        tiles=table, split_per_fov=converter_options.grouping.split_per_fov, resource=resource
     )
     images = apply_validator_pipeline(images, validators_config=validators, resource=resource)
     check_images(images, converter_options=converter_options, resource=resource)
@@ -87,11 +91,16 @@ def check_images(
             continue
         plans.append(plan)
         notes += plan.warnings
-    if len(problems) > SHOWN:
-        problems = [*problems[:SHOWN], f"... and {len(problems) - SHOWN} more problems."]
-    raise_together(problems, "The images cannot be converted")
+    raise_together(_first(problems), "The images cannot be converted")
     _say(notes)
     return plans
+
+
+def _first(problems: Sequence[str]) -> list[str]:
+    """The first problems, and how many more there are."""
+    if len(problems) <= SHOWN:
+        return list(problems)
+    return [*problems[:SHOWN], f"... and {len(problems) - SHOWN} more."]
 
 
 def _say(notes: Sequence[str]) -> None:

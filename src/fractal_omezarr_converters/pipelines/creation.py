@@ -162,11 +162,11 @@ def _write_documents(store: Store, plan: ImagePlan, report: PixelReport, own: Ma
 def _write_tables(store: Store, plan: ImagePlan, converter_options: ConverterOptions) -> None:
     from fractal_omezarr_converters.ngff.tables import write_table
 
-    backend = converter_options.omezarr_options.table_backend.value
+    backend: Any = converter_options.omezarr_options.table_backend.value
     start, length = plan.placement.start, plan.placement.length
     version = plan.layout.version
 
-    def write(name: str, columns: dict[str, list[Any]], table_type: str, index_key: str | None) -> None:
+    def write(name: str, columns: dict[str, list[Any]], table_type: Any, index_key: str | None) -> None:
         write_table(
             store, "", name, columns, table_type=table_type, backend=backend, index_key=index_key, version=version
         )

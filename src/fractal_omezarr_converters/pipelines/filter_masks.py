@@ -10,7 +10,7 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -205,4 +205,4 @@ def _equals(value: Any, wanted: Any) -> bool:
         return isinstance(value, bool) and wanted.type == "Bool" and value == wanted.value
     if wanted.type == "String":
         return isinstance(value, str) and value == wanted.value
-    return not isinstance(value, str) and bool(value == wanted.value)
+    return not isinstance(value, str) and value == cast(float, wanted.value)

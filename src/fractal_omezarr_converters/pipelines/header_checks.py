@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fractal_omezarr_converters.core import pixels
+from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 from fractal_omezarr_converters.core.pixel_types import holds
 from fractal_omezarr_converters.core.tiled_image import TiledImage
-from fractal_omezarr_converters.errors import ConvertersToolsError
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.models.loaders import SourceFile
 from fractal_omezarr_converters.pipelines.image_steps import pixel_steps
 
 Image = TiledImage[Any, Any]
 
 ALL_HEADERS_UP_TO = 5000
-"""Up to so many distinct sources every header is read; beyond, one of every file size and an even sample."""
+"""Up to so many distinct sources of one image every header is read; beyond, an even sample (pixels are checked when read)."""
 
 
 @dataclass
@@ -44,62 +46,73 @@ def expected_shape(image: Image) -> npt.NDArray[np.int64]:
 def shape_problem(shape: Sequence[int], data_axes: str | None, expected: Sequence[int], axes: str) -> str | None:
     """What is wrong with the shape of a source, as the end of a sentence; None when it fits the tile.
 
-    Axes that the source names are compared by name; otherwise they are the image's last axes, and missing leading ones
-    have length 1.
+    Axes are placed by the very function that places the pixels when they are read, on an array without content.
     """
-    wanted = {axis: int(expected["tczyx".index(axis)]) for axis in axes}
-    text = " x ".join(f"{axis} {size}" for axis, size in wanted.items() if size > 1 or axis in "yx")
-    found = f"{' x '.join(str(size) for size in shape)} pixels{f' ({data_axes})' if data_axes else ''}"
-    if data_axes is not None and len(data_axes) == len(shape):
-        sizes = dict(zip(data_axes, shape))
-        fits = all(sizes.get(axis, 1) == size for axis, size in wanted.items()) and all(
-            size == 1 or axis in wanted for axis, size in sizes.items()
-        )
-    else:
-        right = list(wanted.values())
-        extra = len(shape) - len(right)
-        fits = list(shape[max(extra, 0) :]) == right[-len(shape) :] if len(shape) <= len(right) else False
-        fits = fits and all(size == 1 for size in right[: len(right) - len(shape)])
-        fits = fits or (extra > 0 and all(size == 1 for size in shape[:extra]) and list(shape[extra:]) == right)
-    return None if fits else f"has {found}, but its tile is {text}"
+    empty = np.broadcast_to(np.zeros((), dtype=np.uint8), tuple(shape))
+    try:
+        found = pixels.five_axes(empty, axes, data_axes, lambda: "It").shape
+    except ConvertersToolsUserError as error:
+        return f"does not fit its tile. {error}"
+    if tuple(found) == tuple(int(size) for size in expected):
+        return None
+    wanted = " x ".join(f"{axis} {expected['tczyx'.index(axis)]}" for axis in axes)
+    return f"has the shape {tuple(shape)}{f' ({data_axes})' if data_axes else ''}, but its tile is {wanted}"
+
+
+def missing_sources(loaders: LoaderColumns, resource: Any = None) -> list[str]:
+    """One sentence for every source that is not there."""
+    return _look_for(loaders, _distinct_rows(loaders), resource, SourceReport()).problems
 
 
 def check_sources(image: Image, resource: Any = None, *, headers: bool = True) -> SourceReport:
     """Look for every distinct source of an image and, with ``headers``, compare its header with the tiles."""
-    columns = image.columns
-    report = SourceReport()
-    expected = expected_shape(image) if headers else None
-    identity = columns.loaders.identity()
-    _, firsts = np.unique(identity, return_index=True)
-    rows = np.sort(firsts)
+    loaders = image.columns.loaders
+    rows = _distinct_rows(loaders)
+    report = _look_for(loaders, rows, resource, SourceReport())
+    if headers and not report.problems:
+        _compare_headers(image, rows, resource, report)
+    return report
+
+
+def _distinct_rows(loaders: LoaderColumns) -> npt.NDArray[np.int64]:
+    """One row of every distinct description of a source."""
+    key = loaders.block * (int(loaders.row.max(initial=0)) + 1) + loaders.row
+    return np.sort(np.unique(key, return_index=True)[1])
+
+
+def _look_for(loaders: LoaderColumns, rows: npt.NDArray[np.int64], resource: Any, report: SourceReport) -> SourceReport:
     seen: dict[str, SourceFile] = {}
-    missing: set[str] = set()
-    sizes: dict[tuple[int, ...], int] = {}
-    for number, row in enumerate(rows.tolist()):
-        loader = columns.loaders.loader(row)
+    for row in rows.tolist():
         try:
-            files = loader.sources(resource)
+            files = loaders.loader(row).sources(resource)
         except (OSError, ConvertersToolsError) as error:
             text = _sentence(error)
-            if text not in missing:
-                missing.add(text)
+            if text not in report.problems:
                 report.problems.append(text)
             continue
         for file in files:
             seen.setdefault(file.path, file)
-        if not headers or expected is None:
-            continue
-        if len(rows) > ALL_HEADERS_UP_TO:
-            key = tuple(file.size for file in files)
-            sizes[key] = sizes.get(key, 0) + 1
-            if sizes[key] > 3 and number % (len(rows) // ALL_HEADERS_UP_TO + 1):
-                continue
-        problem = _header_problem(image, loader, resource, expected[row], report)
-        if problem is not None:
-            name = columns.fov_names[columns.fov[row]]
-            report.problems.append(f"{loader.describe_source(resource)} (field of view '{name}') {problem}.")
     report.sources = list(seen.values())
     return report
+
+
+def _compare_headers(image: Image, rows: npt.NDArray[np.int64], resource: Any, report: SourceReport) -> None:
+    """Compare headers with tiles: all, or beyond a few thousand an even sample with several of every tile shape."""
+    columns = image.columns
+    expected = expected_shape(image)
+    stride = len(rows) // ALL_HEADERS_UP_TO + 1
+    shapes: dict[tuple[int, ...], int] = {}
+    for number, row in enumerate(rows.tolist()):
+        key = tuple(expected[row].tolist())
+        shapes[key] = shapes.get(key, 0) + 1
+        if number % stride and shapes[key] > 3:
+            continue
+        loader = columns.loaders.loader(row)
+        problem = _header_problem(image, loader, resource, expected[row], report)
+        if problem is not None:
+            report.problems.append(
+                f"{loader.describe_source(resource)} (field of view '{columns.fov_name(row)}') {problem}."
+            )
 
 
 def _header_problem(

@@ -7,7 +7,7 @@ the k-th visit of every field is frame k.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,8 @@ EVEN = 0.1
 """Steps that differ by less than this share from a multiple of the spacing are even."""
 
 
-class Sequence(NamedTuple):
+@dataclass(frozen=True)
+class Places:
     """Whole-number places along one axis."""
 
     index: Integers
@@ -41,7 +42,7 @@ def group_ids(*columns: npt.NDArray[np.generic]) -> Integers:
     return ids
 
 
-def distinct_places(values: Floats, counts: Integers, groups: Integers, spacing: float, axis: str) -> Sequence:
+def distinct_places(values: Floats, counts: Integers, groups: Integers, spacing: float, axis: str) -> Places:
     """Places of values that need not be equidistant; ``counts`` is how many frames or planes a tile holds.
 
     Raises:
@@ -67,7 +68,7 @@ def distinct_places(values: Floats, counts: Integers, groups: Integers, spacing:
     steps = np.diff(frames)
     step = float(np.median(steps)) if len(steps) else spacing
     uneven = bool(len(steps)) and bool(np.any(np.abs(steps - step) > max(tolerance, SAME * step)))
-    return Sequence(index, step, frames, uneven)
+    return Places(index, step, frames, uneven)
 
 
 def even_places(values: Floats, groups: Integers, spacing: float) -> Integers | None:

@@ -1,0 +1,179 @@
+"""Filters on lists and tables of tiles."""
+
+from __future__ import annotations
+
+import pytest
+
+from fractal_omezarr_converters.core.tile_table import TileTable
+from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
+from fractal_omezarr_converters.models import SingleImage
+from fractal_omezarr_converters.pipelines import (
+    AcquisitionFilter,
+    AttributeFilter,
+    ChannelFilter,
+    FilterModel,
+    FovNameFilter,
+    IntValue,
+    IsNoneValue,
+    RegexFilter,
+    StringValue,
+    TRangeFilter,
+    WellFilter,
+    ZRangeFilter,
+    add_filter,
+    apply_filter_pipeline,
+    filter_tiles,
+)
+
+
+@pytest.fixture
+def plate(make_tile):
+    return [
+        make_tile(f"F{field}", row=row, column=column, start_x=16.0 * field)
+        for row in "ABC"
+        for column in (1, 2, 12)
+        for field in (1, 2)
+    ]
+
+
+def wells(tiles) -> list[str]:
+    return sorted({tile.collection.well for tile in tiles})
+
+
+@pytest.mark.parametrize(
+    ("patterns", "expected"),
+    [
+        (["A1"], ["A01"]),
+        (["a01", " b12 "], ["A01", "B12"]),
+        (["A01-B02"], ["A01", "A02", "B01", "B02"]),
+        (["B02-A01"], ["A01", "A02", "B01", "B02"]),
+        (["*01"], ["A01", "B01", "C01"]),
+        (["b*"], ["B01", "B02", "B12"]),
+        (["C?2"], ["C02", "C12"]),
+    ],
+)
+def test_wells_by_name_range_and_pattern(plate, patterns, expected):
+    for tiles in (plate, TileTable.from_tiles(plate)):
+        assert wells(apply_filter_pipeline(tiles, filters_config=[WellFilter(wells=patterns)])) == expected
+    left = apply_filter_pipeline(plate, filters_config=[WellFilter(wells=patterns, mode="Exclude")])
+    assert wells(left) == sorted(set(wells(plate)) - set(expected))
+
+
+@pytest.mark.parametrize("mode", ["Include", "Exclude"])
+@pytest.mark.parametrize("name", ["H12", "D*", "D01-E02"])
+def test_a_well_that_does_not_exist_is_an_error_in_both_modes(plate, name, mode):
+    with pytest.raises(ConvertersToolsUserError, match=r"does not occur; the wells are A01, A02, A12"):
+        apply_filter_pipeline(plate, filters_config=[WellFilter(wells=[name], mode=mode)])
+
+
+def test_a_well_that_an_earlier_filter_removed_does_exist(plate):
+    filters = [WellFilter(wells=["A*"]), WellFilter(wells=["B01", "A01"])]
+    assert wells(apply_filter_pipeline(plate, filters_config=filters)) == ["A01"]
+
+
+def test_nonsense_is_no_well(plate):
+    with pytest.raises(ConvertersToolsUserError, match="neither a well"):
+        apply_filter_pipeline(plate, filters_config=[WellFilter(wells=["well one"])])
+
+
+def test_plate_filters_refuse_single_images(make_tile):
+    tiles = [make_tile(collection=SingleImage(image_path="a"))]
+    for one in (WellFilter(wells=["A01"]), AcquisitionFilter(acquisitions=[0])):
+        with pytest.raises(ConvertersToolsUserError, match="works on plates only"):
+            apply_filter_pipeline(tiles, filters_config=[one])
+
+
+def test_fields_paths_acquisitions(plate, make_tile):
+    kept = apply_filter_pipeline(plate, filters_config=[FovNameFilter(regex="2$")])
+    assert {tile.fov_name for tile in kept} == {"F2"}
+    kept = apply_filter_pipeline(plate, filters_config=[RegexFilter(regex="/A/", mode="Exclude")])
+    assert "A01" not in wells(kept)
+    tiles = [make_tile(acquisition=number) for number in (0, 1)]
+    assert len(apply_filter_pipeline(tiles, filters_config=[AcquisitionFilter(acquisitions=[1])])) == 1
+    with pytest.raises(
+        ConvertersToolsUserError, match="acquisition 7, which does not occur; the acquisitions are 0, 1"
+    ):
+        apply_filter_pipeline(tiles, filters_config=[AcquisitionFilter(acquisitions=[7], mode="Exclude")])
+
+
+def test_attributes_are_compared_by_kind(make_tile):
+    tiles = [make_tile(attributes={"dose": [value]}) for value in (1, None, 3)]
+    tiles.append(make_tile(attributes={"dose": ["1"]}))
+    kept = apply_filter_pipeline(tiles, filters_config=[AttributeFilter(key="dose", values=[IntValue(value=1)])])
+    assert [tile.attributes["dose"] for tile in kept] == [[1]]
+    kept = apply_filter_pipeline(tiles, filters_config=[AttributeFilter(key="dose", values=[StringValue(value="1")])])
+    assert [tile.attributes["dose"] for tile in kept] == [["1"]]
+    kept = apply_filter_pipeline(
+        tiles, filters_config=[AttributeFilter(key="dose", values=[IsNoneValue()], mode="Exclude")]
+    )
+    assert len(kept) == 3
+    with pytest.raises(
+        ConvertersToolsUserError, match="attribute 'drug', which not every tile has; the attributes are dose"
+    ):
+        apply_filter_pipeline(tiles, filters_config=[AttributeFilter(key="drug", values=[])])
+    with pytest.warns(ConvertersToolsWarning, match="No tile has the value 9"):
+        apply_filter_pipeline(tiles, filters_config=[AttributeFilter(key="dose", values=[IntValue(value=9)])])
+
+
+def test_channels(make_tile, details):
+    tiles = [make_tile(start_c=0), make_tile(start_c=1), make_tile(shape=(2, 1, 24, 32))]
+    single = tiles[:2]
+    kept = apply_filter_pipeline(single, filters_config=[ChannelFilter(channel_labels=["GFP"])])
+    assert [tile.start_c for tile in kept] == [1]
+    assert len(apply_filter_pipeline(tiles, filters_config=[ChannelFilter(channel_labels=["GFP", "DAPI"])])) == 3
+    with pytest.raises(ConvertersToolsUserError, match="some, but not all channels"):
+        apply_filter_pipeline(tiles, filters_config=[ChannelFilter(channel_labels=["GFP"])])
+    with pytest.raises(ConvertersToolsUserError, match="channel Cy5, which does not occur; the channels are DAPI, GFP"):
+        apply_filter_pipeline(tiles, filters_config=[ChannelFilter(channel_labels=["Cy5"])])
+    nameless = make_tile(acquisition_details=details.model_copy(update={"channels": None}))
+    with pytest.raises(ConvertersToolsUserError, match="needs the names of the channels"):
+        apply_filter_pipeline([nameless], filters_config=[ChannelFilter(channel_labels=["GFP"])])
+
+
+def test_ranges_include_both_ends(make_tile):
+    tiles = [make_tile(start_z=z, start_t=t) for z in (0.0, 2.0, 4.0) for t in (0.0, 10.0)]
+    kept = apply_filter_pipeline(tiles, filters_config=[ZRangeFilter(min_z=2.0, max_z=4.0), TRangeFilter(max_t=0.0)])
+    assert [(tile.start_z, tile.start_t) for tile in kept] == [(2.0, 0.0), (4.0, 0.0)]
+    with pytest.raises(ValueError, match="exchange them"):
+        ZRangeFilter(min_z=3, max_z=1)
+
+
+def test_counts_of_removed_tiles(plate):
+    _, counts = filter_tiles(plate, filters_config=[WellFilter(wells=["A*"]), FovNameFilter(regex="F1")])
+    assert [(count.name, count.before, count.after, count.removed) for count in counts] == [
+        ("Well Filter", 18, 6, 12),
+        ("FOV Name Filter", 6, 3, 3),
+    ]
+
+
+def test_older_filters_load(plate):
+    kept = apply_filter_pipeline(
+        plate,
+        filters_config=[
+            {"name": "Well Include Filter", "wells_to_include": ["A01", "A02"]},
+            {"name": "Well Exclude Filter", "wells_to_remove": ["A02"]},
+            {"name": "Path Regex Include Filter", "regex": "Plate"},
+            {"name": "Path Regex Exclude Filter", "regex": "nothing"},
+        ],
+    )
+    assert wells(kept) == ["A01"]
+
+
+class SecondField(FilterModel):
+    name: str = "second field"
+    wanted: str = "F2"
+
+
+def keep_second(tile, *, filter_params) -> bool:
+    return tile.fov_name == filter_params.wanted
+
+
+def test_own_filters_get_tile_and_model(plate):
+    add_filter(function=keep_second, name="second field", overwrite=True)
+    for tiles in (plate, TileTable.from_tiles(plate)):
+        kept = apply_filter_pipeline(tiles, filters_config=[WellFilter(wells=["A01"]), SecondField()])
+        assert [tile.fov_name for tile in kept] == ["F2"]
+    kept = apply_filter_pipeline(plate, filters_config=[{"name": "second field", "wanted": "F1"}])
+    assert {tile.fov_name for tile in kept} == {"F1"}
+    with pytest.raises(ConvertersToolsUserError, match="no filter called 'third field'"):
+        apply_filter_pipeline(plate, filters_config=[{"name": "third field"}])
