@@ -99,9 +99,9 @@ def layout_of(case):
 def assert_same(found, expected, path):
     """Equal pixels; float means may differ in the last bit, since the order of a sum is free."""
     if expected.dtype.kind == "f":
-        eps = float(np.finfo(expected.dtype).eps)
-        # terms of opposite sign cancel: the error of a mean is relative to the largest term, 1e3 in these tests
-        np.testing.assert_allclose(found, expected, rtol=4 * eps, atol=1e3 * eps, err_msg=f"level {path}")
+        np.testing.assert_allclose(
+            found, expected, rtol=4 * float(np.finfo(expected.dtype).eps), atol=1e-11, err_msg=f"level {path}"
+        )
     else:
         np.testing.assert_array_equal(found, expected, err_msg=f"level {path}")
 

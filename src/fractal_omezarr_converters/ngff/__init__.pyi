@@ -20,6 +20,8 @@ from .tables import write_table as write_table
 from .versions import VERSIONS_READ as VERSIONS_READ
 from .versions import VERSIONS_WRITTEN as VERSIONS_WRITTEN
 from .versions import detect_version as detect_version
+from .write_image import WrittenImage as WrittenImage
+from .write_image import write_image as write_image
 
 __all__ = [
     "VERSIONS_READ",
@@ -30,6 +32,7 @@ __all__ = [
     "PlateContent",
     "WellImage",
     "Window",
+    "WrittenImage",
     "detect_version",
     "group_document",
     "image_attributes",
@@ -42,6 +45,7 @@ __all__ = [
     "read_table",
     "update_attributes",
     "windows_from_histograms",
+    "write_image",
     "write_plate",
     "write_table",
 ]

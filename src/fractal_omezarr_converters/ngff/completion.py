@@ -16,7 +16,6 @@ from fractal_omezarr_converters.ngff.stores import Store
 
 OUR_KEY = "fractal_omezarr_converters"
 MARK = "conversion"
-COMPLETE, WRITING = "complete", "writing"
 SOFTWARE = "fractal-omezarr-converters"
 
 
@@ -30,7 +29,6 @@ class Completion:
     software_version: str = ""
     steps: Sequence[Mapping[str, Any]] = ()
     missing_planes: Mapping[str, Any] = field(default_factory=dict)
-    state: str = COMPLETE
 
 
 def mark(store: Store, image_path: str, completion: Completion) -> None:
@@ -46,13 +44,7 @@ def mark(store: Store, image_path: str, completion: Completion) -> None:
 
 
 def read(store: Store, image_path: str = "") -> Completion | None:
-    """The mark of an image; None when there is no image, no mark, or a mark that says 'being written'."""
-    found = read_any(store, image_path)
-    return found if found is not None and found.state == COMPLETE else None
-
-
-def read_any(store: Store, image_path: str = "") -> Completion | None:
-    """The mark of an image in whatever state it is."""
+    """The mark of an image; None when there is no image or no mark."""
     _, _, attributes = _group(store, image_path)
     ours = attributes.get(OUR_KEY)
     stored = ours.get(MARK) if isinstance(ours, dict) else None
@@ -86,6 +78,8 @@ def _group(store: Store, image_path: str) -> tuple[str | None, dict[str, Any], d
             document = json.loads(content)
         except ValueError:
             return None, {}, {}
-        attributes = document.setdefault("attributes", {}) if name == "zarr.json" else document
-        return folder + name, document, attributes
+        attributes = (
+            document.setdefault("attributes", {}) if name == "zarr.json" and isinstance(document, dict) else document
+        )
+        return (folder + name, document, attributes) if isinstance(attributes, dict) else (None, {}, {})
     return None, {}, {}

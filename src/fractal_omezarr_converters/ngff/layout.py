@@ -114,14 +114,15 @@ class ImageLayout:
             documents |= {f"{level.path}/{name}": content for name, content in made.items()}
         return documents
 
-    def method_metadata(self) -> dict[str, Any]:
-        """What the multiscales entry says about how the levels were made."""
+    def method_document(self) -> dict[str, Any]:
+        """How the levels were made, as the multiscales entry states it: ``type`` and ``metadata``."""
         kernel = {"mean": "block mean in wide arithmetic, rounded half to even", "nearest": "one pixel of each block"}
-        return {
+        metadata = {
             "description": kernel.get(self.method, f"block {self.method}"),
             "method": f"fractal_omezarr_converters.{self.method}",
             "factors": [self.on_axes(level.factors) for level in self.levels],
         }
+        return {"type": self.method, "metadata": metadata}
 
 
 def plan_layout(
@@ -221,11 +222,11 @@ def chunk_shape(chunking: Any, shape: Shape5, itemsize: int, fov_shape_yx: Seque
     wanted = (chunking.t_chunk, chunking.c_chunk, chunking.z_chunk, y, x)
     chunk = [min(int(c), n) for c, n in zip(wanted, shape)]
     if bounded and chunking.z_chunk == _DEFAULT_Z_CHUNK:
-        _hold(chunk, itemsize)
+        hold_chunk(chunk, itemsize)
     return as_shape5(chunk)
 
 
-def _hold(chunk: list[int], itemsize: int) -> None:
+def hold_chunk(chunk: list[int], itemsize: int) -> None:
     """Divide z evenly, then the longer of y and x, until the chunk is small enough."""
     depth, pieces = chunk[2], 1
     while math.prod(chunk) * itemsize > DEFAULT_CHUNK_BYTES and chunk[2] > 1:

@@ -2,25 +2,27 @@
 
 On a local disk the image grows in a hidden folder beside its final path. ``commit`` moves the old image aside, the new one into
 place, and only then removes the old one; whoever dies in between leaves either the old or the new image whole, and the next run
-puts an image that was moved aside back. Object stores cannot rename: the image is written in place, is marked 'being written'
-at once, and counts only with its completion mark, which is written last.
+puts an image that was moved aside back. Object stores cannot rename: the image is written in place, its documents and completion
+mark last; a file in it says that it is being written.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import socket
-import uuid
 from types import TracebackType
 from typing import Self
 
-from fractal_omezarr_converters.errors import ConvertersToolsInternalError, ConvertersToolsOutputExistsError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsInternalError,
+    ConvertersToolsOutputExistsError,
+    ConvertersToolsUserError,
+)
 from fractal_omezarr_converters.ngff import completion
-from fractal_omezarr_converters.ngff.stores import Store, open_store
+from fractal_omezarr_converters.ngff.staging_owner import OWNER_FILE, Owner, is_left_behind, new_token
+from fractal_omezarr_converters.ngff.stores import LocalStore, Store, open_store
 
 _STAGED, _ASIDE = "writing", "replaced"
-_OWNER = "fractal-omezarr-converters-owner.json"
+_DOCUMENTS = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 
 
 class StagedImage:
@@ -38,41 +40,62 @@ class StagedImage:
         self._mode = str(getattr(overwrite_mode, "value", overwrite_mode))
         folder, _, self._name = self.image_path.rpartition("/")
         self._folder = f"{folder}/" if folder else ""
-        self._token = uuid.uuid4().hex[:12]
+        self._token = new_token()
         self._staged = f"{self._folder}.{self._name}.{_STAGED}-{self._token}"
+        self._owner: Owner | None = None
         self._done = False
         self.store: Store = self._root.child(self._staged if self._root.can_rename else self.image_path)
 
     def __enter__(self) -> Self:
-        if self._root.can_rename:
-            self._recover()
+        if isinstance(self._root, LocalStore):
+            self._recover(self._root)
         self._refuse_to_replace()
-        if self._root.can_rename:
-            owner = {"host": socket.gethostname(), "pid": os.getpid(), "started": _start_of(os.getpid())}
-            self.store.put(_OWNER, json.dumps(owner).encode())
-        else:
-            self._begin_in_place()
+        self._owner = Owner(self.store)
+        if not self._root.can_rename:
+            self._clear_in_place()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._owner is not None:
+            self._owner.stop()
         if not self._done and self._root.can_rename:
             self._root.delete(self._staged)
 
     def commit(self) -> None:
-        """Put the image into its place; the old one is removed afterwards. Object stores: only check the mark."""
-        if completion.read(self.store) is None:
+        """Check the image and put it into its place; the old one is removed afterwards.
+
+        Raises:
+            ConvertersToolsInternalError: The image has no completion mark, or other chunks than the mark says.
+        """
+        marked = completion.read(self.store)
+        if marked is None or self._owner is None:
             raise ConvertersToolsInternalError(
                 f"The image for {self._root.url}/{self.image_path} has no completion mark."
             )
         if self._root.can_rename:
+            self._check_files(marked)
             self._refuse_to_replace()
+            self._owner.release()
             self._exchange()
+        else:
+            self._owner.release()
         self._done = True
 
+    def _check_files(self, marked: completion.Completion) -> None:
+        """Compare the chunks on disk with the mark."""
+        for level in marked.levels:
+            if "files" in level:
+                names = (key.rpartition("/")[2] for key in self.store.list(str(level["path"])))
+                found = sum(name not in _DOCUMENTS for name in names)
+                if found != level["files"]:
+                    raise ConvertersToolsUserError(
+                        f"Level {level['path']} of {self._root.url}/{self.image_path} has {found} chunk files on disk instead of "
+                        f"{level['files']}; something removed or added files while it was written, run the conversion again."
+                    )
+
     def _exchange(self) -> None:
-        self.store.delete(_OWNER)
         aside = f"{self._folder}.{self._name}.{_ASIDE}-{self._token}"
         replaced = self._root.exists(self.image_path)
         if replaced:
@@ -90,55 +113,46 @@ class StagedImage:
         """Raise when the image in the way may not be replaced."""
         if self._mode == "Overwrite" or not self._root.exists(self.image_path):
             return
-        found = completion.read_any(self._root, self.image_path)
-        if found is not None and (self._mode == "Extend" or found.state == completion.WRITING):
+        begun = not self._root.can_rename and self._root.get(f"{self.image_path}/{OWNER_FILE}") is not None
+        marked = completion.read(self._root, self.image_path)
+        if (begun and marked is None) or (marked is not None and self._mode == "Extend"):
             return
-        ours = "an image" if found is not None else "something that this converter did not write"
+        ours = "a finished image" if marked is not None else "something that this converter did not write"
         raise ConvertersToolsOutputExistsError(
             f"{self._root.url}/{self.image_path} holds {ours}; choose Overwrite to replace it, or another place for the output."
         )
 
-    def _recover(self) -> None:
+    def _recover(self, root: LocalStore) -> None:
         """Put back an image that a dead run had moved aside, and remove what dead runs were writing."""
-        for name in self._root.folders(self._folder.rstrip("/")):
+        for name in root.folders(self._folder.rstrip("/")):
             path = self._folder + name
             if name.startswith(f".{self._name}.{_ASIDE}-"):
-                if self._root.exists(self.image_path):
-                    self._root.delete(path)
-                else:
-                    self._root.rename(path, self.image_path)
-            elif name.startswith(f".{self._name}.{_STAGED}-") and self._is_dead(path):
-                self._root.delete(path)
+                self._put_back(root, path)
+            elif name.startswith(f".{self._name}.{_STAGED}-"):
+                if is_left_behind(root, path, name.partition(f".{_STAGED}-")[2]):
+                    root.delete(path)
 
-    def _is_dead(self, path: str) -> bool:
-        """True when the process that was writing here ran on this host and is gone; other hosts cannot be asked."""
-        content = self._root.get(f"{path}/{_OWNER}")
-        if content is None:
-            return False
-        try:
-            owner = json.loads(content)
-        except ValueError:
-            return True
-        if owner.get("host") != socket.gethostname():
-            return False
-        return bool(_start_of(int(owner.get("pid", 0))) != owner.get("started"))
+    def _put_back(self, root: LocalStore, aside: str) -> None:
+        """An image found aside: a run ended between its two renames, or before it had removed the old image."""
+        staged = aside.replace(f".{_ASIDE}-", f".{_STAGED}-")
+        if root.exists(self.image_path):
+            root.delete(aside)
+        elif (
+            root.exists(staged)
+            and completion.read(root, staged) is not None
+            and not root.exists(f"{staged}/{OWNER_FILE}")
+        ):
+            root.rename(staged, self.image_path)
+            root.delete(aside)
+        else:
+            root.rename(aside, self.image_path)
 
-    def _begin_in_place(self) -> None:
-        """Clear the place and leave a group document that says 'being written'."""
-        self._root.delete(self.image_path)
-        started = {completion.OUR_KEY: {completion.MARK: {"fingerprint": self._token, "state": completion.WRITING}}}
-        self.store.put(".zattrs", json.dumps(started).encode())
-
-
-def _start_of(pid: int) -> str | None:
-    """When a process began, in the system's ticks, so that a re-used number is not taken for it; None when it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123
-            return file.read().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        pass
-    try:
-        os.kill(pid, 0)
-    except (OSError, OverflowError, ValueError):
-        return None
-    return "running"
+    def _clear_in_place(self) -> None:
+        """Remove the old image below our claim, its documents first, so that it never counts as finished without its chunks."""
+        for name in _DOCUMENTS:
+            self.store.delete(name)
+        for folder in self.store.folders():
+            self.store.delete(folder)
+        for key in list(self.store.list()):
+            if key != OWNER_FILE:
+                self.store.delete(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,7 +11,10 @@ Part = tuple[slice, slice, slice, slice, slice]
 
 
 class TileStream(Protocol):
-    """Tiles in the order in which they are laid: a later one wins where two overlap. Columns are t, c, z, y, x."""
+    """Tiles in the order in which they are laid: a later one wins where two overlap. Columns are t, c, z, y, x.
+
+    A stream may also have ``describe(index) -> str``, which names a tile (its file) in errors.
+    """
 
     start: np.ndarray[Any, np.dtype[np.int64]]
     length: np.ndarray[Any, np.dtype[np.int64]]
@@ -25,26 +29,30 @@ class TileStream(Protocol):
 
 
 class ArrayTiles:
-    """An array (numpy, dask, zarr, anything that slices) as a stream: one tile per chunk, so that it is read chunk by chunk."""
+    """An array (numpy, dask, zarr, anything that slices) as a stream of boxes, each read once; axes may be in any order."""
 
-    def __init__(self, array: Any, axes: str, tile_shape: tuple[int, ...]) -> None:
-        """``axes`` names the array's axes among t, c, z, y, x in that order; ``tile_shape`` has five entries."""
+    def __init__(self, array: Any, axes: str, edges: Sequence[Sequence[int]]) -> None:
+        """``axes`` names the array's axes; ``edges`` has the borders of the boxes along t, c, z, y, x, from 0 to the size."""
         self._array = array
-        self._axes = axes
-        shape = [1] * 5
-        for axis, size in zip(axes, array.shape):
-            shape["tczyx".index(axis)] = int(size)
-        corners = np.meshgrid(*(np.arange(0, n, step) for n, step in zip(shape, tile_shape)), indexing="ij")
-        self.start = np.stack([corner.ravel() for corner in corners], axis=1).astype(np.int64)
-        self.length = np.minimum(self.start + np.asarray(tile_shape), np.asarray(shape)) - self.start
+        self._columns = ["tczyx".index(axis) for axis in axes]
+        lows = np.meshgrid(*(np.asarray(border[:-1]) for border in edges), indexing="ij")
+        highs = np.meshgrid(*(np.asarray(border[1:]) for border in edges), indexing="ij")
+        self.start = np.stack([low.ravel() for low in lows], axis=1).astype(np.int64)
+        self.length = np.stack([high.ravel() for high in highs], axis=1).astype(np.int64) - self.start
 
     def read(self, index: int) -> np.ndarray[Any, Any]:
-        """One chunk of the array, computed when it is lazy."""
+        """One box of the array, computed when it is lazy."""
         begin, size = self.start[index], self.length[index]
-        picked = tuple(slice(int(begin[k]), int(begin[k] + size[k])) for k in map("tczyx".index, self._axes))
-        return np.asarray(self._array[picked]).reshape(tuple(int(n) for n in size))
+        taken = np.asarray(self._array[tuple(slice(int(begin[k]), int(begin[k] + size[k])) for k in self._columns)])
+        in_order = taken.transpose(np.argsort(self._columns))
+        return in_order.reshape(tuple(int(n) for n in size))
 
     def read_part(self, index: int, part: Part) -> np.ndarray[Any, Any] | None:
-        """Parts are not asked of an array: its tiles follow its chunks."""
+        """Parts are not asked of an array: its boxes follow its chunks."""
         del index, part
         return None
+
+
+def regular_edges(size: int, step: int) -> list[int]:
+    """Borders of boxes of one size along an axis."""
+    return [*range(0, size, step), size]

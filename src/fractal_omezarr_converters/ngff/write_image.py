@@ -1,0 +1,188 @@
+"""Any array to an OME-Zarr image: one call, all levels and documents, staged and marked complete."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.ngff import completion
+from fractal_omezarr_converters.ngff.documents import group_document, image_attributes
+from fractal_omezarr_converters.ngff.layout import ImageLayout, hold_chunk, make_layout
+from fractal_omezarr_converters.ngff.pixel_report import PixelReport
+from fractal_omezarr_converters.ngff.pyramid import AXES, LevelWish, as_shape5
+from fractal_omezarr_converters.ngff.rendering import omero, windows_from_histograms
+from fractal_omezarr_converters.ngff.single_pass import write_pixels
+from fractal_omezarr_converters.ngff.staging import StagedImage
+from fractal_omezarr_converters.ngff.stores import Store
+from fractal_omezarr_converters.ngff.tile_stream import ArrayTiles, regular_edges
+
+PerAxis = Sequence[float] | Mapping[str, float] | None
+_DEFAULT_CHUNK = (1, 1, 10, 2048, 2048)
+
+
+@dataclass(frozen=True)
+class WrittenImage:
+    """What ``write_image`` made."""
+
+    url: str
+    layout: ImageLayout
+    report: PixelReport
+
+
+@dataclass(frozen=True)
+class NamedChannel:
+    """A channel of which only the name is known."""
+
+    channel_label: str
+    wavelength_id: str | None = None
+    color: str | None = None
+
+
+def write_image(
+    store: Store | str | os.PathLike[str],
+    data: Any,
+    *,
+    axes: str,
+    scale: PerAxis = None,
+    translation: PerAxis = None,
+    units: Mapping[str, str | None] | None = None,
+    channels: Sequence[Any] | None = None,
+    levels: LevelWish = None,
+    method: str = "mean",
+    chunks: Sequence[int] | None = None,
+    shards: Sequence[int] | None = None,
+    compression: object = None,
+    version: str = "0.5",
+    name: str | None = None,
+    overwrite: bool = False,
+    threads: int | None = None,
+    memory_limit: int | None = None,
+) -> WrittenImage:
+    """Write an array and its pyramid as an OME-Zarr image; lazy arrays are read chunk by chunk, each chunk once.
+
+    Args:
+        store: Path or URL of the image.
+        data: numpy, dask or zarr array, or anything with ``shape``, ``dtype`` and slices.
+        axes: One letter per axis of ``data`` in its order, such as ``yxc``; written as t, c, z, y, x.
+        scale: Pixel size per axis of ``data`` (sequence, or mapping by letter); 1 where not given.
+        translation: Position of the first pixel's centre, the same way.
+        units: UDUNITS names by letter where they are not micrometer and second.
+        channels: Names, or objects with ``channel_label``, ``wavelength_id`` and ``color``.
+        levels: Number of levels, their names, or factors relative to level 0 (integers, or mappings by letter); None: by size.
+        method: mean, nearest, mode, max, min or median; mode or nearest for labels.
+        chunks: Per axis of ``data``; by default at most 2048 px and 10 planes, held to 32 MiB.
+        shards: Per axis of ``data``, whole multiples of the chunks.
+        compression: A codec's name or settings (``codecs.Compression``).
+        version: OME-Zarr version, 0.4, 0.5 or 0.6.
+        name: Name of the image; the last part of the path by default.
+        overwrite: Replace what is there, once the new image is complete.
+        threads: Threads of the writer; the CPUs granted by default.
+        memory_limit: Bytes of pixels to hold at most.
+    """
+    _check_axes(axes, data)
+    shape = as_shape5(_five(axes, data.shape, 1))
+    wanted = _default_chunk(shape, np.dtype(data.dtype).itemsize) if chunks is None else _five(axes, chunks, 1)
+    layout = make_layout(
+        version=version,
+        axes="".join(axis for axis in AXES if axis in axes),
+        shape=shape,
+        dtype=data.dtype,
+        pixel_size=_five(axes, scale, 1.0),
+        origin=_five(axes, translation, 0.0),
+        chunks=wanted,
+        shards=None if shards is None else _five(axes, shards, 1),
+        levels=levels,
+        method=method,
+        compression=compression,
+    )
+    root, image_path = _root_and_path(store)
+    named = [channel if hasattr(channel, "channel_label") else NamedChannel(str(channel)) for channel in channels or ()]
+    with StagedImage(root, image_path, "Overwrite" if overwrite else "No Overwrite") as staged:
+        tiles = ArrayTiles(data, axes, _edges(axes, data, layout))
+        report = write_pixels(staged.store, layout, tiles, threads=threads, memory_limit=memory_limit)
+        attributes = image_attributes(
+            version,
+            name=name or image_path.rpartition("/")[2],
+            axes=layout.axes,
+            units=units,
+            level_paths=[level.path for level in layout.levels],
+            scales=[layout.on_axes(level.scale) for level in layout.levels],
+            translations=[layout.on_axes(level.translation) for level in layout.levels],
+            omero=omero(named or None, windows_from_histograms(report.histograms)),
+            method=layout.method_document(),
+        )
+        for key, document in group_document(version, attributes).items():
+            staged.store.put(key, document)
+        completion.mark(staged.store, "", _completion(layout, report, attributes))
+        staged.commit()
+    return WrittenImage(f"{root}/{image_path}", layout, report)
+
+
+def _completion(layout: ImageLayout, report: PixelReport, attributes: Mapping[str, Any]) -> completion.Completion:
+    recipe = json.dumps([layout.version, layout.shape, layout.dtype.str, attributes], sort_keys=True, default=str)
+    return completion.Completion(
+        fingerprint=hashlib.blake2b(recipe.encode(), digest_size=16).hexdigest(),
+        levels=report.levels(
+            [level.path for level in layout.levels], [layout.on_axes(level.shape) for level in layout.levels]
+        ),
+    )
+
+
+def _check_axes(axes: str, data: Any) -> None:
+    if sorted(axes) != sorted(set(axes)) or not set(axes) <= set(AXES) or len(axes) != len(data.shape):
+        raise ConvertersToolsUserError(
+            f"Axes {axes!r} do not name the {len(data.shape)} axes of an array of shape {tuple(data.shape)}; "
+            "give one different letter of t, c, z, y, x for each."
+        )
+
+
+def _five(axes: str, values: Any, absent: float) -> list[Any]:
+    """Values per axis of the array as t, c, z, y, x."""
+    if values is None:
+        return [absent] * 5
+    if not isinstance(values, Mapping):
+        if len(values) != len(axes):
+            raise ConvertersToolsUserError(
+                f"{list(values)} has {len(values)} entries for the {len(axes)} axes {axes!r}."
+            )
+        values = dict(zip(axes, values))
+    unknown = set(values) - set(axes)
+    if unknown:
+        raise ConvertersToolsUserError(
+            f"Axis {sorted(unknown)[0]!r} is given a value, but the array has the axes {axes!r}."
+        )
+    return [values.get(axis, absent) for axis in AXES]
+
+
+def _default_chunk(shape: Sequence[int], itemsize: int) -> list[int]:
+    chunk = [min(c, n) for c, n in zip(_DEFAULT_CHUNK, shape)]
+    hold_chunk(chunk, itemsize)
+    return chunk
+
+
+def _edges(axes: str, data: Any, layout: ImageLayout) -> list[list[int]]:
+    """Borders of the boxes to read: the chunks of a lazy array, those of the output for an array in memory."""
+    own: Any = getattr(data, "shards", None) or getattr(data, "chunks", None)
+    if own is None:
+        return [regular_edges(n, c) for n, c in zip(layout.shape, layout.chunks)]
+    borders = {}
+    for axis, size, step in zip(axes, data.shape, own):
+        steps = np.cumsum([0, *step]).tolist() if isinstance(step, tuple) else regular_edges(size, step)
+        borders[axis] = [int(border) for border in dict.fromkeys(steps)]
+    return [borders.get(axis, [0, 1]) for axis in AXES]
+
+
+def _root_and_path(store: Store | str | os.PathLike[str]) -> tuple[str, str]:
+    """The folder that holds the image, and the image's name in it."""
+    url = os.fspath(store) if isinstance(store, str | os.PathLike) else store.url
+    if "://" not in url:
+        url = os.path.abspath(url)  # noqa: PTH100  (keeps links as they are)
+    root, _, name = url.rstrip("/").rpartition("/")
+    return root or "/", name

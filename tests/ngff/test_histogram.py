@@ -1,0 +1,57 @@
+"""Histograms that the writer keeps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fractal_omezarr_converters.ngff.histogram import Histogram
+
+
+def of(values):
+    histogram = Histogram.empty(values.dtype)
+    histogram.add(values)
+    return histogram
+
+
+@pytest.mark.parametrize("dtype", ["bool", "u1", "i1", "u2", "i2"])
+def test_f43_quantiles_of_narrow_types_are_exact(dtype):
+    rng = np.random.default_rng(5)
+    values = rng.normal(20, 300, 5001).astype(dtype)
+    histogram = of(values)
+    assert histogram.total == 5001
+    for fraction in (0, 0.001, 0.5, 0.999, 1):
+        assert histogram.quantile(fraction) == np.quantile(values, fraction, method="inverted_cdf")
+
+
+@pytest.mark.parametrize("dtype", ["u4", "i4", "u8", "i8", "f2", "f4", "f8"])
+def test_f43_quantiles_of_wide_types_are_within_two_parts_in_a_thousand(dtype):
+    values = np.random.default_rng(5).normal(0, 9000, 20_001).astype("f8")
+    values = (np.abs(values) if dtype.startswith("u") else values).astype(dtype)
+    histogram = of(values)
+    assert histogram.minimum() == values.min()
+    assert histogram.maximum() == values.max()
+    for fraction in (0.001, 0.1, 0.9, 0.999):
+        assert histogram.quantile(fraction) == pytest.approx(
+            float(np.quantile(values, fraction, method="inverted_cdf")), rel=2e-3, abs=2e-3
+        )
+
+
+@given(st.lists(st.floats(width=32), max_size=40), st.integers(0, 40))
+def test_parts_add_up_to_the_whole(numbers, cut):
+    values = np.array(numbers, "f4")
+    whole, parts = of(values), of(values[:cut])
+    parts.merge(of(values[cut:]))
+    assert (whole.counts == parts.counts).all()
+    assert (whole.minimum(), whole.maximum(), whole.quantile(0.3)) == (
+        parts.minimum(),
+        parts.maximum(),
+        parts.quantile(0.3),
+    )
+
+
+def test_no_pixels_give_nothing():
+    assert of(np.array([np.nan, np.inf], "f8")).quantile(0.5) is None
+    assert Histogram.empty(np.dtype("u2")).minimum() is None

@@ -1,0 +1,158 @@
+"""Staging and the completion mark: an image is there as a whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsOutputExistsError
+from fractal_omezarr_converters.ngff import completion
+from fractal_omezarr_converters.ngff.completion import Completion
+from fractal_omezarr_converters.ngff.staging import StagedImage
+from fractal_omezarr_converters.ngff.stores import LocalStore, open_store
+
+
+@pytest.fixture(params=["local", "memory"])
+def root(request, tmp_path):
+    return open_store(tmp_path / "out" if request.param == "local" else f"memory://{uuid.uuid4().hex}/out")
+
+
+def write(staged, fingerprint, files=1, claimed=None):
+    for number in range(files):
+        staged.store.put_chunk(f"0/c/{number}", fingerprint.encode())
+    staged.store.put("0/zarr.json", b"{}")
+    staged.store.put("zarr.json", json.dumps({"zarr_format": 3, "attributes": {"ome": {}}}).encode())
+    completion.mark(
+        staged.store, "", Completion(fingerprint, [{"path": "0", "files": files if claimed is None else claimed}])
+    )
+
+
+def put(root, fingerprint, mode="No Overwrite"):
+    with StagedImage(root, "plate/A/1/0", mode) as staged:
+        write(staged, fingerprint)
+        staged.commit()
+
+
+def test_an_image_appears_with_its_mark(root):
+    put(root, "one")
+    assert completion.is_complete(root, "plate/A/1/0", "one")
+    assert not completion.is_complete(root, "plate/A/1/0", "two")
+    assert not completion.is_complete(root, "plate/A/1/1")
+    assert completion.read(root, "plate/A/1/0").software_version
+    assert sorted(root.list()) == ["plate/A/1/0/0/c/0", "plate/A/1/0/0/zarr.json", "plate/A/1/0/zarr.json"]
+
+
+def test_f59_a_failure_leaves_nothing_on_a_disk(tmp_path):
+    root = LocalStore(tmp_path)
+    with pytest.raises(OSError, match="disk full"), StagedImage(root, "plate/A/1/0") as staged:
+        staged.store.put_chunk("0/c/0", b"")
+        raise OSError("disk full")
+    assert list(root.list()) == []
+
+
+def test_f53_a_half_written_image_never_counts_and_is_done_again(root):
+    with pytest.raises(OSError, match="gone"), StagedImage(root, "plate/A/1/0") as staged:
+        staged.store.put_chunk("0/c/0", b"")
+        staged.store.put_chunk("0/c/99", b"")
+        raise OSError("gone")
+    assert completion.read(root, "plate/A/1/0") is None
+    put(root, "one")
+    assert sorted(root.list()) == ["plate/A/1/0/0/c/0", "plate/A/1/0/0/zarr.json", "plate/A/1/0/zarr.json"]
+
+
+def test_f54_the_old_image_stays_until_the_new_one_is_whole(tmp_path):
+    root = LocalStore(tmp_path)
+    put(root, "old")
+    with pytest.raises(OSError, match="no"), StagedImage(root, "plate/A/1/0", "Overwrite") as staged:
+        staged.store.put_chunk("0/c/0", b"new")
+        assert root.get("plate/A/1/0/0/c/0") == b"old"
+        raise OSError("no")
+    assert completion.is_complete(root, "plate/A/1/0", "old")
+    put(root, "new", "Overwrite")
+    assert root.get("plate/A/1/0/0/c/0") == b"new"
+    assert len(list(root.list())) == 3
+
+
+def test_what_may_be_replaced(root):
+    put(root, "old")
+    with pytest.raises(ConvertersToolsOutputExistsError, match="finished image"):
+        put(root, "new")
+    put(root, "new", "Extend")
+    assert completion.is_complete(root, "plate/A/1/0", "new")
+    root.put("plate/A/1/0/zarr.json", b'{"attributes": {}}')
+    for mode in ("No Overwrite", "Extend"):
+        with pytest.raises(ConvertersToolsOutputExistsError, match="did not write"):
+            put(root, "third", mode)
+    put(root, "third", "Overwrite")
+    assert completion.is_complete(root, "plate/A/1/0", "third")
+
+
+def test_an_image_without_mark_or_with_missing_chunks_is_not_committed(tmp_path):
+    root = LocalStore(tmp_path)
+    with pytest.raises(ConvertersToolsError, match="no completion mark"), StagedImage(root, "image") as staged:
+        staged.commit()
+    with (
+        pytest.raises(ConvertersToolsError, match="1 chunk files on disk instead of 2"),
+        StagedImage(root, "image") as staged,
+    ):
+        write(staged, "one", claimed=2)
+        staged.commit()
+    assert list(root.list()) == []
+
+
+def test_killed_at_any_moment_the_next_run_ends_whole(tmp_path):
+    """A process is killed at its n-th change of the file system, for every n; the old image is there until the new one is."""
+    script = (
+        "import os, sys, signal\n"
+        "left = int(sys.argv[2])\n"
+        "def hook(event, args):\n"
+        "    global left\n"
+        "    changing = event in ('os.rename', 'os.remove', 'os.rmdir', 'os.mkdir')\n"
+        "    if changing or (event == 'open' and isinstance(args[1], str) and set(args[1]) & set('wx')):\n"
+        "        left -= 1\n"
+        "        if left < 0: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import test_staging\n"
+        "from fractal_omezarr_converters.ngff.stores import LocalStore\n"
+        "root = LocalStore(sys.argv[1])\n"
+        "sys.addaudithook(hook)\n"
+        "test_staging.put(root, 'new', 'Overwrite')\n"
+    )
+    finished = 0
+    for moment in range(200):
+        root = LocalStore(tmp_path / str(moment))
+        put(root, "old")
+        ran = subprocess.run(
+            [sys.executable, "-c", script, str(root.path), str(moment)], capture_output=True, check=False
+        )
+        assert ran.returncode in (0, -9), ran.stderr.decode()
+        seen = completion.read(root, "plate/A/1/0")
+        if seen is not None and seen.fingerprint == "new":
+            finished += 1
+        with StagedImage(root, "plate/A/1/0", "Extend"):
+            seen = completion.read(root, "plate/A/1/0")
+            assert seen is not None
+            assert root.get("plate/A/1/0/0/c/0") == seen.fingerprint.encode()
+        assert sorted(root.list()) == ["plate/A/1/0/0/c/0", "plate/A/1/0/0/zarr.json", "plate/A/1/0/zarr.json"]
+        if ran.returncode == 0:
+            break
+    else:
+        pytest.fail("never finished")
+    assert moment > 10
+    assert finished >= 1
+
+
+def test_two_runs_at_once_do_not_touch_each_others_staging(tmp_path):
+    root = LocalStore(tmp_path)
+    with StagedImage(root, "image", "Overwrite") as first, StagedImage(root, "image", "Overwrite") as second:
+        write(first, "first")
+        write(second, "second")
+        first.commit()
+        second.commit()
+    assert completion.is_complete(root, "image", "second")
+    assert [path.name for path in tmp_path.iterdir()] == ["image"]

@@ -1,0 +1,90 @@
+"""Arrays to images in one call."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import numpy as np
+import pytest
+import slow_writer
+import zarr
+
+from fractal_omezarr_converters.errors import ConvertersToolsOutputExistsError, ConvertersToolsUserError
+from fractal_omezarr_converters.ngff.write_image import write_image
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(0).integers(0, 4000, (3, 5, 61, 47)).astype("u2")
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5", "0.6"])
+@pytest.mark.parametrize("kind", ["numpy", "dask", "zarr"])
+def test_arrays_of_every_kind_become_images(tmp_path, pixels, version, kind):
+    data = pixels
+    if kind == "dask":
+        import dask.array
+
+        data = dask.array.from_array(pixels, chunks=((1, 2), 2, (30, 31), 40))
+    elif kind == "zarr":
+        data = zarr.create_array(str(tmp_path / "source"), data=pixels, chunks=(1, 2, 20, 20))
+    made = write_image(
+        tmp_path / "image.zarr", data, axes="czyx", scale={"z": 2.0, "y": 0.5, "x": 0.25}, translation=(0, 1, 2, 3), levels=3,
+        channels=["DAPI", "GFP", "Cy5"], chunks=(1, 2, 16, 16), version=version, threads=2,
+    )  # fmt: skip
+    assert made.report.pixels_without_source == 0
+    for level, expected in zip(made.layout.levels, slow_writer.levels(pixels[None], made.layout)):
+        found = zarr.open_array(str(tmp_path / "image.zarr" / level.path), mode="r")
+        np.testing.assert_array_equal(found[...], expected[0])
+    names = [".zattrs"] if version == "0.4" else ["zarr.json"]
+    document = json.loads((tmp_path / "image.zarr" / names[0]).read_text())
+    ome = document if version == "0.4" else document["attributes"]["ome"]
+    assert [channel["label"] for channel in ome["omero"]["channels"]] == ["DAPI", "GFP", "Cy5"]
+    assert ome["multiscales"][0]["type"] == "mean"
+    assert ome["omero"]["channels"][0]["window"]["start"] == np.quantile(pixels[0], 0.001, method="inverted_cdf")
+
+
+def test_dask_chunks_are_computed_once(tmp_path, pixels):
+    import dask.array
+
+    computed = []
+
+    def note(block, block_info=None):
+        computed.append(block_info[0]["chunk-location"])
+        return block
+
+    source = dask.array.from_array(pixels, chunks=(1, 5, 31, 47))
+    data = dask.array.map_blocks(note, source, dtype="u2", meta=np.empty((0,) * 4, "u2"))
+    write_image(tmp_path / "image.zarr", data, axes="czyx", chunks=(3, 2, 16, 16))
+    assert len(computed) == len(set(computed)) == 6
+
+
+def test_axes_are_moved_by_name(tmp_path):
+    rgb = np.random.default_rng(0).integers(0, 255, (40, 30, 3)).astype("u1")
+    write_image(tmp_path / "rgb.zarr", rgb, axes="yxc", chunks=(16, 16, 1))
+    np.testing.assert_array_equal(zarr.open_array(str(tmp_path / "rgb.zarr" / "0"))[...], rgb.transpose(2, 0, 1))
+
+
+def test_an_image_is_written_to_an_object_store(pixels):
+    url = f"memory://{uuid.uuid4().hex}/image.zarr"
+    write_image(url, pixels, axes="czyx", chunks=(1, 5, 20, 20), shards=(1, 5, 40, 40))
+    found = zarr.open_array(f"{url}/0", mode="r")
+    np.testing.assert_array_equal(found[...], pixels)
+    with pytest.raises(ConvertersToolsOutputExistsError):
+        write_image(url, pixels, axes="czyx")
+    write_image(url, pixels + 1, axes="czyx", overwrite=True)
+
+
+def test_f60_the_callers_array_is_not_changed(tmp_path, pixels):
+    before = pixels.copy()
+    pixels.flags.writeable = False
+    write_image(tmp_path / "image.zarr", pixels, axes="czyx", chunks=(3, 5, 61, 47))
+    np.testing.assert_array_equal(pixels, before)
+
+
+@pytest.mark.parametrize("axes", ["zyx", "czyy", "abcd", "qzyx"])
+def test_axes_that_do_not_name_the_array_are_refused(tmp_path, pixels, axes):
+    with pytest.raises(ConvertersToolsUserError, match="Axes"):
+        write_image(tmp_path / "image.zarr", pixels, axes=axes)
+    assert not list(tmp_path.iterdir())
