@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.models.chunking import (
+    ChunkMultipleSharding,
+    FixedSizeChunking,
+    FovBasedChunking,
+    NoSharding,
+)
+from fractal_omezarr_converters.models.options import OmeZarrOptions
 from fractal_omezarr_converters.ngff.layout import make_layout, plan_layout
 
 ONE = (1.0,) * 5
 
 
-class Scaling:
-    def __init__(self, value):
-        self.value = value
-
-    def to_float(self):
-        return self.value
-
-
-def options(*, z=10, xy=None, scaling=1.0, shards=None, levels=None, **more):
-    chunks = SimpleNamespace(z_chunk=z, c_chunk=1, t_chunk=1)
-    if xy is None:
-        chunks.xy_scaling = Scaling(scaling)
-    else:
-        chunks.xy_chunk = xy
-    return SimpleNamespace(chunks=chunks, shards=shards, levels=levels or SimpleNamespace(num_levels=None), **more)
+def options(*, z=10, xy=None, scaling="1", shards=None):
+    chunks = (
+        FovBasedChunking(z_chunk=z, xy_scaling=scaling) if xy is None else FixedSizeChunking(z_chunk=z, xy_chunk=xy)
+    )
+    return OmeZarrOptions(chunks=chunks, shards=shards or NoSharding(), ngff_version="0.5")
 
 
 def planned(shape, opts, fov=(2160, 2560), dtype="u2", version="0.5"):
@@ -102,11 +97,11 @@ def test_f57_default_chunks_are_held_to_32_mib_by_dividing_z_first():
 def test_f57_explicit_chunks_are_kept_and_clipped_to_the_image():
     assert planned((1, 2, 30, 4320, 5120), options(z=20)).chunks == (1, 1, 20, 2160, 2560)
     assert planned((1, 2, 3, 700, 600), options(xy=1000, z=7)).chunks == (1, 1, 3, 700, 600)
-    assert planned((1, 2, 3, 4320, 5120), options(scaling=0.5)).chunks[3:] == (1080, 1280)
+    assert planned((1, 2, 3, 4320, 5120), options(scaling="0.5")).chunks[3:] == (1080, 1280)
 
 
 def test_shards_are_whole_chunks_clipped_at_the_edge_of_every_level():
-    shards = SimpleNamespace(t_factor=1, c_factor=1, z_factor=1, xy_factor=4)
+    shards = ChunkMultipleSharding()
     layout = planned((1, 1, 3, 1000, 5120), options(xy=300, z=3, shards=shards))
     assert layout.level_shards(0) == (1, 1, 3, 1200, 1200)
     assert layout.level_shards(4) == (1, 1, 3, 63, 600)

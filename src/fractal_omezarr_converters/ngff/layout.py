@@ -217,7 +217,7 @@ def chunk_shape(chunking: Any, shape: Shape5, itemsize: int, fov_shape_yx: Seque
         bounded = y == _DEFAULT_XY_CHUNK
     else:
         scaling = chunking.xy_scaling.to_float()
-        y, x = (max(1, round(n * scaling)) for n in fov_shape_yx)
+        y, x = (chunking.get_xy_chunk(int(n)) for n in fov_shape_yx)
         bounded = scaling == 1
     wanted = (chunking.t_chunk, chunking.c_chunk, chunking.z_chunk, y, x)
     chunk = [min(int(c), n) for c, n in zip(wanted, shape)]

@@ -128,9 +128,10 @@ class StagedImage:
             path = self._folder + name
             if name.startswith(f".{self._name}.{_ASIDE}-"):
                 self._put_back(root, path)
-            elif name.startswith(f".{self._name}.{_STAGED}-"):
-                if is_left_behind(root, path, name.partition(f".{_STAGED}-")[2]):
-                    root.delete(path)
+                continue
+            token = name.removeprefix(f".{self._name}.{_STAGED}-")
+            if token != name and is_left_behind(root, path, token):
+                root.delete(path)
 
     def _put_back(self, root: LocalStore, aside: str) -> None:
         """An image found aside: a run ended between its two renames, or before it had removed the old image."""
