@@ -71,16 +71,16 @@ class PlaneStates:
     def sentences(self) -> list[str]:
         """Say in one sentence per state which planes will stay empty."""
         words = {
-            "missing_file": "named in the metadata, but their files are missing",
-            "named_empty": "listed by the instrument without an image file",
-            "never_acquired": "not acquired although other planes of the same measurement are",
+            "missing_file": "Planes named in the metadata whose files are missing",
+            "named_empty": "Planes that the instrument lists without an image file",
+            "never_acquired": "Planes not acquired although others of the same measurement are",
         }
         said = []
         for state, text in words.items():
             number = getattr(self, state)
             if number:
                 shown = ", ".join(self.examples.get(state, []))
-                said.append(f"{number} planes are {text} (for example {shown}); they stay empty in the output.")
+                said.append(f"{text}: {number} (for example {shown}).")
         return said
 
 

@@ -177,7 +177,9 @@ def _axes(
 ) -> tuple[Axes, list[float | None]]:
     # Ranks are taken over all records, so that a missing file moves no other plane.
     sequences = any(len(key) > 1 for key in planes.time_keys)
-    all_times = [(each.sequence, each.time) if sequences else (each.time,) for each in index.planes]
+    all_times: list[tuple[int, ...]] = [
+        (each.sequence, each.time) if sequences else (each.time,) for each in index.planes
+    ]
     all_z = ranks([(each.plane,) for each in index.planes])
     all_t = ranks(all_times)
     z_of = {each.plane: int(rank) for each, rank in zip(index.planes, all_z, strict=True)}
@@ -223,6 +225,11 @@ def _flat_fields(
         fields[number] = read_flat_field(text, height=sizes[0][0], width=sizes[0][1], where=where)
         if options.flat_field == "subtract" and fields[number].mean is None and not fields[number].is_flat:
             warnings.append(f"Channel {number} states no mean of its background; it is divided only.")
+    if fields:
+        warnings.append(
+            f"Pixel values are changed by flat-field correction ({options.flat_field}) of channels"
+            f" {', '.join(map(str, sorted(fields)))}, with the profiles of '{index.path}'."
+        )
     return fields
 
 

@@ -60,7 +60,8 @@ class PolynomialProfile(BaseModel):
         for n, terms in enumerate(self.coefficients):
             for j, term in enumerate(terms):
                 in_x[j] += term * x ** (n - j)
-        return y[:, None] ** np.arange(degrees), in_x
+        powers: NDArray[np.float64] = np.power(y[:, None], np.arange(degrees), dtype=np.float64)
+        return powers, in_x
 
 
 class FlatField(BaseModel):

@@ -48,7 +48,8 @@ class OperettaLoader(ImageLoaderInterface):
                 ConvertersToolsWarning,
                 stacklevel=2,
             )
-        return np.clip(image, 0, LARGEST).astype(np.uint16)
+        narrowed: NDArray[Any] = np.clip(image, 0, LARGEST).astype(np.uint16)
+        return narrowed
 
     def shape_and_dtype(self, resource: Any = None) -> tuple[tuple[int, ...], str] | None:
         """Give shape and type from the file's header; wide integers become uint16."""

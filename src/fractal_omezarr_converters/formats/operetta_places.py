@@ -81,7 +81,7 @@ def _shared_matrix(index: OperettaIndex, planes: Sequence[Plane], warnings: list
     matrices = np.array([facts.matrix for facts in stated], dtype=np.float64)
     for facts, each in zip(stated, matrices, strict=True):
         _check_matrix(index, facts, each)
-    first = matrices[0]
+    first: NDArray[np.float64] = matrices[0]
     reach = max((max(abs(each.x), abs(each.y)) for each in planes), default=0.0)
     pixel = planes[0].pixel_x
     differences = np.abs(np.linalg.inv(matrices) - np.linalg.inv(first)).sum(axis=2).max() * reach
@@ -134,9 +134,9 @@ def z_step(planes: Sequence[Plane], z_index: NDArray[np.int64], warnings: list[s
             key = (each.row, each.column, each.field, each.channel, each.time, each.sequence, each.flim)
             stacks[key].append((rank, each.z))
     per_channel: dict[int, list[float]] = defaultdict(list)
-    for key, stack in stacks.items():
+    for place, stack in stacks.items():
         stack.sort()
-        per_channel[key[3]].extend(
+        per_channel[place[3]].extend(
             (z - below) / (rank - rank_below) for (rank_below, below), (rank, z) in pairwise(stack) if rank > rank_below
         )
     steps = {channel: float(np.median(found)) for channel, found in per_channel.items() if found}
@@ -194,7 +194,7 @@ def t_step(times: Sequence[float | None], warnings: list[str]) -> float:
 def z_offsets(planes: Sequence[Plane], z_index: NDArray[np.int64]) -> dict[int, float]:
     """Give the height of the lowest plane of each channel in µm, as the focus of the instrument states it."""
     lowest: dict[int, list[float]] = defaultdict(list)
-    first = {}
+    first: dict[int, int] = {}
     for each, rank in zip(planes, z_index.tolist(), strict=True):
         first[each.channel] = min(first.get(each.channel, rank), rank)
     for each, rank in zip(planes, z_index.tolist(), strict=True):

@@ -218,7 +218,7 @@ def build_tiles(
     subtract: bool,
 ) -> TileTable:
     """Make one tile per plane."""
-    from fractal_omezarr_converters.core.tile_table import TileTableBuilder
+    from fractal_omezarr_converters.core.tile_table_builder import TileTableBuilder
 
     builder = TileTableBuilder()
     c_index = {number: place for place, number in enumerate(sorted(channels))}

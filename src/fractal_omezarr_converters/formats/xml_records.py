@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from decimal import Decimal
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.units import Target, factor, known_units
@@ -82,13 +83,13 @@ class XmlRecord:
 
     def quantity(self, name: str, target: Target, *, default_unit: str, unit_attribute: str = "Unit") -> float:
         """Give a number in ``target`` units; its unit comes from the attribute, ``default_unit`` only if none is said."""
-        number = self.number(name)
+        self.number(name)
         found = self.child(name)
         stated = found.attributes.get(unit_attribute, "").strip() if found is not None else ""
         times = factor(stated or default_unit, target)
         if times is None:
             raise self.problem(name, f"has the unit '{stated}'; units known here are {known_units(target)}")
-        return number * times
+        return float(Decimal(self.required(name)) * times)
 
     def problem(self, name: str, what: str) -> ConvertersToolsUserError:
         """Make the error for a child of this record: file, line, element and what is wrong with it."""

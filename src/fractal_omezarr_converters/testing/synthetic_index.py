@@ -19,7 +19,7 @@ FIRST_TIMEPOINT = {"V5": 0, "V7": 1}
 
 def write_index(truth: SyntheticOperetta, acquisition: int, folder: Path) -> Path:
     """Write the index of one acquisition beside its images; UTF-8 with a byte order mark, as Harmony does."""
-    keys = truth.keys(acquisition)
+    keys = truth.listed(acquisition)
     version = "1" if truth.flavour == "V5" else "2"
     lines = [
         '<?xml version="1.0" encoding="utf-8"?>',
@@ -109,8 +109,8 @@ def _channel_facts(truth: SyntheticOperetta, channel: SyntheticChannel) -> str:
     kind = "Fluorescence" if channel.emission else "Brightfield"
     return (
         f"<ChannelName>{escape(channel.name)}</ChannelName><ChannelType>{kind}</ChannelType>"
-        f'<ImageResolutionX Unit="m">{truth.pixel_size * 1e-6!r}</ImageResolutionX>'
-        f'<ImageResolutionY Unit="m">{size_y * 1e-6!r}</ImageResolutionY>'
+        f'<ImageResolutionX Unit="m">{truth.pixel_size!r}E-06</ImageResolutionX>'
+        f'<ImageResolutionY Unit="m">{size_y!r}E-06</ImageResolutionY>'
         f"<ImageSizeX>{width}</ImageSizeX><ImageSizeY>{height}</ImageSizeY><MaxIntensity>65536</MaxIntensity>"
         f'<MainExcitationWavelength Unit="nm">{max(channel.emission - 50, 0):g}</MainExcitationWavelength>'
         f'<MainEmissionWavelength Unit="nm">{channel.emission:g}</MainEmissionWavelength>'
@@ -133,8 +133,8 @@ def _image(truth: SyntheticOperetta, key: PlaneKey) -> str:
         f"<Row>{row}</Row><Col>{column}</Col><FieldID>{key.field}</FieldID><PlaneID>{key.z + 1}</PlaneID>"
         f"<TimepointID>{key.t + FIRST_TIMEPOINT[truth.flavour]}</TimepointID>{sequence}"
         f"<ChannelID>{channel.number}</ChannelID><FlimID>1</FlimID>{facts}"
-        f'<PositionX Unit="m">{x * 1e-6!r}</PositionX><PositionY Unit="m">{y * 1e-6!r}</PositionY>'
-        f'<PositionZ Unit="m">{z * 1e-6!r}</PositionZ><AbsPositionZ Unit="m">{(z + 134_650) * 1e-6!r}</AbsPositionZ>'
+        f'<PositionX Unit="m">{x!r}E-06</PositionX><PositionY Unit="m">{y!r}E-06</PositionY>'
+        f'<PositionZ Unit="m">{z!r}E-06</PositionZ><AbsPositionZ Unit="m">{(z + 134_650)!r}E-06</AbsPositionZ>'
         f'<MeasurementTimeOffset Unit="s">{offset:g}</MeasurementTimeOffset>'
         f"<AbsTime>2024-05-0{key.acquisition + 1}T10:00:00.5+02:00</AbsTime></Image>"
     )

@@ -169,7 +169,7 @@ class SyntheticOperetta:
         found: NDArray[np.float64] = values / values.mean()
         return found
 
-    def keys(self, acquisition: int = 0) -> list[PlaneKey]:
+    def listed(self, acquisition: int = 0) -> list[PlaneKey]:
         """All planes of one acquisition that the index lists, in its order."""
         return [
             key
@@ -228,7 +228,7 @@ def write_operetta(
         images = place / truth.images_folder
         images.mkdir(parents=True, exist_ok=True)
         write_index(truth, acquisition, images)
-        for key in truth.keys(acquisition):
+        for key in truth.listed(acquisition):
             if truth.is_there(key):
                 tifffile.imwrite(images / truth.url(key), truth.pixels(key), compression="lzw", metadata=None)
     return truth
