@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -16,7 +16,8 @@ from fractal_omezarr_converters.cli.parameters import RUN, MessageOptions
 from fractal_omezarr_converters.cli.terminal import say, set_up_messages, write_json, write_text
 from fractal_omezarr_converters.errors import ConvertersToolsError
 
-SOURCE_NAME = "DemoPlate__2026-11-20T10_00_00-Measurement 1"
+if TYPE_CHECKING:
+    from fractal_omezarr_converters.testing.synthetic_operetta import SyntheticOperetta
 
 
 def demo_command(
@@ -40,36 +41,84 @@ def demo_command(
         One JSON document on stdout.
     """
     from fractal_omezarr_converters.convert import verify
-    from fractal_omezarr_converters.testing.synthetic_operetta import write_synthetic_operetta
+    from fractal_omezarr_converters.testing.synthetic_operetta import write_operetta
 
     messages = messages or MessageOptions()
     set_up_messages(verbose=messages.verbose, quiet=messages.quiet)
+    tell = (lambda _text: None) if messages.quiet else say
     place = Path(folder).expanduser().absolute()
-    source, out = place / SOURCE_NAME, place / "zarr"
-    say("writing a synthetic plate of an Operetta") if not messages.quiet else None
-    write_synthetic_operetta(source)
-    say("converting it: init, then one compute step per image, as Fractal runs them") if not messages.quiet else None
-    updates = convert_as_fractal_does(source, out, ngff_version)
-    say("comparing every pixel with the source") if not messages.quiet else None
+    out = place / "zarr"
+    tell("writing a synthetic plate of an Operetta")
+    truth = write_operetta(place / "source", plate_name="DemoPlate", planes=3, times=2, acquisitions=2)
+    tell("converting it: init, then one compute step per image, as Fractal runs them")
+    updates = convert_as_fractal_does(truth.folders, out, ngff_version)
+    tell("comparing every pixel with the source")
     verification = verify(out)
+    wrong = planes_that_differ(truth, updates)
     plates = sorted({f"{out}/{update['attributes']['plate']}" for update in updates})
+    ok = verification.ok and not wrong
     if json:
-        write_json({"source": str(source), "plates": plates, "images": updates, "verification": verification.to_json()})
+        write_json(
+            {
+                "ok": ok,
+                "source": [str(each) for each in truth.folders],
+                "plates": plates,
+                "images": updates,
+                "planes_that_differ": wrong,
+                "verification": verification.to_json(),
+            }
+        )
     else:
-        write_text(f"{verification}\nsource: {source}")
+        write_text(str(verification))
+        write_text(
+            f"{len(truth.keys()) * truth.acquisitions} planes of the plate looked up by field: {len(wrong)} differ"
+        )
         for plate in plates:
             write_text(f"result: {plate}")
-    return exit_codes.DONE if verification.ok else exit_codes.FAILED
+    return exit_codes.DONE if ok else exit_codes.FAILED
 
 
-def convert_as_fractal_does(source: Path, out: Path, ngff_version: str | None = None) -> list[dict[str, Any]]:
+def planes_that_differ(truth: SyntheticOperetta, updates: list[dict[str, Any]]) -> list[str]:
+    """Look up every plane by its field of view in the image's ROI table and compare it with what the plate was made of.
+
+    Unlike ``verify`` this trusts neither our reader of the index nor our placing.
+    """
+    import numpy as np
+
+    from fractal_omezarr_converters.ngff.stores import open_store
+    from fractal_omezarr_converters.ngff.tables import read_table
+    from fractal_omezarr_converters.ngff.zarr_arrays import open_array
+
+    wrong: list[str] = []
+    for update in updates:
+        store = open_store(update["zarr_url"])
+        pixels = np.asarray(open_array(store, "0")[...])
+        rois = read_table(store, "", "FOV_ROI_table")
+        well, acquisition = update["attributes"]["well"], update["attributes"]["acquisition"]
+        for row, name in enumerate(rois["FieldIndex"]):
+            x, y = (round(float(rois[f"{axis}_micrometer"][row]) / truth.pixel_size) for axis in "xy")
+            height, width = truth.field_shape
+            for key in truth.keys(acquisition):
+                if key.well == well and key.field == number_in(name):
+                    found = pixels[key.t, key.channel, key.z, y : y + height, x : x + width]
+                    if not np.array_equal(found, truth.pixels(key)):
+                        wrong.append(str(key))
+    return wrong
+
+
+def number_in(name: str) -> int:
+    """The number of a field in its name."""
+    return int("".join(letter for letter in name if letter.isdigit()))
+
+
+def convert_as_fractal_does(sources: list[Path], out: Path, ngff_version: str | None = None) -> list[dict[str, Any]]:
     """Run the task files in processes of their own, arguments and results in files, and give the image list."""
     from fractal_omezarr_converters import tasks
 
     folder = Path(tasks.__path__[0])
     arguments: dict[str, Any] = {
         "zarr_dir": str(out),
-        "acquisitions": [{"path": str(source)}],
+        "acquisitions": [{"path": str(source), "acquisition": number} for number, source in enumerate(sources)],
         "overwrite": "Overwrite",
     }
     if ngff_version is not None:

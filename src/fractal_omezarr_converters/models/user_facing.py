@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
+
+
+def _title_of_field(name: str, _field: Any) -> str:
+    """Words for a field that states no title of its own."""
+    return name.replace("_", " ").title()
 
 
 class UserFacingModel(BaseModel):
@@ -11,4 +18,10 @@ class UserFacingModel(BaseModel):
     A subclass sets the title that a reader of the form sees: ``model_config = ConfigDict(title="Acquisition")``.
     """
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, defer_build=True, validate_default=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        use_attribute_docstrings=True,
+        defer_build=True,
+        validate_default=False,
+        field_title_generator=_title_of_field,
+    )
