@@ -152,7 +152,7 @@ def _write_documents(store: Store, plan: ImagePlan, report: PixelReport, own: Ma
         scales=[layout.on_axes(level.scale) for level in layout.levels],
         translations=[layout.on_axes(level.translation) for level in layout.levels],
         omero=omero(image.channels, windows, where=f"image '{plan.path}'"),
-        method={"type": layout.method, "metadata": layout.method_metadata()},
+        method=layout.method_document(),
         foreign={OWN_KEY: {**own, "registration": list(plan.steps), "notes": list(plan.warnings)}},
     )
     for key, content in group_document(layout.version, attributes).items():

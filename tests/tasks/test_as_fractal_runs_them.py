@@ -1,0 +1,151 @@
+"""The task files in processes of their own, arguments and results in files, exactly as Fractal runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fractal_omezarr_converters import tasks
+from fractal_omezarr_converters.ngff.stores import open_store
+from fractal_omezarr_converters.ngff.tables import read_table
+from fractal_omezarr_converters.ngff.zarr_arrays import open_array
+from fractal_omezarr_converters.testing.synthetic_operetta import PlaneKey, SyntheticOperetta, write_operetta
+
+FOLDER = Path(tasks.__path__[0])
+INIT, COMPUTE = FOLDER / "operetta" / "convert_init.py", FOLDER / "convert_compute.py"
+
+
+class Job:
+    """One run of a task file: its result and its log."""
+
+    def __init__(self, file: Path, arguments: dict[str, Any], folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        number = len(list(folder.glob("*.args.json")))
+        given, out = folder / f"{number}.args.json", folder / f"{number}.out.json"
+        given.write_text(json.dumps(arguments))
+        command = [sys.executable, str(file), "--args-json", str(given), "--out-json", str(out)]
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONWARNINGS"}
+        ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
+        self.code = ran.returncode
+        self.log = ran.stdout + ran.stderr
+        self.result: Any = json.loads(out.read_text()) if out.exists() else None
+
+
+@pytest.fixture
+def plate(tmp_path: Path) -> SyntheticOperetta:
+    return write_operetta(
+        tmp_path / "source data", wells=("B03", "C05"), layout=(1, 2), field_shape=(24, 40), planes=2, overlap=4
+    )
+
+
+def arguments(truth: SyntheticOperetta, out: Path, **more: Any) -> dict[str, Any]:
+    acquisitions = [{"path": str(folder), "acquisition": number} for number, folder in enumerate(truth.folders)]
+    return {"zarr_dir": str(out), "acquisitions": acquisitions, **more}
+
+
+def run_all(truth: SyntheticOperetta, out: Path, jobs: Path, **more: Any) -> list[dict[str, Any]]:
+    init = Job(INIT, arguments(truth, out, **more), jobs)
+    assert init.code == 0, init.log
+    updates = []
+    for item in init.result["parallelization_list"]:
+        compute = Job(COMPUTE, item, jobs)
+        assert compute.code == 0, compute.log
+        updates += compute.result["image_list_updates"]
+    return updates
+
+
+def test_a_plate_goes_through_init_and_compute(plate: SyntheticOperetta, tmp_path: Path) -> None:
+    out = tmp_path / "not there yet" / "out"
+    init = Job(INIT, arguments(plate, out), tmp_path / "jobs")
+    assert init.code == 0, init.log
+    assert set(init.result) == {"parallelization_list"}
+    assert "warning" not in init.log.lower()
+    items = init.result["parallelization_list"]
+    assert [set(item) for item in items] == [{"zarr_url", "init_args"}] * 2
+    for item, well in zip(items, ("B/03", "C/05")):
+        assert item["zarr_url"] == f"{out}/Synthetic Plate.zarr/{well}/0"
+        assert len(json.dumps(item)) < 6000
+        compute = Job(COMPUTE, item, tmp_path / "jobs")
+        assert compute.code == 0, compute.log
+        assert "warning" not in compute.log.lower()
+        assert compute.result == {
+            "image_list_updates": [
+                {
+                    "zarr_url": item["zarr_url"],
+                    "types": {"is_3D": True},
+                    "attributes": {
+                        "plate": "Synthetic Plate.zarr",
+                        "well": well.replace("/", ""),
+                        "acquisition": 0,
+                    },
+                }
+            ]
+        }
+        pixels = np.asarray(open_array(open_store(item["zarr_url"]), "0")[...])
+        rois = read_table(open_store(item["zarr_url"]), "", "FOV_ROI_table")
+        for row, name in enumerate(rois["FieldIndex"]):
+            x, y = (round(float(rois[f"{axis}_micrometer"][row]) / plate.pixel_size) for axis in "xy")
+            number = int(re.sub(r"\D", "", str(name)))
+            for channel in range(2):
+                for z in range(2):
+                    expected = plate.pixels(PlaneKey(well.replace("/", ""), number, channel, z))
+                    assert np.array_equal(pixels[channel, z, y : y + 24, x : x + 40], expected)
+
+
+def test_f66_the_same_job_can_be_run_again(plate: SyntheticOperetta, tmp_path: Path) -> None:
+    options = {"runtime_settings": {"temp_json_options": {"serialization": "JSON"}}}
+    init = Job(INIT, arguments(plate, tmp_path / "out", converter_options=options), tmp_path / "jobs")
+    assert init.code == 0, init.log
+    item = init.result["parallelization_list"][0]
+    url = Path(item["init_args"]["tiled_image_json_dump_url"])
+    assert url.parent.parent == tmp_path / "out" / "_tmp_json"
+    first = Job(COMPUTE, item, tmp_path / "jobs")
+    again = Job(COMPUTE, item, tmp_path / "jobs")
+    assert url.exists()
+    assert again.code == 0 and again.result == first.result
+    assert "is complete already" in again.log
+
+
+def test_f50_a_relative_folder_is_made_absolute(plate: SyntheticOperetta, tmp_path: Path) -> None:
+    job = Job(INIT, arguments(plate, Path("relative out")), tmp_path / "jobs")
+    assert job.code == 0, job.log
+    item = job.result["parallelization_list"][0]
+    assert item["zarr_url"] == f"{tmp_path}/jobs/relative out/Synthetic Plate.zarr/B/03/0"
+
+
+def test_what_a_user_did_wrong_is_one_sentence(plate: SyntheticOperetta, tmp_path: Path) -> None:
+    no_such = arguments(plate, tmp_path / "out")
+    no_such["acquisitions"][0]["path"] = str(tmp_path / "no such folder")
+    job = Job(INIT, no_such, tmp_path / "jobs")
+    assert job.code != 0 and job.result is None and "no such folder" in job.log
+    none_left = arguments(plate, tmp_path / "out")
+    none_left["acquisitions"][0]["advanced"] = {"filters": [{"name": "Well Filter", "wells": ["H12"]}]}
+    job = Job(INIT, none_left, tmp_path / "jobs")
+    assert job.code != 0 and job.result is None
+    job = Job(INIT, {"zarr_dir": str(tmp_path / "out"), "acquisitions": []}, tmp_path / "jobs")
+    assert job.code != 0 and "No acquisition is given" in job.log
+    assert not (tmp_path / "out").exists()
+
+
+def test_arguments_of_older_converters_load(plate: SyntheticOperetta, tmp_path: Path) -> None:
+    options = {"tiling_mode": "No Tiling", "omezarr_options": {"num_levels": 2, "table_backend": "anndata"}}
+    updates = run_all(plate, tmp_path / "out", tmp_path / "jobs", converter_options=options)
+    assert [update["zarr_url"][-6:] for update in updates] == ["B/03/0", "B/03/1", "C/05/0", "C/05/1"]
+
+
+def test_a_missing_plane_is_logged_as_something_to_read(tmp_path: Path) -> None:
+    truth = write_operetta(
+        tmp_path / "source", wells=("B03",), layout=(1, 1), field_shape=(24, 40), missing=[PlaneKey("B03", 1, 1, 1)]
+    )
+    job = Job(INIT, arguments(truth, tmp_path / "out"), tmp_path / "jobs")
+    assert job.code == 0, job.log
+    lines = [line for line in job.log.splitlines() if "WARNING" in line]
+    assert len(lines) == 1 and "missing" in lines[0]
