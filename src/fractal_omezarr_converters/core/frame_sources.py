@@ -19,9 +19,9 @@ from fractal_omezarr_converters.errors import (
 )
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
-# pandas reads these words as "no value", and the tables of existing users were written with that in mind
+# pandas reads these words (all but Nan and NAN) as "no value"; tables of existing users were written with that in mind
 EMPTY_WORDS = frozenset(
-    "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null|".split("|")
+    "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|Nan|NAN|None|n/a|nan|null|".split("|")
 )
 NO_NAME = re.compile(r"(Unnamed: \d+|__index_level_\d+__)?")
 
@@ -82,7 +82,7 @@ def read_sheet(path: Path) -> Sheet:
     try:
         begin = 1
         for row in reader:
-            if any(map(str.strip, row)):
+            if row and (row[0] or any(map(str.strip, row))):
                 rows.append(row)
                 lines.append(begin)
             begin = reader.line_num + 1
@@ -100,7 +100,7 @@ def _read_file(path: Path, name: str | None) -> Frame:
     if not path.is_file():
         raise ConvertersToolsFileNotFoundError(f"{name}: there is no file '{path}'; check the path.")
     if path.suffix.lower() in PARQUET_SUFFIXES:
-        return _frame(name, _parquet_columns(path))
+        return _frame(name, parquet_columns(path))
     sheet = read_sheet(path)
     header = [cell.strip() for cell in sheet.rows[0]]
     rows = sheet.rows[1:]
@@ -110,16 +110,19 @@ def _read_file(path: Path, name: str | None) -> Frame:
         for line, row in zip(lines, rows)
         if len(row) > len(header) and any(map(str.strip, row[len(header) :]))
     ]
-    if any(len(row) != len(header) for row in rows):
+    if set(map(len, rows)) - {len(header)}:
         rows = [(row + [""] * (len(header) - len(row)))[: len(header)] for row in rows]
     columns = [list(cells) for cells in zip(*rows)] if rows else [[] for _ in header]
-    named = [(label, _text_cells(cells, EMPTY_WORDS)) for label, cells in zip(header, columns)]
-    frame = _frame(name, named, lines=lines, untyped=True, decimal_comma=sheet.decimal_comma)
+    frame = _frame(
+        name, zip(header, columns), empty=EMPTY_WORDS, lines=lines, untyped=True, decimal_comma=sheet.decimal_comma
+    )
     frame.problems.extend(problems)
     return frame
 
 
-def _frame(name: str, named: Iterable[tuple[str, Cells]], **options: Any) -> Frame:
+def _frame(
+    name: str, named: Iterable[tuple[str, Cells]], empty: frozenset[str] = frozenset([""]), **options: Any
+) -> Frame:
     columns: dict[str, Cells] = {}
     problems: list[str] = []
     notes: list[str] = []
@@ -130,7 +133,7 @@ def _frame(name: str, named: Iterable[tuple[str, Cells]], **options: Any) -> Fra
         elif label in columns:
             problems.append(f"{name}: two columns are called '{label}'; rename or remove one.")
         else:
-            columns[label] = _cleaned(cells)
+            columns[label] = _cleaned(cells, empty)
     lengths = {label: len(cells) for label, cells in columns.items()}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{label}: {length}" for label, length in lengths.items())
@@ -141,14 +144,14 @@ def _frame(name: str, named: Iterable[tuple[str, Cells]], **options: Any) -> Fra
     return frame
 
 
-def _cleaned(cells: Cells) -> Cells:
+def _cleaned(cells: Cells, empty: frozenset[str]) -> Cells:
     """Make numeric arrays of plain width, and lists with None where a cell is empty."""
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "iufb" and cells.ndim == 1:
         return cells
     listed: list[Any] = cells.tolist() if isinstance(cells, np.ndarray) else cells
     kinds = set(map(type, listed))
     if kinds <= {str}:
-        return _text_cells(listed, frozenset([""]))
+        return _text_cells(listed, empty)
     if kinds <= {bool} or kinds <= {int}:
         return listed
     return [_cleaned_cell(cell) for cell in listed]
@@ -228,7 +231,12 @@ def _arrow_columns(table: Any) -> list[tuple[str, Cells]]:
     return found
 
 
-def _parquet_columns(path: Path) -> list[tuple[str, Cells]]:
+def parquet_columns(path: Path) -> list[tuple[str, Cells]]:
+    """Give the columns of a Parquet file as they are stored.
+
+    Raises:
+        ConvertersToolsUserError: pyarrow is not installed, or this is not a Parquet file.
+    """
     try:
         import pyarrow
         import pyarrow.parquet

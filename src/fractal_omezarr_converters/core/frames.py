@@ -68,7 +68,7 @@ class Frame:
         cells = self.columns[name]
         if isinstance(cells, np.ndarray):
             return bool(cells.dtype.kind == "f" and np.isnan(cells).all())
-        return all(cell is None for cell in cells)
+        return set(map(type, cells)) <= {type(None)}
 
     def raise_problems(self) -> None:
         """Raise one error that lists everything found wrong so far; do nothing when all is well.
@@ -97,7 +97,7 @@ class Frame:
     def text(self, name: str) -> list[str | None]:
         """Give a column as text; whole numbers are written without a decimal point."""
         cells = self.columns[name]
-        if isinstance(cells, list) and all(type(cell) is str for cell in cells):
+        if isinstance(cells, list) and set(map(type, cells)) == {str}:
             return cells
         return [_as_text(cell) for cell in (cells.tolist() if isinstance(cells, np.ndarray) else cells)]
 
@@ -169,7 +169,7 @@ class Frame:
             found = cells.astype(np.float64)
             self.wrong(name, np.flatnonzero(np.isinf(found)).tolist(), "is not a finite number")
             return found
-        if isinstance(cells, list) and all(type(cell) is str for cell in cells):
+        if isinstance(cells, list) and set(map(type, cells)) == {str}:
             try:
                 found = np.array(list(map(float, cells)), dtype=np.float64)
             except ValueError:

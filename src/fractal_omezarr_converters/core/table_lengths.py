@@ -1,0 +1,146 @@
+"""Lengths of tiles that a table leaves out: from the header of each file, one header read per distinct file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fractal_omezarr_converters.core.frames import Frame
+from fractal_omezarr_converters.core.table_places import distinct
+from fractal_omezarr_converters.errors import ConvertersToolsError
+from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
+from fractal_omezarr_converters.models.axes import AXES
+from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+
+    type Floats = npt.NDArray[np.float64]
+
+HEADER_READERS = 8
+FILES_SHOWN = 20
+
+# an axis that a file does not name, such as the pages of a plain TIFF
+NAMELESS = "q"
+PLANE_AXES = "tcz"
+
+type Sizes = dict[str, int]
+
+
+def sizes_of_loader(loader: ImageLoaderInterface, axes: Sequence[str], resource: Any = None) -> Sizes | str:
+    """Give the size of what a loader delivers, by axis, from headers alone; or a sentence why that cannot be known.
+
+    Args:
+        loader: loader of one tile.
+        axes: axes of the acquisition; the last ones are those of the data when the loader does not name its own.
+        resource: what the loader needs to find its file.
+    """
+    try:
+        found = loader.shape_and_dtype(resource)
+        if found is None:
+            return f"{loader.describe_source(resource)} does not tell its size without being read"
+        shape, _ = found
+        own = loader.data_axes(resource) or "".join(axes)[-len(shape) :]
+    except (ConvertersToolsError, OSError) as error:
+        return str(error).removesuffix(".")
+    if len(own) != len(shape) or not set(own) <= {*AXES, NAMELESS}:
+        return f"{loader.describe_source(resource)} has {len(shape)} axes {shape}, more than its tile can have"
+    return dict(zip(own, shape))
+
+
+def sizes_of_loaders(
+    loaders: LoaderColumns, axes: Sequence[str], resource: Any, rows: Sequence[int]
+) -> list[Sizes | str]:
+    """Read the sizes of the loaders of some rows at the same time, in the order of the rows."""
+    with ThreadPoolExecutor(HEADER_READERS) as readers:
+        return list(readers.map(lambda row: sizes_of_loader(loaders.loader(row), axes, resource), rows))
+
+
+def stated_lengths(frame: Frame) -> Floats:
+    """Give the lengths that the table states (n x 5, ``tczyx``), NaN where it does not."""
+    lengths = np.full((len(frame), len(AXES)), np.nan)
+    for number, axis in enumerate(AXES):
+        name = f"length_{axis}"
+        if name in frame:
+            lengths[:, number] = frame.numbers(name, above=0)
+            if axis == "c":
+                frame.integers(name)
+    return lengths
+
+
+def fill_lengths(
+    frame: Frame,
+    lengths: Floats,
+    loaders: LoaderColumns,
+    *,
+    details: AcquisitionDetails,
+    steps: Callable[[], Floats],
+    resource: Any = None,
+) -> None:
+    """Fill the lengths that are NaN from the headers of the files; what cannot be known is recorded in the frame.
+
+    Lengths along x and y must be known. Along z, c and t a file that cannot be asked counts as one plane.
+
+    Args:
+        frame: the table.
+        lengths: n x 5, changed in place.
+        loaders: loader of every row.
+        details: acquisition of the table, which says in what space lengths are stated.
+        steps: gives the size of a pixel along ``tczyx`` for every row; asked only when a length is in world units.
+        resource: what the loaders need to find their files.
+    """
+    rows = np.flatnonzero(np.isnan(lengths).any(axis=1))
+    if not len(rows):
+        return
+    sources, index = distinct(_keys(loaders, rows))
+    first = {int(number): int(row) for row, number in zip(rows[::-1], index[::-1])}
+    found = sizes_of_loaders(loaders, details.axes, resource, [first[number] for number in range(len(sources))])
+    pixels = np.array([_five(sizes) for sizes in found], dtype=np.float64).reshape(-1, len(AXES))[index]
+    world = [axis != "c" and getattr(details, f"length_{axis}_space") == "world" for axis in AXES]
+    if any(world):
+        pixels = np.where(world, pixels * steps()[rows], pixels)
+    blank = np.isnan(lengths[rows])
+    nameless = np.array([1 if isinstance(sizes, str) else sizes.get(NAMELESS, 1) for sizes in found])[index]
+    unknown = (blank[:, 3:] & np.isnan(pixels[:, 3:])).any(axis=1)
+    _record(frame, [sizes for sizes, ask in zip(found, _asked(unknown, index, len(found))) if ask])
+    lengths[rows] = np.where(blank, np.nan_to_num(pixels, nan=1.0), lengths[rows])
+    planes = lengths[rows, :3].prod(axis=1) if not any(world) else nameless
+    frame.wrong(
+        "file_path",
+        rows[(nameless > 1) & (planes != nameless)].tolist(),
+        "the file has several planes along an axis that it does not name; give length_z, length_c or length_t, or page",
+    )
+
+
+def _keys(loaders: LoaderColumns, rows: npt.NDArray[np.int64]) -> list[int]:
+    identity: list[int] = loaders.identity()[rows].tolist()
+    return identity
+
+
+def _five(sizes: Sizes | str) -> list[float]:
+    if isinstance(sizes, str):
+        return [np.nan] * len(AXES)
+    return [sizes.get(axis, 1) for axis in AXES]
+
+
+def _asked(unknown: npt.NDArray[np.bool_], index: npt.NDArray[np.int32], number: int) -> list[bool]:
+    asked: npt.NDArray[np.bool_] = np.zeros(number, dtype=bool)
+    asked[index[unknown]] = True
+    result: list[bool] = asked.tolist()
+    return result
+
+
+def _record(frame: Frame, reasons: Iterable[Sizes | str]) -> None:
+    texts = [reason for reason in reasons if isinstance(reason, str)]
+    if not texts:
+        return
+    more = f" and {len(texts) - FILES_SHOWN} more files" if len(texts) > FILES_SHOWN else ""
+    frame.problems.append(
+        f"{frame.name} gives no length_x and length_y, and the size of these files is not known: "
+        f"{'; '.join(texts[:FILES_SHOWN])}{more}: correct file_path, or give the lengths."
+    )

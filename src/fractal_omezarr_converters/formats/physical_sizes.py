@@ -1,0 +1,104 @@
+"""Pixel sizes that TIFF files state in their headers: OME-XML, ImageJ; in µm and seconds, no pixel is read.
+
+Sources: OME-XML schema 2016-06, element Pixels (PhysicalSizeX/Y/Z, default unit µm; TimeIncrement, default unit s;
+schemas up to 2013-06 have no units and mean the same). ImageJ: ImageDescription with ``unit``, ``spacing``,
+``finterval``; pixels per unit in the tags XResolution and YResolution (ij.io.FileInfo, TiffEncoder). Resolution tags
+without ImageJ's description are print resolutions and say nothing of the specimen.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fractal_omezarr_converters.formats.units import Target, factor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TIFF_SUFFIXES = (".tif", ".tiff", ".tf2", ".tf8", ".btf", ".stk")
+_PIXELS = re.compile(r"<(?:\w+:)?Pixels\s([^>]*)>")
+_ATTRIBUTE = re.compile(r"""([\w:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+_INCH = ("inch", "in", "inches")
+
+
+class PhysicalSizes(NamedTuple):
+    """µm per pixel along x and y, µm per plane, seconds per frame; None where the file does not say."""
+
+    x: float | None = None
+    y: float | None = None
+    z: float | None = None
+    t: float | None = None
+
+
+def physical_sizes(path: Path, series: int = 0) -> PhysicalSizes:
+    """Read what a file says of its pixel sizes; nothing when it is no TIFF, does not say, or cannot be opened.
+
+    Files that cannot be opened are reported by the loaders, which read the same header.
+    """
+    if path.suffix.lower() not in TIFF_SUFFIXES:
+        return PhysicalSizes()
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            described = tiff.ome_metadata
+            if described:
+                return _of_ome_xml(described, series)
+            if tiff.is_imagej:
+                return _of_imagej(tiff.imagej_metadata or {}, tiff.pages.first.tags)
+    except (OSError, ValueError, tifffile.TiffFileError):
+        return PhysicalSizes()
+    return PhysicalSizes()
+
+
+def _of_ome_xml(text: str, series: int) -> PhysicalSizes:
+    elements = _PIXELS.findall(text)
+    if not elements:
+        return PhysicalSizes()
+    element = elements[series] if series < len(elements) else elements[0]
+    values = {name: html.unescape(first or second) for name, first, second in _ATTRIBUTE.findall(element)}
+    x, y, z = [_with_unit(values, f"PhysicalSize{axis}", "µm") for axis in "XYZ"]
+    return PhysicalSizes(x, y, z, _with_unit(values, "TimeIncrement", "s"))
+
+
+def _with_unit(values: Mapping[str, str], name: str, target: Target) -> float | None:
+    scale = factor(values.get(f"{name}Unit", target), target)
+    number = _positive(values.get(name))
+    return None if scale is None or number is None else number * scale
+
+
+def _of_imagej(values: Mapping[str, Any], tags: Any) -> PhysicalSizes:
+    unit = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), str(values.get("unit", "")))
+    scale = 25400.0 if unit.lower() in _INCH else factor(unit, "µm")
+    # ImageJ writes the frame interval in seconds unless "tunit" says otherwise
+    time_scale = factor(str(values.get("tunit", "s")), "s")
+    interval = _positive(values.get("finterval"))
+    t = None if interval is None or time_scale is None else interval * time_scale
+    if scale is None:
+        return PhysicalSizes(t=t)
+    lengths = [_pixel_length(tags, name) for name in ("XResolution", "YResolution")]
+    x, y = [None if length is None else length * scale for length in lengths]
+    spacing = _positive(values.get("spacing"))
+    return PhysicalSizes(x, y, None if spacing is None else spacing * scale, t)
+
+
+def _pixel_length(tags: Any, name: str) -> float | None:
+    """Turn pixels per unit, a fraction, into units per pixel."""
+    tag = tags.get(name)
+    if tag is None:
+        return None
+    above, below = tag.value
+    return below / above if above > 0 and below > 0 else None
+
+
+def _positive(value: object) -> float | None:
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number > 0 else None

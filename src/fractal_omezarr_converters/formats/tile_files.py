@@ -1,0 +1,146 @@
+"""The image files a tile table names: are they there, and what do their headers say?"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from fractal_omezarr_converters.core.table_lengths import HEADER_READERS, NAMELESS, Sizes, sizes_of_loader
+from fractal_omezarr_converters.core.table_places import distinct
+from fractal_omezarr_converters.formats.physical_sizes import PhysicalSizes, physical_sizes
+from fractal_omezarr_converters.models.axes import AXES
+from fractal_omezarr_converters.models.loaders import DefaultImageLoader
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+
+    type Floats = npt.NDArray[np.float64]
+
+FIELDS = {"x": "xy_pixel_size", "y": "y_pixel_size", "z": "z_spacing", "t": "t_spacing"}
+
+
+class FoundFiles(NamedTuple):
+    """Absolute paths in the order of the names asked for, and the names for which there is no file."""
+
+    paths: list[str]
+    missing: list[str]
+
+
+def find_files(folder: Path, names: Sequence[str]) -> FoundFiles:
+    """Look for files below a folder; each folder is listed once, however many of its files are named.
+
+    A name written on Windows (``data\\a.tif``) or in another Unicode form of the same letters is found too.
+    """
+    listings: dict[Path, dict[str, str]] = {}
+    places: dict[str, str] = {}
+    missing = []
+    for name in dict.fromkeys(names):
+        found = _find(folder, name, listings)
+        if found is None and "\\" in name:
+            found = _find(folder, name.replace("\\", "/"), listings)
+        if found is None:
+            missing.append(name)
+        places[name] = str(found or folder / name)
+    return FoundFiles([places[name] for name in names], missing)
+
+
+def _find(folder: Path, name: str, listings: dict[Path, dict[str, str]]) -> Path | None:
+    path = Path(os.path.normpath(folder / name))
+    if path.parent not in listings:
+        entries = os.listdir(path.parent) if path.parent.is_dir() else []  # noqa: PTH208  # names alone, thousands of them
+        listings[path.parent] = {unicodedata.normalize("NFC", entry): entry for entry in entries}
+    entry = listings[path.parent].get(unicodedata.normalize("NFC", path.name))
+    if entry is not None:
+        return path.parent / entry
+    return path if path.is_file() else None
+
+
+class Header(NamedTuple):
+    """What the header of a file says of one tile: its size by axis (or why it is not known), and pixel sizes."""
+
+    sizes: Sizes | str
+    physical: PhysicalSizes
+
+
+@dataclass(frozen=True)
+class Headers:
+    """Headers of the distinct sources of a table, and for every row the number of its source."""
+
+    distinct: list[Header]
+    index: npt.NDArray[np.int32]
+
+    def stated(self) -> dict[str, Floats]:
+        """Give the pixel sizes by field of the acquisition's details, row by row, NaN where unknown.
+
+        Along y only where it differs from x.
+        """
+        columns = np.array([_numbers(header.physical) for header in self.distinct])[self.index]
+        found = dict(zip(FIELDS.values(), columns.T.copy()))
+        same = np.isclose(found["y_pixel_size"], found["xy_pixel_size"], rtol=1e-6)
+        found["y_pixel_size"][same] = np.nan
+        return found
+
+    def physical(self, axis: str) -> Floats:
+        """Give the pixel size along one axis, row by row, NaN where unknown."""
+        values = [getattr(header.physical, axis) for header in self.distinct]
+        return np.array([np.nan if value is None else value for value in values])[self.index]
+
+
+def read_headers(loaders: LoaderColumns, axes: Sequence[str]) -> Headers:
+    """Read the header of every distinct source, several at the same time."""
+    keys: list[int] = loaders.identity().tolist()
+    known, index = distinct(keys)
+    first = {int(number): row for row, number in reversed(list(enumerate(index)))}
+
+    def read(row: int) -> Header:
+        loader = loaders.loader(row)
+        if not isinstance(loader, DefaultImageLoader):
+            return Header(sizes_of_loader(loader, axes), PhysicalSizes())
+        physical = physical_sizes(Path(loader.file_path), loader.series or 0)
+        return Header(sizes_of_loader(loader, axes), physical)
+
+    with ThreadPoolExecutor(HEADER_READERS) as readers:
+        return Headers(list(readers.map(read, [first[number] for number in range(len(known))])), index)
+
+
+def wrong_shapes(headers: Headers, lengths: Floats) -> dict[str, list[int]]:
+    """Compare the lengths in pixels (n x 5) with the files; give rows by what is wrong with them."""
+    wrong: dict[str, list[int]] = {}
+    whole = np.rint(lengths).astype(np.int64)
+    rows = np.concatenate([headers.index[:, None].astype(np.int64), whole], axis=1)
+    pairs, inverse = np.unique(rows, axis=0, return_inverse=True)
+    reasons = [_mismatch(headers.distinct[source].sizes, size) for source, *size in pairs.tolist()]
+    for row, pair in enumerate(inverse.reshape(-1).tolist()):
+        reason = reasons[pair]
+        if reason:
+            wrong.setdefault(reason, []).append(row)
+    return wrong
+
+
+def _mismatch(found: Sizes | str, lengths: list[int]) -> str | None:
+    if isinstance(found, str):
+        return f"cannot be read ({found})"
+    expected = dict(zip(AXES, lengths))
+    sizes = {axis: size for axis, size in found.items() if axis != NAMELESS}
+    nameless = found.get(NAMELESS, 1)
+    fits = all(expected[axis] == size for axis, size in sizes.items())
+    planes = int(np.prod([expected[axis] for axis in "tcz" if axis not in sizes]))
+    if fits and planes == nameless:
+        return None
+    has = ", ".join(f"{axis} {size}" for axis, size in found.items()).replace(NAMELESS, "planes of an unnamed axis:")
+    says = ", ".join(f"{axis} {size}" for axis, size in expected.items() if size > 1 or axis in "yx" or axis in sizes)
+    colour = "; a colour image has length_c 3" if sizes.get("c") == 3 and expected["c"] == 1 else ""
+    return f"has the size {has}, but the table says {says}{colour}; correct the length columns or the file"
+
+
+def _numbers(sizes: PhysicalSizes) -> list[float]:
+    return [np.nan if value is None else value for value in sizes]

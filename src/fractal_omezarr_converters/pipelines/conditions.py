@@ -1,0 +1,220 @@
+"""Conditions of wells (drug, dose, ...): read a condition table or plate map and join it to images or tiles.
+
+A condition table has one row per well: a column ``well`` (A01, a1, A - 1), or ``row`` and ``column``; optional
+columns ``plate_name`` and ``acquisition``; every other column is a condition. Several rows of one well are several
+values. A plate map has the rows A, B, ... downwards and the columns 1, 2, ... to the right; the corner cell names the
+condition, else the file does; several maps may stand below each other. Both are CSV or Parquet files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+import numpy as np
+
+from fractal_omezarr_converters.core.frame_sources import read_frame
+from fractal_omezarr_converters.core.frames import Frame, Scalar
+from fractal_omezarr_converters.core.table_attributes import RESERVED_ATTRIBUTES
+from fractal_omezarr_converters.core.table_wells import well_of_rows
+from fractal_omezarr_converters.core.tile_table import TileTable
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsFileNotFoundError,
+    raise_together,
+)
+from fractal_omezarr_converters.models.collections import ImageInPlate
+from fractal_omezarr_converters.pipelines.plate_maps import read_plate_maps
+
+if TYPE_CHECKING:
+    from fractal_omezarr_converters.core.tiled_image import TiledImage
+
+KEY_COLUMNS = ("well", "row", "column", "plate_name", "acquisition")
+WELLS_SHOWN = 20
+
+
+class WellKey(NamedTuple):
+    """A well as a condition table names it; None means any plate, any acquisition."""
+
+    row: str
+    column: int
+    plate_name: str | None = None
+    acquisition: int | None = None
+
+    def __str__(self) -> str:
+        """Write the key as a person would."""
+        said = f"{self.row}{self.column:02d}"
+        if self.plate_name is not None:
+            said += f" of plate {self.plate_name}"
+        return said if self.acquisition is None else f"{said} (acquisition {self.acquisition})"
+
+
+@dataclass(frozen=True)
+class ConditionTable:
+    """Conditions by well: one key per row, and one list per condition with a cell for each row."""
+
+    name: str
+    keys: list[WellKey]
+    conditions: dict[str, list[Scalar]]
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.keys)
+
+    def rows_of(self, place: ImageInPlate) -> list[int]:
+        """Give the rows that speak of the well, plate and acquisition of an image."""
+        return [
+            index
+            for index, key in enumerate(self.keys)
+            if (key.row, key.column) == (place.row, place.column)
+            and key.plate_name in (None, place.plate_name)
+            and key.acquisition in (None, place.acquisition)
+        ]
+
+    def attributes(self, rows: Sequence[int]) -> dict[str, list[Any]]:
+        """Give the conditions of some rows as attributes; without rows each condition is one empty value."""
+        return {name: [cells[row] for row in rows] if rows else [None] for name, cells in self.conditions.items()}
+
+
+@dataclass
+class JoinedConditions[T]:
+    """Images or tiles with their conditions as attributes, the wells that have none, and what else to say."""
+
+    joined: T
+    wells_without: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def read_conditions(path: str | Path) -> ConditionTable:
+    """Read a condition table or plate map.
+
+    Raises:
+        ConvertersToolsFileNotFoundError: there is no such file.
+        ConvertersToolsUserError: cells are wrong; all of them are listed.
+    """
+    file = Path(str(path).strip().strip("\"'")).expanduser()
+    name = f"Condition table '{file}'"
+    if not file.is_file():
+        raise ConvertersToolsFileNotFoundError(f"{name} does not exist; check condition_table_path.")
+    maps = read_plate_maps(file, name)
+    if maps is not None:
+        return ConditionTable(name, [WellKey(row, column) for row, column in maps.wells], maps.conditions)
+    return _read_list(read_frame(file, name=name))
+
+
+@overload
+def join(items: TileTable, table: ConditionTable) -> JoinedConditions[TileTable]: ...
+@overload
+def join(items: list[TiledImage[Any, Any]], table: ConditionTable) -> JoinedConditions[list[TiledImage[Any, Any]]]: ...
+def join(items: TileTable | list[TiledImage[Any, Any]], table: ConditionTable) -> JoinedConditions[Any]:
+    """Join conditions to wells: every image (or tile) of a well gets the conditions as attributes.
+
+    The items handed in stay as they are. Give the items of the acquisition (or acquisitions) the table belongs to.
+
+    Raises:
+        ConvertersToolsUserError: the table names wells that do not occur, an image is not in a plate, or an attribute
+            has another value already.
+    """
+    if isinstance(items, TileTable):
+        return _join_tiles(items, table)
+    places, attributes = [image.collection for image in items], [image.attributes for image in items]
+    merged, report = _merge(places, attributes, table)
+    images = [image.model_copy(update={"attributes": each}) for image, each in zip(items, merged)]
+    return JoinedConditions(images, report.wells_without, report.notes)
+
+
+def _join_tiles(tiles: TileTable, table: ConditionTable) -> JoinedConditions[TileTable]:
+    pairs = np.stack([tiles.collection, tiles.attribute_set], axis=1)
+    distinct, inverse = np.unique(pairs, axis=0, return_inverse=True)
+    places = [tiles.collections[collection] for collection, _ in distinct.tolist()]
+    attributes = [tiles.attribute_sets[each] for _, each in distinct.tolist()]
+    merged, report = _merge(places, attributes, table)
+    joined = TileTable(
+        fov_names=tiles.fov_names,
+        fov=tiles.fov,
+        start=tiles.start,
+        length=tiles.length,
+        loaders=tiles.loaders,
+        collections=tiles.collections,
+        collection=tiles.collection,
+        acquisitions=tiles.acquisitions,
+        acquisition=tiles.acquisition,
+        attribute_sets=merged,
+        attribute_set=inverse.reshape(-1),
+    )
+    return JoinedConditions(joined, report.wells_without, report.notes)
+
+
+def _merge(
+    places: Sequence[Any], attributes: Sequence[dict[str, Any]], table: ConditionTable
+) -> tuple[list[dict[str, Any]], JoinedConditions[None]]:
+    problems = [
+        f"{table.name} belongs to wells, but image '{place.path()}' is not in a plate; remove condition_table_path."
+        for place in places
+        if not isinstance(place, ImageInPlate)
+    ]
+    raise_together(list(dict.fromkeys(problems)), table.name)
+    used: set[int] = set()
+    without: dict[str, None] = {}
+    merged = []
+    for place, existing in zip(places, attributes):
+        rows = table.rows_of(place)
+        used.update(rows)
+        if not rows:
+            without[_well_name(place)] = None
+        found = table.attributes(rows)
+        problems.extend(
+            f"{table.name}: well {_well_name(place)} has {key} {found[key]}, but its tiles say {existing[key]};"
+            " make both equal or remove one."
+            for key in found.keys() & existing.keys()
+            if rows and found[key] != existing[key]
+        )
+        merged.append({**found, **existing} if not rows else {**existing, **found})
+    acquisitions = {place.acquisition for place in places}
+    unused = [key for index, key in enumerate(table.keys) if index not in used]
+    absent = [key for key in unused if key.acquisition is None or key.acquisition in acquisitions]
+    problems.extend(_absent_wells(table.name, absent, places))
+    raise_together(list(dict.fromkeys(problems)), f"{table.name} does not fit the images")
+    elsewhere = sorted({key.acquisition for key in unused if key.acquisition is not None})
+    notes = [f"{table.name}: rows of acquisition {number} are not used; it is not converted." for number in elsewhere]
+    return merged, JoinedConditions(None, list(without), notes)
+
+
+def _absent_wells(name: str, absent: Sequence[WellKey], places: Iterable[ImageInPlate]) -> list[str]:
+    if not absent:
+        return []
+    there = sorted({_well_name(place) for place in places})
+    return [
+        f"{name} names wells that are not among the images: {_some(list(dict.fromkeys(map(str, absent))))};"
+        f" images exist for {_some(there)}: correct or remove these rows."
+    ]
+
+
+def _some(words: list[str]) -> str:
+    more = f" and {len(words) - WELLS_SHOWN} more" if len(words) > WELLS_SHOWN else ""
+    return ", ".join(words[:WELLS_SHOWN]) + more
+
+
+def _well_name(place: ImageInPlate) -> str:
+    return f"{place.row}{place.column:02d}"
+
+
+def _read_list(frame: Frame) -> ConditionTable:
+    wells = well_of_rows(frame)
+    plates = frame.text("plate_name") if "plate_name" in frame else [None] * len(frame)
+    numbers = frame.integers("acquisition", at_least=0).tolist() if "acquisition" in frame else [-1] * len(frame)
+    names = [name for name in frame.columns if name not in KEY_COLUMNS]
+    frame.problems.extend(
+        f"{frame.name}: a condition cannot be called '{name}', because Fractal uses this name; rename the column."
+        for name in names
+        if name in RESERVED_ATTRIBUTES
+    )
+    if not names:
+        frame.problems.append(f"{frame.name} has no column with conditions beside the wells; add one.")
+    frame.raise_problems()
+    keys = [
+        WellKey(row, column, plate, None if number < 0 else number)
+        for (row, column), plate, number in zip(wells, plates, numbers)
+    ]
+    return ConditionTable(frame.name, keys, {name: frame.values(name) for name in names})

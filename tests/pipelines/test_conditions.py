@@ -1,0 +1,192 @@
+"""Conditions of wells become attributes of tiles and images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fractal_omezarr_converters.core import (
+    TileTable,
+    hcs_images_from_dataframe,
+    single_images_from_dataframe,
+    tiled_image_from_tiles,
+)
+from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.models import AcquisitionDetails
+from fractal_omezarr_converters.pipelines.conditions import ConditionTable, join, read_conditions
+
+WELLS = ("A1", "A2", "C1", "AB13")
+
+
+def tiles(wells: Any = WELLS, attributes: dict[str, Any] | None = None, **cells: Any) -> TileTable:
+    """Two fields in each of some wells."""
+    sizes = {f"length_{axis}": size for axis, size in zip("tczyx", (1, 1, 1, 30, 40))}
+    rows = [
+        {
+            "file_path": f"{well}_{x}.tif",
+            "well": well,
+            "start_x": x,
+            "start_y": 0,
+            **sizes,
+            **(attributes or {}),
+            **cells,
+        }
+        for well in wells
+        for x in (0, 40)
+    ]
+    return TileTable.from_tiles(
+        hcs_images_from_dataframe(tiles_table=rows, acquisition_details=AcquisitionDetails(data_type="uint16"))
+    )
+
+
+def table(folder: Path, text: str, name: str = "conditions.csv") -> ConditionTable:
+    """A condition table of this text."""
+    (folder / name).write_text(text)
+    return read_conditions(folder / name)
+
+
+def by_well(joined: TileTable) -> dict[str, dict[str, Any]]:
+    """Attributes of the tiles of every well."""
+    found: dict[str, dict[str, Any]] = {}
+    for tile in joined:
+        assert found.setdefault(tile.collection.well, tile.attributes) == tile.attributes
+    return found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "well,drug,dose\nA01,DMSO,0\na2,Taxol,5\nAB13,Taxol,10\n",
+        "drug;row;dose;column\nDMSO;A;0;1\nTaxol;1;5;02\nTaxol;AB;10;13\n",
+    ],
+)
+def test_f37_conditions_are_joined_to_the_wells(text: str, tmp_path: Path) -> None:
+    before = tiles()
+    result = join(before, table(tmp_path, text))
+    assert by_well(result.joined) == {
+        "A01": {"drug": ["DMSO"], "dose": [0]},
+        "A02": {"drug": ["Taxol"], "dose": [5]},
+        "C01": {"drug": [None], "dose": [None]},
+        "AB13": {"drug": ["Taxol"], "dose": [10]},
+    }
+    assert result.wells_without == ["C01"]
+    assert before.tile(0).attributes == {}
+
+
+def test_f37_images_get_them_too_and_the_images_handed_in_stay(tmp_path: Path) -> None:
+    images = tiled_image_from_tiles(tiles=tiles())
+    result = join(images, table(tmp_path, "well,drug\nA1,x\nA2,y\nC1,z\nAB13,x\n"))
+    assert [image.attributes for image in result.joined] == [{"drug": [drug]} for drug in "xyzx"]
+    assert not any(image.attributes for image in images)
+    assert result.wells_without == []
+
+
+@pytest.mark.parametrize("corner", ["drug", ""])
+def test_a_plate_map_names_wells_by_its_edges(corner: str, tmp_path: Path) -> None:
+    read = table(tmp_path, f"{corner},1,2,3\nA,DMSO,Taxol,\nB,,,\nC,Taxol,,\n", name="drug.csv")
+    result = join(tiles(("A1", "A2", "C1")), read)
+    assert {well: each["drug"] for well, each in by_well(result.joined).items()} == {
+        "A01": ["DMSO"],
+        "A02": ["Taxol"],
+        "C01": ["Taxol"],
+    }
+
+
+def test_plate_maps_below_each_other_are_several_conditions(tmp_path: Path) -> None:
+    read = table(tmp_path, "drug,01,02\nA,x,y\n\ndose,01,02\nA,1,2.5\nC,3,\n")
+    assert read.conditions == {"drug": ["x", "y", None], "dose": [1.0, 2.5, 3.0]}
+    assert [str(key) for key in read.keys] == ["A01", "A02", "C01"]
+
+
+def test_a_full_plate_map_of_384_wells(tmp_path: Path) -> None:
+    letters = [chr(65 + number) for number in range(16)]
+    lines = [",".join(["dose", *map(str, range(1, 25))])]
+    lines += [
+        ",".join([letter, *(f"{row * 24 + column}" for column in range(24))]) for row, letter in enumerate(letters)
+    ]
+    read = table(tmp_path, "\n".join(lines))
+    assert len(read) == 384
+    assert (str(read.keys[-1]), read.conditions["dose"][-1]) == ("P24", 383)
+
+
+def test_parquet_tables_and_plate_maps(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    path = tmp_path / "dose.parquet"
+    pandas.DataFrame({"well": ["A1", "B2"], "dose": [1, 2]}).to_parquet(path)
+    assert read_conditions(path).conditions == {"dose": [1, 2]}
+    frame = pandas.DataFrame({"1": [5, 6], "2": [7, 8], "10": [9, 10]}, index=["A", "B"])
+    frame.to_parquet(path)
+    read = read_conditions(path)
+    assert [str(key) for key in read.keys] == ["A01", "A02", "A10", "B01", "B02", "B10"]
+    assert read.conditions == {"dose": [5, 7, 9, 6, 8, 10]}
+
+
+def test_several_rows_of_a_well_are_several_values(tmp_path: Path) -> None:
+    result = join(tiles(("A1",)), table(tmp_path, "well,drug,dose\nA1,x,1\nA1,y,2\n"))
+    assert by_well(result.joined)["A01"] == {"drug": ["x", "y"], "dose": [1, 2]}
+
+
+def test_wells_that_do_not_occur_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConvertersToolsUserError, match=r"not among the images: A03, H12; images exist for A01, A02"):
+        join(tiles(("A1", "A2")), table(tmp_path, "well,drug\nA1,x\nA3,y\nH12,z\n"))
+
+
+def test_rows_may_be_of_one_acquisition_or_plate(tmp_path: Path) -> None:
+    both = TileTable.concat([tiles(("A1",), acquisition=number) for number in (0, 1)])
+    result = join(both, table(tmp_path, "well,acquisition,drug\nA1,0,x\nA1,1,y\nA1,7,z\n"))
+    assert {tile.collection.acquisition: tile.attributes for tile in result.joined} == {
+        0: {"drug": ["x"]},
+        1: {"drug": ["y"]},
+    }
+    assert "acquisition 7" in result.notes[0]
+    two = TileTable.concat([tiles(("A1",), plate_name=name) for name in "PQ"])
+    result = join(two, table(tmp_path, "well,plate_name,drug\nA1,P,x\nA1,Q,y\n"))
+    assert {tile.collection.plate_name: tile.attributes["drug"] for tile in result.joined} == {"P": ["x"], "Q": ["y"]}
+
+
+def test_attributes_of_the_tile_table_stay_and_must_not_contradict(tmp_path: Path) -> None:
+    before = tiles(("A1", "A2"), attributes={"drug": "x"})
+    result = join(before, table(tmp_path, "well,drug,dose\nA1,x,1\n"))
+    assert by_well(result.joined) == {"A01": {"drug": ["x"], "dose": [1]}, "A02": {"drug": ["x"], "dose": [None]}}
+    with pytest.raises(ConvertersToolsUserError, match=r"well A01 has drug \['y'\], but its tiles say \['x'\]"):
+        join(before, table(tmp_path, "well,drug\nA1,y\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("well,drug\nA1,x\nfoo,y\nbar,y\n", r"row 3 \('foo'\), row 4 \('bar'\): is not a well"),
+        ("drug,dose\nx,1\n", "no column 'row' and no column 'column'"),
+        ("well,plate\nA1,x\n", "'plate', because Fractal uses this name"),
+        ("well\nA1\n", "no column with conditions"),
+        ("drug,1,2\nA,x,y\nA,x,y\n", "well A1 stands in this map twice"),
+        ("drug,1,2\n?,x,y\n", r"'\?' is not the letter of a plate row"),
+        ("drug,1,2\nA,x,y\ndrug,1,2\nA,x,y\n", "two maps are called 'drug'"),
+    ],
+)
+def test_tables_that_cannot_be_used(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ConvertersToolsUserError, match=said):
+        table(tmp_path, text)
+
+
+def test_a_missing_table_and_images_outside_plates(tmp_path: Path) -> None:
+    with pytest.raises(ConvertersToolsFileNotFoundError, match="condition_table_path"):
+        read_conditions(tmp_path / "none.csv")
+    sizes = {"length_x": 4, "length_y": 3, "length_z": 1, "length_c": 1, "length_t": 1}
+    rows = [{"file_path": "a.tif", "image_path": "i", **sizes}]
+    single = single_images_from_dataframe(tiles_table=rows, acquisition_details=AcquisitionDetails())
+    with pytest.raises(ConvertersToolsUserError, match="not in a plate"):
+        join(TileTable.from_tiles(single), table(tmp_path, "well,drug\nA1,x\n"))
+
+
+def test_the_condition_table_of_a_real_operetta_export(shared_data: Path) -> None:
+    read = read_conditions(shared_data / "operetta" / "uzh-1w1p1c1z1t" / "1w1p1c1z1t" / "condition_table.csv")
+    assert [str(key) for key in read.keys] == ["C11 (acquisition 0)", "C11 (acquisition 0)", "D12 (acquisition 0)"]
+    assert read.conditions == {
+        "drug": ["drugA", "drugB", "drugC"],
+        "concentration": [0.2, None, None],
+        "replicate": [1, 2, 1],
+        "bool_col": [True, False, False],
+    }
