@@ -94,7 +94,7 @@ def _as_anndata(columns: Mapping[str, Sequence[Any]], index_key: str | None) -> 
         if kinds <= {float} or (kinds == {int} and None in values):
             real[key] = np.array([np.nan if value is None else float(value) for value in values], dtype="float64")
         else:
-            others[key] = _observation(values, kinds)
+            others[key] = _observation(values, kinds, index)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         observations = pd.DataFrame(others, index=index)
@@ -103,19 +103,17 @@ def _as_anndata(columns: Mapping[str, Sequence[Any]], index_key: str | None) -> 
         return anndata.AnnData(X=numbers, obs=observations, var=variables)
 
 
-def _observation(values: Sequence[Any], kinds: set[type]) -> Any:
+def _observation(values: Sequence[Any], kinds: set[type], index: Any) -> Any:
     import numpy as np
     import pandas as pd
 
     if None in values:
         # Missing text is stated by a categorical, which every version of the format knows.
         categories = pd.Index(np.array(sorted({str(v) for v in values if v is not None}), dtype=object), dtype=object)
-        return pd.Categorical([None if v is None else str(v) for v in values], categories=categories)
-    if kinds == {int}:
-        return np.array(values, dtype="int64")
-    if kinds == {bool}:
-        return np.array(values, dtype="bool")
-    return np.array(list(values), dtype=object)
+        return pd.Series(pd.Categorical([None if v is None else str(v) for v in values], categories), index=index)
+    # Text without a stated type would become pandas' own, which is written as 'nullable-string-array'.
+    dtype = "int64" if kinds == {int} else "bool" if kinds == {bool} else object
+    return pd.Series(np.array(values, dtype=dtype), index=index, dtype=dtype)
 
 
 def _group_attributes(files: Mapping[str, Any], zarr_format: int) -> dict[str, Any]:

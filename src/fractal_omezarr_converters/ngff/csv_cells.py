@@ -18,11 +18,11 @@ MISSING = frozenset(
     "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|N/A|NA|NULL|NaN|n/a|nan|null".split("|")
 ) | {""}
 TRUE, FALSE = frozenset({"true", "True", "TRUE"}), frozenset({"false", "False", "FALSE"})
-_WHOLE = re.compile(r"-?\d+")
-_REAL = re.compile(r"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE)
-_TIME = re.compile(
-    r"\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d+)?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?|\d\d:\d\d(:\d\d(\.\d+)?)?"
-)
+_WHOLE = re.compile(r"-?[0-9]+|0[xX][0-9a-fA-F]+")
+_REAL = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf(inity)?|nan)", re.IGNORECASE)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
+_STAMP = re.compile(_DATE.pattern + r"[ T][0-9]{2}(:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?")
 
 
 def cell(value: Any) -> str:
@@ -48,16 +48,20 @@ def csv_text(columns: Mapping[str, Sequence[Any]]) -> str:
 
 def typed(texts: Sequence[str]) -> list[Any]:
     """Find the type of a column from its text and return its values, None for missing ones."""
-    filled = [text for text in texts if text not in MISSING]
+    filled = [text.strip(" \t") for text in texts if text not in MISSING]
     if not filled:
         return [None] * len(texts)
-    if all(_WHOLE.fullmatch(text) and -(2**63) <= int(text) < 2**63 for text in filled):
-        return [None if text in MISSING else int(text) for text in texts]
+    if all(_WHOLE.fullmatch(text) and -(2**63) <= _whole(text) < 2**63 for text in filled):
+        return [None if text in MISSING else _whole(text) for text in texts]
     if all(text in TRUE or text in FALSE for text in filled):
         return [None if text in MISSING else text in TRUE for text in texts]
     if all(_REAL.fullmatch(text) for text in filled):
         return [None if text in MISSING else float(text) for text in texts]
     return [text or None for text in texts]
+
+
+def _whole(text: str) -> int:
+    return int(text, 16 if "x" in text.lower() else 10)
 
 
 def read_csv(text: str) -> dict[str, list[Any]]:
@@ -72,7 +76,8 @@ def read_csv(text: str) -> dict[str, list[Any]]:
 def changes_in_csv(values: Sequence[Any], *, is_index: bool = False) -> bool:
     """Tell whether text of a column would come back as something else: ``001`` as 1, ``NA`` as missing.
 
-    Whole numbers in an index come back as the same text because readers turn an index into text again.
+    Moments (date and time) stay moments for readers that know them. Numbers written as they would be read (``7``, ``0.5``)
+    may become numbers. In an index only whole numbers may, because readers turn those into text again.
     """
     texts = [value for value in values if isinstance(value, str) and value]
     if not texts:
@@ -81,8 +86,11 @@ def changes_in_csv(values: Sequence[Any], *, is_index: bool = False) -> bool:
         return True
     found = typed(texts)
     if found == texts:
-        # Dates stay what they mean for readers that know them, but an index of dates would change.
-        return is_index and all(_TIME.fullmatch(text) for text in texts)
-    if is_index:
-        return [str(value) if type(value) is int else value for value in found] != texts
-    return True
+        filled = [text for text in texts if text not in MISSING]
+        if all(_STAMP.fullmatch(text) for text in filled):
+            return is_index or filled != texts
+        dates = all(_DATE.fullmatch(text) or _STAMP.fullmatch(text) for text in filled)
+        return dates or all(_CLOCK.fullmatch(text) for text in filled)
+    if is_index and any(type(value) is not int for value in found):
+        return True
+    return any(value != value or str(value).lower() != text.lower() for value, text in zip(found, texts))  # noqa: PLR0124

@@ -28,7 +28,7 @@ def zarr_store(store: Store, path: str = "") -> Any:
     if not filesystem.async_impl:
         from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
 
-        filesystem = AsyncFileSystemWrapper(filesystem)
+        filesystem = AsyncFileSystemWrapper(filesystem, asynchronous=True)
     elif not filesystem.asynchronous:
         protocol = filesystem.protocol if isinstance(filesystem.protocol, str) else filesystem.protocol[0]
         filesystem = fsspec.filesystem(protocol, **{**filesystem.storage_options, "asynchronous": True})
