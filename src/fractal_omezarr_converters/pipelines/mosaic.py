@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -40,11 +41,15 @@ def resolve_strategy(strategy: Any, tolerance: float | None = None) -> Any:
         return InplaceTiling()
     if isinstance(stated, dict) and tolerance is not None and stated.get("mode") in ("Auto", "Snap to Grid"):
         stated = {"tolerance": tolerance, **stated}
-    adapter: TypeAdapter[Any] = TypeAdapter(TilingStrategy)
     try:
-        return adapter.validate_python(stated)
+        return _strategies().validate_python(stated)
     except ValidationError as error:
         raise ConvertersToolsUserError(f"The tiling strategy {strategy!r} is not known: {error}") from error
+
+
+@cache
+def _strategies() -> TypeAdapter[Any]:
+    return TypeAdapter(TilingStrategy)
 
 
 def tile_regions(tiled_image: Image, *, tiling_strategy: Any = None, **older: Any) -> Image:
@@ -58,6 +63,7 @@ def tile_regions(tiled_image: Image, *, tiling_strategy: Any = None, **older: An
     strategy = resolve_strategy(older.pop("tiling_mode", tiling_strategy), older.pop("tolerance", None))
     fields = _Fields(tiled_image)
     image = tiled_image.copy_with()
+    fields.refuse_collisions(fields.corner, "Inplace")
     corners, used, notes = _arrange(fields, strategy)
     fields.refuse_collisions(corners, used)
     columns = tiled_image.columns
@@ -137,10 +143,16 @@ def _arrange(fields: _Fields, strategy: Any) -> tuple[Floats, str, list[str]]:
     if isinstance(strategy, SnapToGridTiling):
         return snap_to_grid(fields.corner, size, strategy.tolerance), "Snap to Grid", []
     if isinstance(strategy, SnapToCornersTiling):
-        return nearest_corners(fields.corner, size, fields.names), "Snap to Corners", []
+        return _at_corners(fields, size), "Snap to Corners", []
     raise ConvertersToolsUserError(
         f"The tiling strategy {strategy!r} is not known; choose Auto, Snap to Grid or Inplace."
     )
+
+
+def _at_corners(fields: _Fields, size: tuple[float, float]) -> Floats:
+    """Nearest corners; fields on one position (with different planes) share theirs."""
+    places, first, place = np.unique(fields.corner, axis=0, return_index=True, return_inverse=True)
+    return nearest_corners(places, size, [fields.names[index] for index in first])[place.ravel()]
 
 
 def _arrange_automatically(fields: _Fields, strategy: AutoTiling) -> tuple[Floats, str, list[str]]:
@@ -150,7 +162,7 @@ def _arrange_automatically(fields: _Fields, strategy: AutoTiling) -> tuple[Float
         try:
             return snap_to_grid(fields.corner, size, strategy.tolerance), "Snap to Grid", []
         except NotAGridError:
-            return nearest_corners(fields.corner, size, fields.names), "Snap to Corners", []
+            return _at_corners(fields, size), "Snap to Corners", []
     except (NotAGridError, NotTilableError) as error:
         note = f"Image '{fields.image.path}': the fields of view stay at their stage positions (Inplace). {error}"
         warnings.warn(note, ConvertersToolsWarning, stacklevel=2)

@@ -184,6 +184,10 @@ def _write_conditions(store: Store, plate: str, images: list[Image], version: st
             return
         mine = {(_place(image).row, _place(image).column, image.path.rsplit("/", 1)[-1]) for image in images}
         table = merged_conditions(old, new, mine)
+        paths = table["path_in_well"]
+        if backend == "csv" and all(path == str(int(path)) for path in paths if path.isdigit()):
+            # a CSV file cannot tell 0 from "0": numbers keep readers from taking the column for something else
+            table["path_in_well"] = [int(path) if path.isdigit() else path for path in paths]
         write_table(store, plate, CONDITIONS, table, table_type="condition_table", backend=backend, version=version)
 
 

@@ -1,0 +1,341 @@
+"""Images on disk: pixels, documents, tables, completion."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+
+from conftest import READS, PatternLoader
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsOutputExistsError,
+    ConvertersToolsUserError,
+    ConvertersToolsWarning,
+)
+from fractal_omezarr_converters.models import (
+    BackendType,
+    ConverterOptions,
+    InplaceTiling,
+    MosaicGrouping,
+    OmeZarrOptions,
+    OverwriteMode,
+    PerFovGrouping,
+    StagePositionCorrections,
+    WriterMode,
+)
+from fractal_omezarr_converters.ngff import completion, open_store, read_table
+from fractal_omezarr_converters.pipelines import (
+    is_finished,
+    plan_image,
+    setup_ome_zarr_collection,
+    tiled_image_creation_pipeline,
+    tiles_aggregation_pipeline,
+    write_tiled_image_as_zarr,
+)
+
+
+def convert(tiles, zarr_dir: Path, options=None, mode=OverwriteMode.NO_OVERWRITE, writer=None, **setup):
+    options = options or ConverterOptions()
+    images = tiles_aggregation_pipeline(tiles, converter_options=options)
+    version = options.omezarr_options.ngff_version
+    setup_ome_zarr_collection(
+        tiled_images=images, zarr_dir=zarr_dir, ngff_version=version, overwrite_mode=mode, **setup
+    )
+    made = [
+        tiled_image_creation_pipeline(
+            zarr_url=f"{zarr_dir}/{image.path}",
+            tiled_image=image,
+            registration_pipeline=None,
+            converter_options=options,
+            writer_mode=writer,
+            overwrite_mode=mode,
+        )
+        for image in images
+    ]
+    return images, made
+
+
+def level_zero(path: Path) -> np.ndarray:
+    return np.asarray(zarr.open_group(path, mode="r")["0"])
+
+
+def attributes(path: Path) -> dict:
+    zattrs = path / ".zattrs"
+    if zattrs.exists():
+        return json.loads(zattrs.read_text())
+    return json.loads((path / "zarr.json").read_text())["attributes"]
+
+
+@pytest.fixture
+def mosaic(make_tile):
+    """Three fields in a row of which the last lacks a plane, two channels, two planes, two frames."""
+    return [
+        make_tile(
+            f"F{x}",
+            file=f"F{x}_{c}{z}{t}",
+            start_x=100 + 16.0 * x,
+            start_y=-40.0,
+            start_c=c,
+            start_z=2.0 * z,
+            start_t=10.0 * t,
+        )
+        for x in range(3)
+        for c in range(2)
+        for z in range(2)
+        for t in range(2)
+        if (x, c, z, t) != (2, 1, 1, 0)
+    ]
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5", "0.6"])
+def test_every_plane_lies_in_its_place(mosaic, tmp_path, version):
+    options = ConverterOptions(omezarr_options=OmeZarrOptions(ngff_version=version))
+    with pytest.warns(ConvertersToolsWarning, match="1 planes of image .* have no source"):
+        _, [made] = convert(mosaic, tmp_path, options)
+    pixels = level_zero(tmp_path / "Plate.zarr/B/03/0")
+    expected = np.zeros((2, 2, 2, 24, 96), dtype=np.uint16)
+    for tile in mosaic:
+        x = round((tile.start_x - 100) / 0.5)
+        expected[round(tile.start_t / 10), tile.start_c, round(tile.start_z / 2), :, x : x + 32] = (
+            tile.image_loader.pixels()
+        )
+    np.testing.assert_array_equal(pixels, expected)
+    assert pixels.dtype == np.uint16
+    assert made.plan.missing_planes.count == 1
+    assert "field of view 'F2', channel 'GFP', z 1, t 0" in made.plan.missing_planes.examples
+    if version != "0.6":
+        assert made.level_paths[0] == "0"
+        assert made.get_image().pixel_size.x == 0.5
+        assert made.get_table("FOV_ROI_table").rois()[1].name == "F1"
+
+
+def test_f18_missing_planes_are_in_the_completion_mark(mosaic, tmp_path):
+    with pytest.warns(ConvertersToolsWarning):
+        convert(mosaic, tmp_path)
+    mark = completion.read(open_store(tmp_path), "Plate.zarr/B/03/0")
+    assert mark.missing_planes["count"] == 1
+
+
+def test_f21_every_plane_is_read_once(mosaic, tmp_path):
+    READS.clear()
+    with pytest.warns(ConvertersToolsWarning):
+        convert(mosaic, tmp_path)
+    assert set(READS.values()) == {1}
+    assert len(READS) == len(mosaic)
+
+
+@pytest.mark.parametrize("writer", list(WriterMode))
+def test_writer_modes_give_the_same_pixels_also_where_tiles_overlap(make_tile, tmp_path, writer):
+    tiles = [make_tile("A", value=100), make_tile("B", start_x=14.0, start_y=3.0, value=200)]
+    options = ConverterOptions(grouping=MosaicGrouping(tiling_strategy=InplaceTiling()))
+    with pytest.warns(ConvertersToolsWarning, match="overlap in place"):
+        convert(tiles, tmp_path, options, writer=writer)
+    pixels = level_zero(tmp_path / "Plate.zarr/B/03/0")[0, 0, 0]
+    expected = np.zeros((30, 60), dtype=np.uint16)
+    expected[:24, :32] = tiles[0].image_loader.pixels()
+    expected[6:, 28:] = tiles[1].image_loader.pixels()
+    np.testing.assert_array_equal(pixels, expected)
+
+
+def test_f05_f09_scale_and_translation_in_the_metadata(make_tile, details, tmp_path):
+    oblong = details.model_copy(update={"y_pixel_size": 2.0, "axes": list("zyx")})
+    convert([make_tile("A", start_x=100.0, start_y=-8.0, start_z=6.0, acquisition_details=oblong)], tmp_path)
+    image = attributes(tmp_path / "Plate.zarr/B/03/0")["multiscales"][0]
+    scale, translation = image["datasets"][0]["coordinateTransformations"]
+    assert scale["scale"] == [2.0, 2.0, 0.5]
+    assert translation["translation"] == [6.0, -8.0, 100.0]
+
+
+def test_f38_roi_tables_also_for_one_field(make_tile, tmp_path):
+    convert([make_tile("Only", start_x=100.0, start_y=-8.0, start_z=6.0)], tmp_path)
+    store = open_store(tmp_path)
+    table = read_table(store, "Plate.zarr/B/03/0", "FOV_ROI_table")
+    row = {key: column[0] for key, column in table.items()}
+    assert row["FieldIndex"] == "Only"
+    assert (row["x_micrometer"], row["len_x_micrometer"], row["len_y_micrometer"], row["len_z_micrometer"]) == (
+        0,
+        16,
+        12,
+        2,
+    )
+    assert (row["x_micrometer_original"], row["y_micrometer_original"], row["z_micrometer_original"]) == (100, -8, 6)
+    assert (row["t_second"], row["len_t_second"]) == (0, 10)
+    well = read_table(store, "Plate.zarr/B/03/0", "well_ROI_table")
+    assert well["FieldIndex"] == ["image"]
+
+
+def test_f17_true_times_lie_in_a_table(make_tile, tmp_path):
+    tiles = [make_tile("A", start_t=5.0 + t) for t in (0.0, 25.0, 79.0)]
+    with pytest.warns(ConvertersToolsWarning, match="not equidistant"):
+        convert(tiles, tmp_path)
+    table = read_table(open_store(tmp_path), "Plate.zarr/B/03/0", "time_points")
+    assert table == {"t_index": [0, 1, 2], "t_second": [0, 25, 79]}
+
+
+def test_stamps_of_fields_lie_in_the_table_by_field(make_tile, tmp_path):
+    tiles = [
+        make_tile(f, start_x=x, start_t=60.0 * k + late)
+        for f, x, late in (("A", 0.0, 0.0), ("B", 16.0, 7.0))
+        for k in range(2)
+    ]
+    convert(tiles, tmp_path)
+    table = read_table(open_store(tmp_path), "Plate.zarr/B/03/0", "time_points")
+    assert table == {"FieldIndex": ["A", "A", "B", "B"], "t_index": [0, 1, 0, 1], "t_second": [0, 60, 7, 67]}
+
+
+def test_f16_kept_positions_far_from_zero_are_refused(make_tile, tmp_path):
+    keep = ConverterOptions(stage_position_corrections=StagePositionCorrections(remove_xy_offset="Keep"))
+    with pytest.raises(
+        ConvertersToolsUserError, match="times what the tiles need; set the removal of offsets to Global"
+    ):
+        convert([make_tile("A", start_x=2500.0)], tmp_path, keep)
+    assert not list(tmp_path.iterdir())
+    with pytest.warns(ConvertersToolsWarning, match="2.0 times"):
+        convert([make_tile("A", start_x=16.0)], tmp_path, keep)
+    assert level_zero(tmp_path / "Plate.zarr/B/03/0").shape[-1] == 64
+
+
+def test_a_field_at_the_end_of_the_world_is_named(make_tile, tmp_path):
+    tiles = [make_tile(f"F{i}", start_x=16.0 * i) for i in range(3)] + [make_tile("lost", start_x=1e5, start_y=1e5)]
+    options = ConverterOptions(grouping=MosaicGrouping(tiling_strategy=InplaceTiling()))
+    with pytest.raises(ConvertersToolsUserError, match="'lost' lies far from the others"):
+        convert(tiles, tmp_path, options)
+
+
+def test_f24_wrong_shapes_are_found_before_anything_is_written(make_tile, tmp_path):
+    tiles = [make_tile(f"F{i}", start_x=16.0 * i) for i in range(3)]
+    for i in (1, 2):
+        tiles[i].image_loader.stated_shape = (25, 32)
+    with pytest.raises(ConvertersToolsUserError, match=r"2 problems(.|\n)*F1_2\.tif(.|\n)*F2_3\.tif"):
+        convert(tiles, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_f59_a_failure_leaves_nothing_behind(make_tile, tmp_path):
+    tile = make_tile("A")
+    tile.image_loader.shape, tile.image_loader.stated_shape = (20, 32), (24, 32)
+    with pytest.raises(ConvertersToolsUserError, match=r"A_1\.tif .*shape"):
+        convert([tile], tmp_path)
+    assert not [path for path in (tmp_path / "Plate.zarr/B/03").iterdir() if path.is_dir()]
+
+
+def test_f53_extend_makes_unfinished_images_again_and_keeps_finished_ones(make_tile, tmp_path):
+    tiles = [make_tile("A")]
+    convert(tiles, tmp_path)
+    image = tmp_path / "Plate.zarr/B/03/0"
+    READS.clear()
+    convert(tiles, tmp_path, mode=OverwriteMode.EXTEND)
+    assert not READS
+    document = attributes(image)
+    del document["fractal_omezarr_converters"]["conversion"]["fingerprint"]
+    document["fractal_omezarr_converters"]["conversion"] = {"fingerprint": "half", "state": "writing"}
+    (image / ".zattrs").write_text(json.dumps(document))
+    _, [made] = convert(tiles, tmp_path, mode=OverwriteMode.EXTEND)
+    assert sum(READS.values()) == 1
+    assert is_finished(str(image), made.plan)
+
+
+def test_extend_makes_an_image_again_when_its_plan_changed(make_tile, tmp_path):
+    convert([make_tile("A", file="same", value=1)], tmp_path)
+    convert([make_tile("A", file="same", value=2)], tmp_path, mode=OverwriteMode.EXTEND)
+    assert level_zero(tmp_path / "Plate.zarr/B/03/0").min() == 2
+
+
+def test_f54_overwrite_keeps_the_old_image_until_the_new_one_is_whole(make_tile, tmp_path):
+    convert([make_tile("A", value=1)], tmp_path)
+    bad = make_tile("A", value=2)
+    bad.image_loader.shape, bad.image_loader.stated_shape = (20, 32), (24, 32)
+    with pytest.raises(ConvertersToolsUserError):
+        convert([bad], tmp_path, mode=OverwriteMode.OVERWRITE)
+    assert level_zero(tmp_path / "Plate.zarr/B/03/0").min() == 1
+    convert([make_tile("A", value=3)], tmp_path, mode=OverwriteMode.OVERWRITE)
+    assert level_zero(tmp_path / "Plate.zarr/B/03/0").min() == 3
+
+
+def test_no_overwrite_refuses_a_finished_image(make_tile, tmp_path):
+    images, _ = convert([make_tile("A")], tmp_path)
+    with pytest.raises(ConvertersToolsOutputExistsError, match="Overwrite"):
+        tiled_image_creation_pipeline(
+            zarr_url=f"{tmp_path}/{images[0].path}",
+            tiled_image=images[0],
+            registration_pipeline=None,
+            converter_options=ConverterOptions(),
+        )
+
+
+def test_f36_conditions_of_an_image_in_the_chosen_backend(make_tile, tmp_path):
+    options = ConverterOptions(omezarr_options=OmeZarrOptions(table_backend=BackendType.JSON))
+    convert([make_tile("A", attributes={"drug": ["DMSO"], "dose": [0.5]})], tmp_path, options)
+    assert read_table(open_store(tmp_path), "Plate.zarr/B/03/0", "condition_table") == {"drug": ["DMSO"], "dose": [0.5]}
+    assert attributes(tmp_path / "Plate.zarr/B/03/0/tables/condition_table")["backend"] == "json"
+
+
+def test_per_fov_images_carry_name_and_stage_position(make_tile, tmp_path):
+    tiles = [make_tile(f"Site {i}", start_x=1000.0 + 500 * i) for i in range(2)]
+    convert(tiles, tmp_path, ConverterOptions(grouping=PerFovGrouping()))
+    for i in range(2):
+        image = attributes(tmp_path / f"Plate.zarr/B/03/{i}")["multiscales"][0]
+        assert image["name"] == f"Site {i}"
+        assert image["datasets"][0]["coordinateTransformations"][1]["translation"][-1] == 1000.0 + 500 * i
+
+
+def test_a_registered_image_is_written_as_it_is(make_tile, tmp_path):
+    options = ConverterOptions()
+    [image] = tiles_aggregation_pipeline([make_tile("A", start_x=100.0)], converter_options=options)
+    registered = plan_image(image, converter_options=options).image
+    container = write_tiled_image_as_zarr(
+        zarr_url=f"{tmp_path}/x.zarr", tiled_image=registered, converter_options=options
+    )
+    from ngio import OmeZarrContainer
+
+    assert isinstance(container, OmeZarrContainer)
+    assert container.get_image().shape == (1, 1, 1, 24, 32)
+    with pytest.raises(ConvertersToolsUserError, match="align_to_pixel_grid"):
+        write_tiled_image_as_zarr(
+            zarr_url=f"{tmp_path}/y.zarr",
+            tiled_image=tiles_aggregation_pipeline([make_tile("A", start_x=0.1)], converter_options=options)[0],
+            converter_options=options,
+        )
+
+
+def test_planning_is_pure(make_tile):
+    options = ConverterOptions()
+    [image] = tiles_aggregation_pipeline([make_tile("A", start_x=100.0)], converter_options=options)
+    READS.clear()
+    plans = [plan_image(image, converter_options=options) for _ in range(2)]
+    assert not READS
+    assert plans[0].fingerprint == plans[1].fingerprint
+    assert json.loads(json.dumps(plans[0].to_json()))["shape"] == [1, 1, 1, 24, 32]
+
+
+def test_writing_imports_none_of_the_heavy_libraries(tmp_path):
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from fractal_omezarr_converters.core.dummy_tiles import StartPosition, TileShape, build_dummy_tile
+from fractal_omezarr_converters.models import AcquisitionDetails, ConverterOptions, SingleImage
+from fractal_omezarr_converters.pipelines import tiled_image_creation_pipeline, tiles_aggregation_pipeline
+options = ConverterOptions()
+tile = build_dummy_tile(fov_name="F", start=StartPosition(), shape=TileShape(32, 24), collection=SingleImage(image_path="a"), acquisition_details=AcquisitionDetails())
+[image] = tiles_aggregation_pipeline([tile], converter_options=options)
+tiled_image_creation_pipeline(zarr_url={str(tmp_path / "a.zarr")!r}, tiled_image=image, registration_pipeline=None, converter_options=options)
+print([name for name in ("ngio", "zarr", "pandas", "dask", "anndata", "pyarrow", "fsspec") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_f43_the_window_comes_from_all_pixels(make_tile, tmp_path):
+    tiles = [
+        make_tile("A", loader=PatternLoader(name="A", value=50)),
+        make_tile("B", start_x=16.0, loader=PatternLoader(name="B", value=900)),
+    ]
+    convert(tiles, tmp_path)
+    window = attributes(tmp_path / "Plate.zarr/B/03/0")["omero"]["channels"][0]["window"]
+    assert (window["min"], window["max"]) == (0, 65535)
+    assert (window["start"], window["end"]) == (50, 906)
