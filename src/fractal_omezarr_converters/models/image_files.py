@@ -1,30 +1,99 @@
-"""Image files of the common kinds, whole: what the default loader reads."""
+"""Image files of the common kinds (TIFF, PNG, JPEG, BMP, NPY): which reader takes which file, and whole files as arrays."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import numpy as np
+from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsWarning
+from fractal_omezarr_converters.models.planes import Array, Part, Selection, choose, read
+from fractal_omezarr_converters.models.urls import existing_local_path, is_remote_url
 
-
-def load_tiff(path: str | Path) -> np.ndarray[Any, Any]:
-    """Read a TIFF file."""
-    import tifffile
-
-    return tifffile.imread(path)
+TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".tf2", ".tf8", ".btf", ".stk"})
+RASTER_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp"})
+NPY_SUFFIXES = frozenset({".npy"})
 
 
-def load_png(path: str | Path) -> np.ndarray[Any, Any]:
-    """Read a PNG file."""
-    import imagecodecs
+@contextmanager
+def chosen_part(path: str, selection: Selection) -> Iterator[Part]:
+    """Lend the part of a file that a selection means; from headers alone, pixels are read later.
 
-    return imagecodecs.imread(path)
+    Raises:
+        ConvertersToolsFileNotFoundError: The file is not there.
+        ConvertersToolsUserError: It is damaged, or has no such part.
+    """
+    if not is_remote_url(path) and not Path(path).exists():
+        raise ConvertersToolsFileNotFoundError(
+            f"File '{path}' does not exist; check the path, and that the disk is connected."
+        )
+    suffix = _suffix(path)
+    if suffix in NPY_SUFFIXES:
+        from fractal_omezarr_converters.models.npy_files import npy_planes
+
+        yield choose(npy_planes(path, f"File '{path}'"), selection)
+    elif suffix in RASTER_SUFFIXES:
+        from fractal_omezarr_converters.models.raster_files import raster_planes
+
+        yield choose(raster_planes(path, f"File '{path}'", selection.palette), selection)
+    else:
+        from fractal_omezarr_converters.models.tiff_series import tiff_planes
+
+        if suffix not in TIFF_SUFFIXES:
+            warnings.warn(
+                f"Files that end in '{suffix}' are not known; they are read as TIFF, for example '{path}'.",
+                ConvertersToolsWarning,
+                stacklevel=2,
+            )
+        with tiff_planes(path, selection) as planes:
+            yield choose(planes, selection)
 
 
-def load_npy(path: str | Path) -> np.ndarray[Any, Any]:
-    """Read an NPY file."""
-    import numpy as np
+def files_of(path: str, selection: Selection) -> list[str]:
+    """List the files that the chosen part lies in."""
+    if _suffix(path) in NPY_SUFFIXES | RASTER_SUFFIXES:
+        return [path]
+    from fractal_omezarr_converters.models.tiff_series import series_files
 
-    return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
+    return series_files(path, selection)
+
+
+def unnamed_shape(part: Part) -> tuple[int, ...] | None:
+    """Give the shape of a whole file none of whose axes has a name; None when they have, or when a part was chosen."""
+    return part.planes.unnamed_shape if not part.fixed else None
+
+
+def reads_parts(path: str) -> bool:
+    """Say whether a part of such a file costs less than the whole."""
+    return _suffix(path) not in RASTER_SUFFIXES
+
+
+def load_tiff(path: str | Path) -> Array:
+    """Read a TIFF file; axes that are not 1 long in the order t, c, z, y, x."""
+    from fractal_omezarr_converters.models.tiff_series import tiff_planes
+
+    with tiff_planes(str(existing_local_path(path)), Selection()) as planes:
+        return read(choose(planes, Selection()))
+
+
+def load_png(path: str | Path) -> Array:
+    """Read a PNG, JPEG or BMP file: (y, x), or (c, y, x) for a colour image."""
+    from fractal_omezarr_converters.models.raster_files import raster_planes
+
+    found = str(existing_local_path(path))
+    return read(choose(raster_planes(found, f"File '{found}'", "auto"), Selection()))
+
+
+def load_npy(path: str | Path) -> Array:
+    """Read an NPY file, as it is; files that hold objects are refused."""
+    from fractal_omezarr_converters.models.npy_files import npy_planes
+
+    found = str(existing_local_path(path))
+    planes = npy_planes(found, f"File '{found}'")
+    pixels = read(choose(planes, Selection()))
+    return pixels if planes.unnamed_shape is None else pixels.reshape(planes.unnamed_shape)
+
+
+def _suffix(path: str) -> str:
+    return "." + path.rpartition(".")[2].lower() if "." in path.replace("\\", "/").rpartition("/")[2] else ""

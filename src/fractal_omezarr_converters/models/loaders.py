@@ -5,16 +5,28 @@
 from __future__ import annotations
 
 import os
+import warnings
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
 from fractal_omezarr_converters.models.type_names import name_of_type, type_of_name
+from fractal_omezarr_converters.models.urls import (
+    clean_url,
+    existing_local_path,
+    filesystem_for_url,
+    is_absolute_url,
+    is_remote_url,
+    join_url_paths,
+)
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from fractal_omezarr_converters.models.planes import Selection
 
 _OWN = {"DefaultImageLoader": __name__}
 _LONGEST_DESCRIPTION = 200
@@ -161,9 +173,74 @@ class DefaultImageLoader(ImageLoaderInterface):
         return self
 
     def load_data(self, resource: Any | None = None) -> np.ndarray[Any, Any]:
-        """Read the chosen pixels."""
-        from fractal_omezarr_converters.models.image_files import load_npy, load_png, load_tiff
+        """Read the chosen pixels; axes as :meth:`data_axes` says, those of length 1 left away."""
+        from fractal_omezarr_converters.models.image_files import chosen_part, unnamed_shape
+        from fractal_omezarr_converters.models.planes import read
 
-        path = Path(resource or "", self.file_path)
-        suffix = path.suffix.lower()
-        return load_npy(path) if suffix == ".npy" else load_png(path) if suffix in (".png", ".jpg") else load_tiff(path)
+        with chosen_part(self.path(resource), self._selection()) as part:
+            shape = unnamed_shape(part)
+            return read(part) if shape is None else read(part).reshape(shape)
+
+    def load_region(self, region: dict[str, slice], resource: Any | None = None) -> np.ndarray[Any, Any] | None:
+        """Read a part of the chosen pixels; None when axes of the file have no names."""
+        from fractal_omezarr_converters.models.image_files import chosen_part, unnamed_shape
+        from fractal_omezarr_converters.models.planes import read
+
+        with chosen_part(self.path(resource), self._selection()) as part:
+            return read(part, region) if unnamed_shape(part) is None else None
+
+    def shape_and_dtype(self, resource: Any | None = None) -> tuple[tuple[int, ...], str] | None:
+        """Give shape and type of :meth:`load_data`, from headers alone."""
+        from fractal_omezarr_converters.models.image_files import chosen_part, unnamed_shape
+
+        with chosen_part(self.path(resource), self._selection()) as part:
+            return unnamed_shape(part) or tuple(part.sizes.values()), str(part.planes.stored_dtype)
+
+    def data_axes(self, resource: Any | None = None) -> str | None:
+        """Name the axes of :meth:`load_data`: some of ``t c z y x``, and ``q`` for pages without a name."""
+        from fractal_omezarr_converters.models.image_files import chosen_part, unnamed_shape
+
+        with chosen_part(self.path(resource), self._selection()) as part:
+            return "".join(part.sizes) if unnamed_shape(part) is None else None
+
+    def preflight(self, resource: Any | None = None) -> None:
+        """Warn when the file is not there or its headers cannot be read."""
+        try:
+            self.shape_and_dtype(resource)
+        except ConvertersToolsUserError as error:
+            warnings.warn(str(error), ConvertersToolsWarning, stacklevel=2)
+
+    def describe_source(self, resource: Any | None = None) -> str:
+        """Name the file and what is chosen of it."""
+        chosen = [f"{word} {getattr(self, word)}" for word in _SELECTIONS if getattr(self, word) is not None]
+        return f"File '{self.path(resource)}'{f' ({", ".join(chosen)})' if chosen else ''}"
+
+    def sources(self, resource: Any | None = None) -> list[SourceFile]:
+        """List the file, and its siblings when a series of a multi-file set is chosen."""
+        path = self.path(resource)
+        if is_remote_url(path):
+            return [SourceFile(path, int(filesystem_for_url(path).size(path) or 0), 0)]
+        if self.series is None or not Path(path).exists():
+            return [SourceFile.of(path)] if Path(path).exists() else []
+        from fractal_omezarr_converters.models.image_files import files_of
+
+        return [SourceFile.of(name) for name in files_of(path, self._selection()) if Path(name).exists()]
+
+    def reads_parts(self) -> bool:
+        """Say whether a part costs less than the whole: not for PNG, JPEG and BMP."""
+        from fractal_omezarr_converters.models.image_files import reads_parts
+
+        return reads_parts(self.file_path)
+
+    def path(self, resource: Any | None = None) -> str:
+        """Give the absolute path or URL of the file, as the disk spells it."""
+        text = clean_url(self.file_path)
+        if not is_absolute_url(text) and isinstance(resource, str | os.PathLike):
+            text = join_url_paths(resource, text)
+        return text if is_remote_url(text) else existing_local_path(text).as_posix()
+
+    def _selection(self) -> Selection:
+        from fractal_omezarr_converters.models.planes import Selection
+
+        chosen = {word: getattr(self, word) for word in _SELECTIONS}
+        return Selection(**chosen, rgb=self.rgb, palette=self.palette)

@@ -52,6 +52,8 @@ class StoredPlanes:
     source: str
     kept_samples: tuple[int, ...] = ()
     numbers: Mapping[str, tuple[int, ...]] | None = None
+    #: Shape of the whole when its axes have no names at all; the planes are then numbered flat.
+    unnamed_shape: tuple[int, ...] | None = None
 
     @property
     def stored_dtype(self) -> np.dtype[Any]:
@@ -122,7 +124,7 @@ def _samples(planes: StoredPlanes, selection: Selection) -> tuple[tuple[int, ...
     kept = planes.kept_samples or tuple(range(planes.samples))
     if len(kept) < planes.samples:
         warnings.warn(
-            f"Transparency (alpha) in {planes.source.rpartition('/')[0] or planes.source} is left away.",
+            f"Transparency (alpha) of the images in '{_folder(planes.source)}' is left away.",
             ConvertersToolsWarning,
             stacklevel=2,
         )
@@ -135,20 +137,14 @@ def _samples(planes: StoredPlanes, selection: Selection) -> tuple[tuple[int, ...
     return (kept[channel % len(kept)],), channel // len(kept) if along > 1 else None
 
 
+def _folder(source: str) -> str:
+    return source.partition("'")[2].rpartition("/")[0] or "."
+
+
 def _check(word: str, number: int, known: range | tuple[int, ...], planes: StoredPlanes) -> None:
     if number not in known:
         has = f"{known[0]} to {known[-1]}" if len(known) > 1 else str(known[0])
         raise ConvertersToolsUserError(f"{planes.source} has no {word} {number}; it has {word} {has}.")
-
-
-def axes_of(part: Part) -> str:
-    """Name the axes of :func:`read`."""
-    return "".join(part.sizes)
-
-
-def shape_of(part: Part) -> tuple[int, ...]:
-    """Give the shape of :func:`read`."""
-    return tuple(part.sizes.values())
 
 
 def read(part: Part, region: Mapping[str, slice] | None = None) -> Array:
@@ -170,9 +166,8 @@ def read(part: Part, region: Mapping[str, slice] | None = None) -> Array:
     for places in itertools.product(*(enumerate(chosen[axis]) for axis in lead_axes)):
         number, sample = fixed, 0
         for axis, (_, index) in zip(lead_axes, places):
-            if axis == "c" and per_channel > 1:
-                index, sample = divmod(index, per_channel)
-            number += steps.get(axis, 0) * index
+            along, sample = divmod(index, per_channel) if axis == "c" else (index, sample)
+            number += steps.get(axis, 0) * along
         if held is None or held[0] != number:
             held = number, planes.read(number, y, x)
         result[tuple(place for place, _ in places)] = _one_sample(held[1], part.samples, sample)
@@ -196,22 +191,40 @@ def _strides(shape: tuple[int, ...]) -> list[int]:
     return [math.prod(shape[place + 1 :]) for place in range(len(shape))]
 
 
-def planes_of_array(array: Array, axes: str, source: str, kept_samples: tuple[int, ...] = ()) -> StoredPlanes:
-    """Describe an array (in memory or mapped) with the axes of a file; ``s`` are samples, ``y`` and ``x`` must be there."""
+def planes_of_array(
+    array: Array | Callable[[], Array],
+    axes: str,
+    source: str,
+    *,
+    kept_samples: tuple[int, ...] = (),
+    shape: tuple[int, ...] | None = None,
+    dtype: np.dtype[Any] | None = None,
+    unnamed_shape: tuple[int, ...] | None = None,
+) -> StoredPlanes:
+    """Describe an array with the axes of a file; ``s`` are samples, ``y`` and ``x`` must be there.
+
+    The array may be given as a function that makes it when pixels are read; then ``shape`` and ``dtype`` are needed.
+    """
     rest = [axis for axis in axes if axis not in "yxs"]
-    ordered = array.transpose([axes.index(axis) for axis in [*rest, "y", "x", *("s" if "s" in axes else "")]])
-    lead_shape = ordered.shape[: len(rest)]
+    order = [axes.index(axis) for axis in [*rest, "y", "x", *("s" if "s" in axes else "")]]
+    full = tuple(array.shape) if isinstance(array, np.ndarray) else tuple(shape or ())
+    ordered_shape = [int(full[place]) for place in order]
+    lead_shape = tuple(ordered_shape[: len(rest)])
 
     def read_plane(number: int, y: slice, x: slice) -> Array:
-        return ordered[(*np.unravel_index(number, lead_shape), y, x)] if rest else ordered[y, x]
+        held = array if isinstance(array, np.ndarray) else array()
+        place = tuple(int(n) for n in np.unravel_index(number, lead_shape)) if rest else ()
+        plane: Array = held.transpose(order)[place]
+        return plane[y, x]
 
     return StoredPlanes(
         lead="".join(rest),
         lead_shape=lead_shape,
-        plane_shape=(ordered.shape[len(rest)], ordered.shape[len(rest) + 1]),
-        samples=ordered.shape[-1] if "s" in axes else 0,
-        dtype=array.dtype,
+        plane_shape=(ordered_shape[len(rest)], ordered_shape[len(rest) + 1]),
+        samples=ordered_shape[-1] if "s" in axes else 0,
+        dtype=array.dtype if isinstance(array, np.ndarray) else np.dtype(dtype),
         read=read_plane,
         source=source,
         kept_samples=kept_samples,
+        unnamed_shape=unnamed_shape,
     )

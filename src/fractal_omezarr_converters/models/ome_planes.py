@@ -1,0 +1,156 @@
+"""Which plane of an OME-TIFF lies in which file and page, read from the OME-XML in the file or in its companion.
+
+Sources: OME schema 2016-06, elements Pixels (DimensionOrder, SizeC/Z/T), Channel (SamplesPerPixel), TiffData (IFD, PlaneCount,
+FirstC/Z/T with their defaults), UUID (FileName), BinaryOnly (MetadataFile). The namespace's year is ignored.
+"""
+
+from __future__ import annotations
+
+import itertools
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+from fractal_omezarr_converters.models.urls import existing_local_path, is_remote_url
+
+
+class PlanePlace(NamedTuple):
+    """A file's name (None: the file itself) and the page in it."""
+
+    file: str | None
+    page: int
+
+
+@dataclass(frozen=True)
+class OmeImage:
+    """One image of an OME-XML: sizes along c, z, t without samples, and the place of every plane."""
+
+    name: str
+    sizes: Mapping[str, int]
+    planes: Mapping[tuple[int, int, int], PlanePlace]
+
+
+def is_ome_xml(text: str | None) -> bool:
+    """Say whether an image description is OME-XML."""
+    return bool(text) and (text or "")[-16:].strip().rstrip("\x00").endswith("OME>")
+
+
+def read_ome_images(text: str, path: str, pages: int) -> list[OmeImage] | None:
+    """Read the images of an OME-XML.
+
+    Args:
+        text: The image description of the first page of ``path``.
+        path: Path of the TIFF file.
+        pages: Number of its pages.
+
+    Returns:
+        The images; None when the text is not well formed, or describes no images that can be found.
+    """
+    root = _parsed(text)
+    companion = _child(root, "BinaryOnly") if root is not None else None
+    own_uuid = root.get("UUID") if root is not None else None
+    if companion is not None:
+        own_uuid = companion.get("UUID") or own_uuid
+        root = _companion(path, companion.get("MetadataFile", ""))
+    if root is None:
+        return None
+    images = [(image, pixels) for image in _children(root, "Image") for pixels in _children(image, "Pixels")]
+    own_name = unicodedata.normalize("NFC", path.replace("\\", "/").rpartition("/")[2])
+    files = {
+        unicodedata.normalize("NFC", uuid.get("FileName", ""))
+        for _, pixels in images
+        for data in _children(pixels, "TiffData")
+        for uuid in _children(data, "UUID")
+        if uuid.get("FileName")
+    }
+    renamed = next(iter(files)) if len(files) == 1 and companion is None and own_name not in files else None
+    if renamed is not None and _beside(path, renamed) is not None and own_uuid is None:
+        renamed = None
+    own = _Own(own_name, own_uuid, renamed, pages)
+    try:
+        return [_image(image, pixels, own, alone=len(images) == 1) for image, pixels in images] or None
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+class _Own(NamedTuple):
+    """How the file that was opened is called: by its name, its UUID, and the name it had before it was renamed."""
+
+    name: str
+    uuid: str | None
+    former_name: str | None
+    pages: int
+
+    def place(self, uuid: ElementTree.Element | None) -> str | None:
+        """Give the file of a TiffData; None means the opened file."""
+        if uuid is None:
+            return None
+        name = unicodedata.normalize("NFC", uuid.get("FileName", ""))
+        same_uuid = self.uuid is not None and (uuid.text or "").strip() == self.uuid
+        if name in ("", self.name) or same_uuid or (self.former_name is not None and name == self.former_name):
+            return None
+        return name
+
+
+def _image(image: ElementTree.Element, pixels: ElementTree.Element, own: _Own, *, alone: bool) -> OmeImage:
+    samples = [int(channel.get("SamplesPerPixel", "1")) for channel in _children(pixels, "Channel")]
+    size_c = int(pixels.attrib["SizeC"])
+    if samples and sum(samples) == size_c:
+        size_c = len(samples)
+    elif samples and samples[0] > 1:
+        size_c = max(1, size_c // samples[0])
+    sizes = {"c": size_c, "z": int(pixels.attrib["SizeZ"]), "t": int(pixels.attrib["SizeT"])}
+    order = pixels.attrib.get("DimensionOrder", "XYZCT")[2:].lower()
+    planes: dict[tuple[int, int, int], PlanePlace] = {}
+    blocks = _children(pixels, "TiffData")
+    if not blocks and not alone:
+        raise ValueError("several images without TiffData")
+    every = [
+        dict(zip(order, reversed(place))) for place in itertools.product(*(range(sizes[a]) for a in reversed(order)))
+    ]
+    number_of = {(place["c"], place["z"], place["t"]): number for number, place in enumerate(every)}
+    if not blocks:
+        return OmeImage(image.get("Name", ""), sizes, {key: PlanePlace(None, n) for key, n in number_of.items()})
+    for data in blocks:
+        first = number_of[(int(data.get("FirstC", "0")), int(data.get("FirstZ", "0")), int(data.get("FirstT", "0")))]
+        file = own.place(_child(data, "UUID"))
+        left = len(every) - first
+        default = 1 if data.get("IFD") is not None else min(left, own.pages if file is None else left)
+        count, page = int(data.get("PlaneCount", default)), int(data.get("IFD", "0"))
+        for step in range(min(count, left)):
+            place = every[first + step]
+            planes.setdefault((place["c"], place["z"], place["t"]), PlanePlace(file, page + step))
+    return OmeImage(image.get("Name", ""), sizes, planes)
+
+
+def _parsed(text: str) -> ElementTree.Element | None:
+    if "<!DOCTYPE" in text[:2000] or "<!ENTITY" in text[:2000]:
+        return None
+    try:
+        return ElementTree.fromstring(text.strip().strip("\x00"))
+    except ElementTree.ParseError:
+        return None
+
+
+def _companion(path: str, name: str) -> ElementTree.Element | None:
+    beside = _beside(path, name) if name else None
+    return _parsed(beside.read_text(encoding="utf-8", errors="replace")) if beside is not None else None
+
+
+def _beside(path: str, name: str) -> Path | None:
+    """Find a file of the same folder; names with folders are not followed."""
+    if is_remote_url(path) or "/" in name or "\\" in name:
+        return None
+    found = existing_local_path(Path(path).parent / name)
+    return found if found.is_file() else None
+
+
+def _children(element: ElementTree.Element, name: str) -> list[ElementTree.Element]:
+    return [child for child in element if str(child.tag).rpartition("}")[2] == name]
+
+
+def _child(element: ElementTree.Element, name: str) -> ElementTree.Element | None:
+    return next(iter(_children(element, name)), None)

@@ -1,0 +1,157 @@
+"""PNG, JPEG and BMP files: size and type from the header, pixels by imagecodecs; 16-bit colour stays 16-bit.
+
+Sources: PNG specification, chunk IHDR (bit depth, colour type); ITU-T T.81, frame header SOFn; BMP through Pillow.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from fractal_omezarr_converters.models.palettes import expanded, is_ramp
+from fractal_omezarr_converters.models.planes import Array, StoredPlanes
+from fractal_omezarr_converters.models.tiff_pool import naming
+from fractal_omezarr_converters.models.urls import filesystem_for_url, is_remote_url
+
+Palette = Literal["auto", "index", "expand"]
+_PNG = b"\x89PNG\r\n\x1a\n"
+#: Samples of a PNG by colour type: grey, colour, palette, grey and alpha, colour and alpha.
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+#: Bytes in which headers lie; cameras put previews of up to 64 KiB, several of them, before them.
+_HEAD = 1 << 20
+_START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+
+
+def raster_planes(path: str, source: str, palette: Palette) -> StoredPlanes:
+    """Describe an image file from its first bytes; pixels are decoded when they are read.
+
+    Raises:
+        ConvertersToolsUserError: The bytes are no such image.
+    """
+    with naming(source):
+        data = _bytes(path, _HEAD)
+        if data.startswith(_PNG):
+            return _png(path, data, source, palette)
+        if data.startswith(b"\xff\xd8"):
+            return _jpeg(path, data, source)
+        if data.startswith(b"BM"):
+            return _bmp(path, data, source, palette)
+        raise ValueError("it begins like no PNG, JPEG or BMP file")
+
+
+def _png(path: str, data: bytes, source: str, palette: Palette) -> StoredPlanes:
+    width, height, bits, kind = struct.unpack(">IIBB", data[16:26])
+    if kind == 3:
+        colors = _png_colors(data)
+        if palette == "expand" or (palette == "auto" and not is_ramp(colors)):
+            return _stored((height, width), np.uint8, source, lambda: expanded(colors)[_pillow(path)], samples=3)
+        return _stored((height, width), np.uint8, source, lambda: _pillow(path))
+    samples = _PNG_SAMPLES[kind]
+    kept = (0,) if kind == 4 else (0, 1, 2) if kind == 6 else ()
+
+    def decode() -> Array:
+        import imagecodecs
+
+        return np.asarray(imagecodecs.png_decode(_bytes(path)))[..., : samples if samples > 1 else None]
+
+    dtype = np.uint16 if bits == 16 else np.uint8
+    return _stored((height, width), dtype, source, decode, samples=samples if samples > 1 else 0, kept=kept)
+
+
+def _png_colors(data: bytes) -> Array:
+    """Read the colour table (chunk PLTE) as (3, n)."""
+    place = 8
+    while place + 8 <= len(data):
+        length, name = struct.unpack(">I4s", data[place : place + 8])
+        if name == b"PLTE":
+            return np.frombuffer(data[place + 8 : place + 8 + length], np.uint8).reshape(-1, 3).T
+        place += 12 + length
+    raise ValueError("it has no colour table")
+
+
+def _jpeg(path: str, data: bytes, source: str) -> StoredPlanes:
+    place = 2
+    while place + 9 < len(data):
+        if data[place] != 0xFF:
+            raise ValueError("its markers are out of place")
+        marker = data[place + 1]
+        if marker == 0xFF:
+            place += 1
+            continue
+        if marker in _START_OF_FRAME:
+            bits, height, width, samples = struct.unpack(">BHHB", data[place + 4 : place + 10])
+            break
+        place += (
+            2 if marker == 0x01 or 0xD0 <= marker <= 0xD9 else 2 + struct.unpack(">H", data[place + 2 : place + 4])[0]
+        )
+    else:
+        raise ValueError("it has no frame header")
+
+    def decode() -> Array:
+        import imagecodecs
+
+        return np.asarray(imagecodecs.jpeg_decode(_bytes(path)))
+
+    dtype = np.uint8 if bits == 8 else np.uint16
+    return _stored((height, width), dtype, source, decode, samples=samples if samples > 1 else 0)
+
+
+def _bmp(path: str, data: bytes, source: str, palette: Palette) -> StoredPlanes:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as image:
+        width, height, mode = *image.size, image.mode
+        table = image.getpalette("RGB") if mode == "P" else None
+    if table is not None:
+        colors = np.asarray(table, np.uint8).reshape(-1, 3).T
+        if palette == "expand" or (palette == "auto" and not is_ramp(colors)):
+            return _stored((height, width), np.uint8, source, lambda: expanded(colors)[_pillow(path)], samples=3)
+    samples = {"RGB": 3, "RGBA": 4}.get(mode, 0)
+    dtype = np.bool_ if mode == "1" else np.uint8
+    kept = (0, 1, 2) if mode == "RGBA" else ()
+    return _stored((height, width), dtype, source, lambda: _pillow(path), samples=samples, kept=kept)
+
+
+def _pillow(path: str) -> Array:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(_bytes(path))) as image:
+        return np.asarray(image)
+
+
+def _stored(
+    shape: tuple[int, int],
+    dtype: Any,
+    source: str,
+    decode: Callable[[], Array],
+    *,
+    samples: int = 0,
+    kept: tuple[int, ...] = (),
+) -> StoredPlanes:
+    """Describe an image whose pixels ``decode`` gives whole."""
+    expected = (*shape, samples) if samples else shape
+
+    def read_plane(_number: int, y: slice, x: slice) -> Array:
+        with naming(source):
+            pixels = decode()
+            if pixels.shape != expected or pixels.dtype != np.dtype(dtype):
+                raise ValueError(
+                    f"its header says {expected} {np.dtype(dtype)}, its pixels are {pixels.shape} {pixels.dtype}"
+                )
+        return pixels[y, x]
+
+    return StoredPlanes("", (), shape, samples, np.dtype(dtype), read_plane, source, kept)
+
+
+def _bytes(path: str, count: int = -1) -> bytes:
+    """Read a file, or its first bytes."""
+    if is_remote_url(path):
+        with filesystem_for_url(path, "Reading an image").open(path, "rb") as stream:
+            return bytes(stream.read(count))
+    with Path(path).open("rb") as stream:
+        return stream.read(count)

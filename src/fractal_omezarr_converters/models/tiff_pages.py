@@ -1,0 +1,156 @@
+"""One page of a TIFF file: its shape, samples and colour table, and its pixels, whole or in part.
+
+Of compressed pages only the strips or tiles that a part needs are decoded. ExtraSamples 1 and 2 are alpha (TIFF 6.0, section 18).
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import tifffile
+
+from fractal_omezarr_converters.models.palettes import expanded, is_ramp
+
+Array = np.ndarray[Any, Any]
+_JPEG = {6, 7, 34892, 33007}
+_PALETTE = 3
+_ALPHA = (1, 2)
+
+
+@dataclass(frozen=True)
+class PageFacts:
+    """Shape and type of the pixels that :func:`read_page` gives."""
+
+    shape: tuple[int, int]
+    samples: int
+    kept_samples: tuple[int, ...]
+    dtype: np.dtype[Any]
+    colors: Array | None = None
+
+
+def page_facts(page: Any, palette: Literal["auto", "index", "expand"], keep_index: bool) -> PageFacts | None:
+    """Describe a page; None when its pixels are not rows and columns with samples.
+
+    Args:
+        page: A page or frame of tifffile.
+        palette: What happens with a colour table.
+        keep_index: The file is known to store intensities, whatever its colour table.
+    """
+    key = page.keyframe
+    if key.axes not in ("YX", "YXS", "SYX") or key.dtype is None or key.imagedepth != 1:
+        return None
+    dtype = np.dtype(key.dtype)
+    shape = (int(key.imagelength), int(key.imagewidth))
+    if key.photometric == _PALETTE and key.axes == "YX" and key.colormap is not None:
+        colors = np.asarray(key.colormap)
+        if palette == "expand" or (palette == "auto" and not keep_index and not is_ramp(colors)):
+            table = expanded(colors)
+            return PageFacts(shape, 3, (), table.dtype, table)
+    samples = 0 if key.axes == "YX" else int(key.samplesperpixel)
+    extra = tuple(int(kind) for kind in (key.extrasamples or ()))
+    first = samples - len(extra)
+    alpha = {first + place for place, kind in enumerate(extra) if kind in _ALPHA} if samples > len(extra) else set()
+    kept = tuple(place for place in range(samples) if place not in alpha)
+    return PageFacts(shape, samples, kept, dtype)
+
+
+def read_page(page: Any, facts: PageFacts, y: slice, x: slice) -> Array:
+    """Read rows ``y`` and columns ``x`` of a page: (y, x), or (y, x, samples)."""
+    rows, columns = range(facts.shape[0])[y], range(facts.shape[1])[x]
+    part = _part(page, rows, columns) if len(rows) * len(columns) * 2 < facts.shape[0] * facts.shape[1] else None
+    if part is None:
+        whole = page.asarray(maxworkers=1)
+        if page.keyframe.axes == "SYX":
+            whole = np.moveaxis(whole, 0, -1)
+        part = whole[y, x]
+    return part if facts.colors is None else facts.colors[part]
+
+
+def check_complete(page: Any, size: int) -> None:
+    """Refuse a page whose pixels lie beyond the end of the file.
+
+    Raises:
+        ValueError: The file was cut off.
+    """
+    ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts) if count]
+    if size > 0 and ends and max(ends) > size:
+        raise ValueError(f"the file ends at {size} bytes, but pixels of page {page.index} lie up to byte {max(ends)}")
+
+
+def _part(page: Any, rows: range, columns: range) -> Array | None:
+    """Decode only the strips or tiles that hold the part; None when the page is stored in another way."""
+    key = page.keyframe
+    ordinary = rows.step == 1 and columns.step == 1 and len(rows) and len(columns)
+    if not ordinary or key.is_subsampled or (key.jpegheader is not None and not key.is_tiled):
+        return None
+    separate, _, _, _, contiguous = key.shaped
+    result = np.zeros((separate, len(rows), len(columns), contiguous), key.dtype)
+    if key.is_contiguous:
+        return _squeezed(_contiguous_part(page, rows, columns, result), key)
+    high, wide = (key.tilelength, key.tilewidth) if key.is_tiled else (key.rowsperstrip, key.imagewidth)
+    high = min(high, key.imagelength) if not key.is_tiled else high
+    down, across = -(-key.imagelength // high), -(-key.imagewidth // wide)
+    if len(page.dataoffsets) != separate * down * across:
+        return None
+    indices = [
+        (plane * down + row) * across + column
+        for plane, row, column in itertools.product(
+            range(separate),
+            range(rows.start // high, -(-rows.stop // high)),
+            range(columns.start // wide, -(-columns.stop // wide)),
+        )
+    ]
+    arguments: dict[str, Any] = {"_fullsize": False}
+    if key.compression in _JPEG:
+        arguments |= {"jpegtables": page.jpegtables, "jpegheader": key.jpegheader}
+    handle = page.parent.filehandle
+    with handle.lock:
+        key.init_decode()
+        segments = list(
+            handle.read_segments(
+                [page.dataoffsets[index] for index in indices],
+                [page.databytecounts[index] for index in indices],
+                indices=indices,
+                lock=handle.lock,
+                flat=True,
+            )
+        )
+    for data, index in segments:
+        segment, (plane, _, top, left, _), shape = key.decode(data, index, **arguments)
+        y0, y1 = max(top, rows.start), min(top + shape[1], rows.stop)
+        x0, x1 = max(left, columns.start), min(left + shape[2], columns.stop)
+        target = result[plane, y0 - rows.start : y1 - rows.start, x0 - columns.start : x1 - columns.start]
+        target[...] = key.nodata if segment is None else segment[0, y0 - top : y1 - top, x0 - left : x1 - left]
+    return _squeezed(result, key)
+
+
+def _contiguous_part(page: Any, rows: range, columns: range, result: Array) -> Array | None:
+    """Read the rows of an uncompressed page; None when bits are packed, reversed or predicted."""
+    key = page.keyframe
+    stored = np.dtype(key.parent.byteorder + np.dtype(key.dtype).char)
+    packed = key.bitspersample not in (8, 16, 32, 64) or stored.itemsize * 8 != key.bitspersample
+    if packed or key.fillorder == 2 or key.predictor != 1:
+        return None
+    separate, _, height, width, contiguous = key.shaped
+    row_bytes = width * contiguous * stored.itemsize
+    handle = page.parent.filehandle
+    for plane in range(separate):
+        with handle.lock:
+            handle.seek(page.dataoffsets[0] + (plane * height + rows.start) * row_bytes)
+            data = handle.read(len(rows) * row_bytes)
+        if len(data) != len(rows) * row_bytes:
+            raise ValueError(f"the file ends within page {page.index}")
+        block = np.frombuffer(data, stored).reshape(len(rows), width, contiguous)
+        result[plane] = block[:, columns.start : columns.stop]
+    return result
+
+
+def _squeezed(part: Array | None, key: tifffile.TiffPage) -> Array | None:
+    if part is None:
+        return None
+    if key.axes == "SYX":
+        return np.moveaxis(part[..., 0], 0, -1)
+    return part[0] if key.axes == "YXS" else part[0, :, :, 0]
