@@ -21,7 +21,9 @@ from fractal_omezarr_converters.errors import (
 PARQUET_SUFFIXES = (".parquet", ".pq")
 # pandas reads these words (all but Nan and NAN) as "no value"; tables of existing users were written with that in mind
 EMPTY_WORDS = frozenset(
-    "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|Nan|NAN|None|n/a|nan|null|".split("|")
+    "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|Nan|NAN|None|n/a|nan|null|".split(
+        "|"
+    )
 )
 NO_NAME = re.compile(r"(Unnamed: \d+|__index_level_\d+__)?")
 

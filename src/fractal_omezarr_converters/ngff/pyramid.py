@@ -15,6 +15,9 @@ Method = Literal["mean", "nearest", "mode", "max", "min", "median"]
 METHODS = ("mean", "nearest", "mode", "max", "min", "median")
 AXES = "tczyx"
 LONG_ENOUGH = 256
+# An odd side gives the last block of the next level too much weight, which shifts the centre of mass by half a block. A level of this
+# size or less is small enough to stop at rather than to pay that price.
+SMALL_ENOUGH_WHEN_ODD = 512
 SHORTEST = 8
 ONES: Shape5 = (1, 1, 1, 1, 1)
 # one wish of a caller: nothing, a number, names, factors relative to level 0 (integers for y and x, or one mapping per level)
@@ -51,8 +54,8 @@ def plan_levels(
 ) -> tuple[Level, ...]:
     """All levels of an image, level 0 first.
 
-    Without a wish, y and x are halved until the longer side is at most 256 px; a level never gets a side below 8 px, so a wished
-    number is cut short on small images.
+    Without a wish, y and x are halved until the longer side is at most 256 px, or at most 512 px when one of the sides is odd
+    there. A level never gets a side below 8 px, so a wished number is cut short on small images.
     """
     if method not in METHODS:
         raise ConvertersToolsUserError(
@@ -97,13 +100,18 @@ def _halvings(shape: Shape5, wish: int | None) -> list[Shape5]:
         raise ConvertersToolsUserError(f"An image has at least one level, not {wish}.")
     found = [ONES]
     y, x = shape[3:]
-    while (max(y, x) > LONG_ENOUGH) if wish is None else (len(found) < wish):
+    while not _is_small_enough(y, x) if wish is None else len(found) < wish:
         y, x = -(-y // 2), -(-x // 2)
         if min(y, x) < SHORTEST:
             break
         factor = 2 ** len(found)
         found.append((1, 1, 1, factor, factor))
     return found
+
+
+def _is_small_enough(y: int, x: int) -> bool:
+    odd = y % 2 or x % 2
+    return max(y, x) <= (SMALL_ENOUGH_WHEN_ODD if odd else LONG_ENOUGH)
 
 
 def _explicit_factors(shape: Shape5, wish: Sequence[object]) -> list[Shape5]:
