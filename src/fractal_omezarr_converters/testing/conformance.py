@@ -31,6 +31,19 @@ from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 
 MAX_HEADERS = 200
 
+# What the code of a format may raise; in a test of its rules each of these is a finding.
+FINDINGS = (
+    AssertionError,
+    ConvertersToolsError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
 
 @dataclass
 class Case:
@@ -323,8 +336,9 @@ def broken_rules(
     for rule in RULES:
         try:
             rule(case)
-        except (AssertionError, ConvertersToolsError) as error:
-            broken[rule.__name__] = f"{(rule.__doc__ or '').splitlines()[0]} Found: {error}"
+        except FINDINGS as error:
+            found = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
+            broken[rule.__name__] = f"{(rule.__doc__ or '').splitlines()[0]} Found: {found}"
     return broken
 
 
