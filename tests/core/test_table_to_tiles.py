@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -230,6 +231,18 @@ def test_tables_without_what_is_needed(table: Any, said: str) -> None:
 def test_a_column_with_a_slip_of_the_pen_is_pointed_out() -> None:
     with pytest.warns(ConvertersToolsWarning, match="'lenght_z' is taken as an attribute; did you mean 'length_z'"):
         plate_tiles([row(lenght_z=1)])
+
+
+def test_lengths_come_from_the_header_of_each_file(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((30, 40), np.uint16))
+    tifffile.imwrite(tmp_path / "b.tif", np.zeros((3, 20, 50), np.uint16), metadata={"axes": "ZYX"}, ome=True)
+    rows = [{"file_path": name, "well": "A1", "start_x": x} for x, name in ((0, "a.tif"), (100, "b.tif"))]
+    tiles = plate_tiles(rows, resource=str(tmp_path))
+    assert [(tile.length_y, tile.length_x, tile.length_z) for tile in tiles] == [(30, 40, 1), (20, 50, 3)]
+    world = plate_tiles(rows, DETAILS.model_copy(update={"length_x_space": "world"}), resource=str(tmp_path))
+    assert [tile.length_x for tile in world] == pytest.approx([26, 32.5])
+    with pytest.raises(ConvertersToolsUserError, match=r"no length_x.*none.tif"):
+        plate_tiles([{"file_path": "none.tif", "well": "A1"}], resource=str(tmp_path))
 
 
 def test_tiles_become_images() -> None:

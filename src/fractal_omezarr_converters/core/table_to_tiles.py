@@ -176,6 +176,7 @@ def tiles_of_frame(
     resource: Any = None,
     headers: Mapping[str, Floats] | None = None,
     axes_stated: bool = True,
+    absent: npt.NDArray[np.bool_] | None = None,
 ) -> TileTable:
     """Put the tiles together.
 
@@ -188,6 +189,7 @@ def tiles_of_frame(
         resource: what the loaders need to find their files.
         headers: pixel sizes that files state, by field of the details; NaN where unknown.
         axes_stated: False makes the axes ``czyx``, or ``tczyx`` when the table has several time points.
+        absent: rows whose file is not there; lengths that the table leaves out count as one for them.
 
     Raises:
         ConvertersToolsUserError: the table cannot be used; every wrong row and column is listed.
@@ -195,6 +197,8 @@ def tiles_of_frame(
     attribute_sets, attribute_set = attributes_of_rows(frame, KNOWN_COLUMNS | {*PLACE_COLUMNS[kind]})
     starts = _starts(frame)
     lengths = stated_lengths(frame)
+    if absent is not None:
+        lengths[absent] = np.nan_to_num(lengths[absent], nan=1)
     fill_lengths(frame, lengths, loaders, details=details, steps=partial(_steps, frame, details), resource=resource)
     if not axes_stated:
         several = (lengths[:, 0] > 1).any() or len(np.unique(starts[:, 0])) > 1

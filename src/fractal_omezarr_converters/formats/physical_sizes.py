@@ -9,8 +9,8 @@ without ImageJ's description are print resolutions and say nothing of the specim
 from __future__ import annotations
 
 import html
-import math
 import re
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -66,39 +66,37 @@ def _of_ome_xml(text: str, series: int) -> PhysicalSizes:
     return PhysicalSizes(x, y, z, _with_unit(values, "TimeIncrement", "s"))
 
 
-def _with_unit(values: Mapping[str, str], name: str, target: Target) -> float | None:
-    scale = factor(values.get(f"{name}Unit", target), target)
+def _with_unit(values: Mapping[str, Any], name: str, target: Target, unit: str | None = None) -> float | None:
+    """Give a number in µm or seconds; exactly, so that 300 nm are 0.3 µm."""
+    scale = factor(unit or values.get(f"{name}Unit", target), target)
     number = _positive(values.get(name))
-    return None if scale is None or number is None else number * scale
+    return None if scale is None or number is None else float(number * scale)
 
 
 def _of_imagej(values: Mapping[str, Any], tags: Any) -> PhysicalSizes:
     unit = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), str(values.get("unit", "")))
-    scale = 25400.0 if unit.lower() in _INCH else factor(unit, "µm")
+    scale = Decimal(25400) if unit.lower() in _INCH else factor(unit, "µm")
     # ImageJ writes the frame interval in seconds unless "tunit" says otherwise
-    time_scale = factor(str(values.get("tunit", "s")), "s")
-    interval = _positive(values.get("finterval"))
-    t = None if interval is None or time_scale is None else interval * time_scale
+    t = _with_unit(values, "finterval", "s", str(values.get("tunit", "s")))
     if scale is None:
         return PhysicalSizes(t=t)
-    lengths = [_pixel_length(tags, name) for name in ("XResolution", "YResolution")]
-    x, y = [None if length is None else length * scale for length in lengths]
+    x, y = (_pixel_length(tags, name, scale) for name in ("XResolution", "YResolution"))
     spacing = _positive(values.get("spacing"))
-    return PhysicalSizes(x, y, None if spacing is None else spacing * scale, t)
+    return PhysicalSizes(x, y, None if spacing is None else float(spacing * scale), t)
 
 
-def _pixel_length(tags: Any, name: str) -> float | None:
-    """Turn pixels per unit, a fraction, into units per pixel."""
+def _pixel_length(tags: Any, name: str, scale: Decimal) -> float | None:
+    """Turn pixels per unit, a fraction, into µm per pixel."""
     tag = tags.get(name)
     if tag is None:
         return None
     above, below = tag.value
-    return below / above if above > 0 and below > 0 else None
+    return float(Decimal(below) / Decimal(above) * scale) if above > 0 and below > 0 else None
 
 
-def _positive(value: object) -> float | None:
+def _positive(value: object) -> Decimal | None:
     try:
-        number = float(str(value))
-    except ValueError:
+        number = Decimal(str(value))
+    except InvalidOperation:
         return None
-    return number if math.isfinite(number) and number > 0 else None
+    return number if number.is_finite() and number > 0 else None

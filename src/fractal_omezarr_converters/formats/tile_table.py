@@ -173,6 +173,7 @@ def _tiles(
         kind=kind,
         headers=stated,
         axes_stated="axes" in fields,
+        absent=missing,
     )
     if headers is not None:
         _check_shapes(frame, headers, present, tiles)

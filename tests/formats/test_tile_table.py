@@ -1,0 +1,367 @@
+"""The format tile table: folders of existing users load unchanged, and what is wrong is said before anything is written."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from fractal_omezarr_converters.core import tiled_image_from_tiles
+from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.formats import detect
+from fractal_omezarr_converters.formats.contract import Scan
+from fractal_omezarr_converters.formats.tile_table import TileTableFormat
+
+TOML = 'xy_pixel_size = 0.65\nz_spacing = 2.0\nchannel_names = ["DAPI", "GFP"]\nwavelengths = ["405", "488"]\n'
+OLDER_TOML = (
+    'pixelsize = 0.65\nz_spacing = 2.0\nchannel_names = ["DAPI", "GFP"]\nwavelengths = ["405", "488"]\n'
+    'start_x_coo = "world"\nlength_x_coo = "pixel"\n[stage_corrections]\nflip_x = false\n'
+)
+
+
+def write_image(path: Path, shape: tuple[int, ...] = (30, 40), **options: Any) -> None:
+    """A TIFF file with some numbers."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = np.arange(np.prod(shape), dtype=options.pop("dtype", np.uint16)).reshape(shape)
+    axes = {2: "YX", 3: "ZYX", 4: "CZYX"}[len(shape)]
+    tifffile.imwrite(path, data, **{"metadata": {"axes": axes}, "ome": len(shape) > 2, **options})
+
+
+def plate_rows() -> list[dict[str, Any]]:
+    """Two wells, two fields of 30 x 40 px in each, two channels; the second well lacks a field."""
+    return [
+        {
+            "file_path": f"data/{row}{column}_F{field}_C{channel}.tif",
+            "row": row,
+            "column": column,
+            "fov_name": f"F{field}",
+            "start_x": field * 26.0,
+            "start_y": 0,
+            "start_c": channel,
+            "drug": "DMSO",
+        }
+        for row, column, fields in (("A", 1, 2), ("C", 12, 1))
+        for field in range(fields)
+        for channel in range(2)
+    ]
+
+
+def write_folder(
+    folder: Path, rows: list[dict[str, Any]], toml: str | None = TOML, *, kind: str = "csv", images: bool = True
+) -> Path:
+    """An acquisition with its table, details and images."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if images:
+        for name in {str(row["file_path"]).strip() for row in rows}:
+            write_image(folder / name)
+    if kind == "parquet":
+        pytest.importorskip("pandas").DataFrame(rows).to_parquet(folder / "tiles.parquet")
+    else:
+        with (folder / "tiles.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
+            writer.writeheader()
+            writer.writerows(rows)
+    if toml is not None:
+        (folder / "acquisition_details.toml").write_text(toml)
+    return folder
+
+
+def scan(folder: Path, **options: Any) -> Scan:
+    """What the format finds in a folder."""
+    return TileTableFormat().scan(str(folder), **options)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("toml", [TOML, OLDER_TOML])
+def test_a_plate_of_either_generation_as_csv_or_parquet(kind: str, toml: str, tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "acquisition", plate_rows(), toml, kind=kind)
+    assert detect(folder).name == "tile_table"
+    found = scan(folder, plate_name="P", acquisition=1)
+    images = tiled_image_from_tiles(tiles=found.tiles)
+    assert [image.path for image in images] == ["P.zarr/A/01/1", "P.zarr/C/12/1"]
+    assert [image.shape() for image in images] == [(2, 1, 30, 80), (2, 1, 30, 40)]
+    assert {image.xy_pixel_size for image in images} == {0.65}
+    assert [channel.wavelength_id for channel in images[0].channels or []] == ["405", "488"]
+    assert images[0].attributes == {"drug": ["DMSO"]}
+    assert np.array_equal(images[1].load_data()[1, 0], tifffile.imread(folder / "data" / "C12_F0_C1.tif"))
+    assert found.plate is not None
+    assert found.plate.name == "P"
+    assert found.states.present == 6
+    assert found.warnings == []
+    assert len(found.metadata_files) == 2
+
+
+def test_the_tables_of_the_existing_converter_load_unchanged(shared_data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "tables"
+    shutil.copytree(shared_data / "generic-tiff" / "uzh-customtiff-tables", folder)
+    for name in ("fov1_z0", "fov1_z1", "fov2_z0", "fov2_z1"):
+        write_image(folder / "data" / f"{name}.tif", (64, 64))
+    found = scan(folder)
+    (image,) = tiled_image_from_tiles(tiles=found.tiles)
+    assert image.axes == ["c", "z", "y", "x"]
+    assert (image.xy_pixel_size, image.z_spacing) == (0.65, 5.0)
+    assert image.columns.length[0].tolist() == [1, 1, 5, 64 * 0.65, 64 * 0.65]
+    assert image.attributes == {"drug": ["DMSO"]}
+    assert [channel.channel_label for channel in image.channels or []] == ["DAPI"]
+    assert sorted(image.columns.fov_names) == ["FOV_1", "FOV_2"]
+
+
+def test_the_tiny_plate_of_the_existing_converter_loads_unchanged(shared_data: Path, tmp_path: Path) -> None:
+    maker = shared_data.parent / "tools" / "make_tiny_hcs.py"
+    if not maker.is_file():
+        pytest.skip("the maker of the tiny plate is not on this computer")
+    subprocess.run([sys.executable, maker, tmp_path], check=True, capture_output=True)
+    found = scan(tmp_path / "data", plate_name="TinyPlate")
+    images = tiled_image_from_tiles(tiles=found.tiles)
+    assert [image.path for image in images] == ["TinyPlate.zarr/A/01/0", "TinyPlate.zarr/B/02/0"]
+    assert {image.shape() for image in images} == {(2, 3, 32, 64)}
+    stack = tifffile.imread(tmp_path / "data" / "B02_F1_C0.tif")
+    assert np.array_equal(images[1].load_data()[0, :, :, 32:], stack)
+
+
+def test_single_images_take_the_name_of_the_column_the_task_or_the_folder(tmp_path: Path) -> None:
+    rows = [{"file_path": "a.tif", "start_x": 0}, {"file_path": "b.tif", "start_x": 26}]
+    folder = write_folder(tmp_path / "cells", rows)
+    assert [place.path() for place in scan(folder).tiles.collections] == ["cells.zarr"]
+    assert [place.path() for place in scan(folder, plate_name="task").tiles.collections] == ["task.zarr"]
+    write_folder(folder, [{**row, "image_path": row["file_path"][0]} for row in rows])
+    found = scan(folder, plate_name="task")
+    assert [place.path() for place in found.tiles.collections] == ["a.zarr", "b.zarr"]
+    assert found.plate is None
+
+
+def test_f27_all_missing_files_are_named_before_anything_else_happens(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "acquisition", plate_rows())
+    for name in ("A1_F0_C1", "C12_F0_C0"):
+        (folder / "data" / f"{name}.tif").unlink()
+    with pytest.raises(ConvertersToolsUserError, match=r"2 files.*data/A1_F0_C1.tif, data/C12_F0_C0.tif"):
+        scan(folder)
+    found = scan(folder, options={"missing_files": "Leave empty"})
+    assert len(found.tiles) == 4
+    assert (found.states.present, found.states.missing_file) == (4, 2)
+    assert "A1_F0_C1.tif" in found.states.sentences()[0]
+
+
+@pytest.mark.parametrize("written", ["data\\a.tif", " data/a.tif ", "./data/../data/a.tif"])
+def test_names_of_files_as_people_write_them(written: str, tmp_path: Path) -> None:
+    write_image(tmp_path / "data" / "a.tif")
+    write_folder(tmp_path, [{"file_path": written, "well": "A1"}], images=False)
+    assert scan(tmp_path).tiles.tile(0).image_loader.file_path == str(tmp_path / "data" / "a.tif")
+
+
+def test_absolute_names_of_files(tmp_path: Path) -> None:
+    write_image(tmp_path / "elsewhere" / "a.tif")
+    absolute = str(tmp_path / "elsewhere" / "a.tif")
+    write_folder(tmp_path / "acquisition", [{"file_path": absolute, "well": "A1"}], images=False)
+    assert scan(tmp_path / "acquisition").tiles.tile(0).image_loader.file_path == absolute
+
+
+def test_mistakes_in_table_and_missing_files_are_told_together(tmp_path: Path) -> None:
+    rows = plate_rows()
+    rows[1]["start_x"] = "left"
+    rows[2]["row"] = "?"
+    folder = write_folder(tmp_path / "acquisition", rows)
+    (folder / "data" / "C12_F0_C0.tif").unlink()
+    with pytest.raises(ConvertersToolsUserError) as raised:
+        scan(folder)
+    for piece in ("C12_F0_C0.tif", "row 4 ('?')"):
+        assert piece in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "said"),
+    [
+        ({"length_x": 41, "length_y": 30}, r"has the size y 30, x 40, but the table says y 30, x 41"),
+        ({"length_x": 40, "length_y": 30, "length_z": 3}, r"says z 3, y 30, x 40"),
+    ],
+)
+def test_f24_a_wrong_shape_names_file_expected_and_found(lengths: dict[str, int], said: str, tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "acquisition", [{**row, **lengths} for row in plate_rows()[:1]])
+    with pytest.raises(ConvertersToolsUserError, match=said) as raised:
+        scan(folder)
+    assert "A1_F0_C0.tif" in str(raised.value)
+
+
+def test_f23_a_colour_image_is_three_channels(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((30, 40, 3), np.uint8), photometric="rgb")
+    write_folder(tmp_path, [{"file_path": "a.tif", "well": "A1"}], "xy_pixel_size = 1", images=False)
+    assert scan(tmp_path).tiles.tile(0).length_c == 3
+    lengths = {"length_x": 40, "length_y": 30, "length_c": 1, "length_z": 1, "length_t": 1}
+    write_folder(tmp_path, [{"file_path": "a.tif", "well": "A1", **lengths}], "xy_pixel_size = 1", images=False)
+    with pytest.raises(ConvertersToolsUserError, match="a colour image has length_c 3"):
+        scan(tmp_path)
+
+
+def test_f22_a_stack_is_not_taken_for_channels(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.tif", (3, 30, 40))
+    rows = [{"file_path": "a.tif", "well": "A1", "length_x": 40, "length_y": 30, "length_c": 3}]
+    write_folder(tmp_path, rows, "xy_pixel_size = 1", images=False)
+    with pytest.raises(ConvertersToolsUserError, match="has the size z 3"):
+        scan(tmp_path)
+    write_folder(tmp_path, [{"file_path": "a.tif", "well": "A1"}], "xy_pixel_size = 1", images=False)
+    tile = scan(tmp_path).tiles.tile(0)
+    assert (tile.length_z, tile.length_c) == (3, 1)
+
+
+def test_f26_pages_of_a_file_are_tiles(tmp_path: Path) -> None:
+    data = np.arange(4 * 30 * 40, dtype=np.uint16).reshape(4, 30, 40)
+    tifffile.imwrite(tmp_path / "a.tif", data, metadata=None, photometric="minisblack")
+    rows = [{"file_path": "a.tif", "well": "A1", "page": page, "start_z": page} for page in range(4)]
+    write_folder(tmp_path, rows, "xy_pixel_size = 1", images=False)
+    (image,) = tiled_image_from_tiles(tiles=scan(tmp_path).tiles)
+    assert np.array_equal(image.load_data()[0], data)
+    rows = [{**row, "file_path": f"a.tif#page={row['page']}", "page": ""} for row in rows]
+    write_folder(tmp_path, rows, "xy_pixel_size = 1", images=False)
+    (image,) = tiled_image_from_tiles(tiles=scan(tmp_path).tiles)
+    assert np.array_equal(image.load_data()[0], data)
+
+
+def test_planes_of_an_axis_without_a_name_need_a_length(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 30, 40), np.uint16), metadata=None, photometric="minisblack")
+    write_folder(tmp_path, [{"file_path": "a.tif", "well": "A1"}], images=False)
+    with pytest.raises(ConvertersToolsUserError, match="give length_z, length_c or length_t"):
+        scan(tmp_path)
+    write_folder(tmp_path, [{"file_path": "a.tif", "well": "A1", "length_z": 4}], images=False)
+    assert scan(tmp_path).tiles.tile(0).length_z == 4
+
+
+def test_pixel_sizes_header_below_toml_below_column(tmp_path: Path) -> None:
+    options = {"ome": True, "metadata": {"axes": "ZYX", "PhysicalSizeX": 0.3, "PhysicalSizeY": 400, "PhysicalSizeZ": 2}}
+    options["metadata"] |= {"PhysicalSizeYUnit": "nm"}
+    write_image(tmp_path / "a.tif", (3, 30, 40), **options)
+    row = {"file_path": "a.tif", "well": "A1"}
+    write_folder(tmp_path, [row], None, images=False)
+    found = scan(tmp_path)
+    details = found.tiles.acquisitions[0]
+    assert (details.xy_pixel_size, details.z_spacing) == (0.3, 2)
+    assert details.pixel_size_y == pytest.approx(0.4)
+    assert found.warnings == []
+    write_folder(tmp_path, [row], "xy_pixel_size = 0.5\n", images=False)
+    found = scan(tmp_path)
+    details = found.tiles.acquisitions[0]
+    assert (details.xy_pixel_size, details.y_pixel_size, details.z_spacing) == (0.5, None, 2)
+    assert any("along x is 0.5 µm as stated" in text and "says 0.3 µm" in text for text in found.warnings)
+    write_folder(
+        tmp_path, [{**row, "xy_pixel_size": 0.3, "y_pixel_size": 0.401}], "xy_pixel_size = 0.5\n", images=False
+    )
+    found = scan(tmp_path)
+    assert found.tiles.acquisitions[0].pixel_size_x == 0.3
+    assert found.warnings == []  # 0.25 % of difference along y
+
+
+def test_pixel_sizes_of_imagej(tmp_path: Path) -> None:
+    options = {
+        "imagej": True,
+        "resolution": (1 / 0.25, 1 / 0.25),
+        "metadata": {"axes": "ZYX", "unit": "um", "spacing": 3},
+    }
+    write_image(tmp_path / "a.tif", (3, 30, 40), ome=False, **options)
+    write_folder(tmp_path, [{"file_path": "a.tif", "well": "A1"}], None, images=False)
+    details = scan(tmp_path).tiles.acquisitions[0]
+    assert details.xy_pixel_size == pytest.approx(0.25)
+    assert details.z_spacing == 3
+
+
+def test_pixel_sizes_that_nobody_states_are_said(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.tif", resolution=(300, 300), resolutionunit="inch")
+    write_folder(tmp_path, [{"file_path": "a.tif", "well": "A1"}], None, images=False)
+    found = scan(tmp_path)
+    assert found.tiles.acquisitions[0].xy_pixel_size == 1
+    assert any("xy_pixel_size is stated nowhere" in text for text in found.warnings)
+
+
+@pytest.mark.parametrize(("cells", "axes"), [({}, "czyx"), ({"start_t": "frame"}, "tczyx"), ({"start_t": 0}, "czyx")])
+def test_the_axes_are_czyx_unless_there_are_several_times(cells: dict[str, Any], axes: str, tmp_path: Path) -> None:
+    rows = [
+        {
+            "file_path": f"{frame}.tif",
+            "well": "A1",
+            "start_z": frame,
+            **{key: frame if value == "frame" else value for key, value in cells.items()},
+        }
+        for frame in range(2)
+    ]
+    write_folder(tmp_path, rows)
+    assert "".join(scan(tmp_path).tiles.acquisitions[0].axes) == axes
+    write_folder(tmp_path, rows, 'axes = ["t", "c", "z", "y", "x"]\nxy_pixel_size = 1')
+    assert "".join(scan(tmp_path).tiles.acquisitions[0].axes) == "tczyx"
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("xy_pixel_size = 0,65", "not valid TOML"),
+        ("xy_pixel_size = 0.5\npixelsize = 0.6", "pixelsize"),
+        ("xy_pixle_size = 0.5", "did you mean 'xy_pixel_size'"),
+        ("xy_pixel_size = -1", "xy_pixel_size.*-1"),
+        ('axes = ["x", "y"]', "not in the order"),
+        ('channel_names = ["a", "b"]\nwavelengths = ["1"]', "1 wavelengths .* for 2 channels"),
+        ('channel_names = ["a"]\n[[channels]]\nchannel_label = "b"', "keep one of both"),
+        ('condition_table_path = "none.csv"', "condition table .*none.csv.* does not exist"),
+    ],
+)
+def test_acquisition_details_that_cannot_be_used(toml: str, said: str, tmp_path: Path) -> None:
+    write_folder(tmp_path, plate_rows(), toml)
+    with pytest.raises(ConvertersToolsUserError, match=said) as raised:
+        scan(tmp_path)
+    assert "acquisition_details.toml" in str(raised.value)
+
+
+def test_both_forms_of_one_key_may_be_equal_and_remarks_are_ignored(tmp_path: Path) -> None:
+    (tmp_path / "conditions.csv").write_text("well,dose\nA1,1\nC12,2\n")
+    toml = 'xy_pixel_size = 0.5\npixelsize = 0.5\n"#note" = 3\ncondition_table_path = "conditions.csv"\n'
+    write_folder(tmp_path, plate_rows(), toml)
+    details = scan(tmp_path).tiles.acquisitions[0]
+    assert details.xy_pixel_size == 0.5
+    assert details.condition_table_path == str(tmp_path / "conditions.csv")
+
+
+def test_which_table_of_a_folder(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "a", plate_rows())
+    write_folder(folder, plate_rows()[:2], kind="parquet")
+    with pytest.raises(ConvertersToolsUserError, match=r"tiles.csv and tiles.parquet"):
+        scan(folder)
+    assert len(scan(folder, options={"table": "tiles.parquet"}).tiles) == 2
+    assert len(scan(folder / "tiles.csv").tiles) == 6
+    with pytest.raises(ConvertersToolsFileNotFoundError, match=r"tiles\.csv or tiles\.parquet"):
+        scan(tmp_path)
+    with pytest.raises(ConvertersToolsUserError, match="Options are"):
+        scan(folder, options={"tabel": "x"})
+
+
+def test_wells_and_image_paths_in_one_table_need_a_decision(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "a", [{**row, "image_path": "x"} for row in plate_rows()])
+    with pytest.raises(ConvertersToolsUserError, match="option 'kind'"):
+        scan(folder)
+    assert scan(folder, options={"kind": "Plate"}).tiles.tile(0).attributes["image_path"] == ["x"]
+
+
+def test_f11_a_duplicate_tile_names_both_files(tmp_path: Path) -> None:
+    rows = plate_rows()[:1]
+    folder = write_folder(tmp_path / "a", [*rows, {**rows[0], "file_path": "data/other.tif"}])
+    with pytest.raises(ConvertersToolsUserError) as raised:
+        tiled_image_from_tiles(tiles=scan(folder).tiles)
+    assert "A1_F0_C0.tif" in str(raised.value)
+    assert "other.tif" in str(raised.value)
+
+
+def test_f19_mixed_types_are_promoted_and_said(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "a", plate_rows())
+    write_image(folder / "data" / "A1_F1_C0.tif", dtype=np.uint8)
+    images = tiled_image_from_tiles(tiles=scan(folder).tiles)
+    assert images[0].data_type == "uint16"
+    assert images[0].notes
+
+
+@pytest.mark.parametrize("text", ["", "file_path,row,column\n"])
+def test_a_table_without_rows(text: str, tmp_path: Path) -> None:
+    (tmp_path / "tiles.csv").write_text(text)
+    with pytest.raises(ConvertersToolsUserError, match=r"is empty|no rows"):
+        scan(tmp_path)
