@@ -18,6 +18,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, 
 from fractal_omezarr_converters.formats import detect
 from fractal_omezarr_converters.formats.contract import Scan
 from fractal_omezarr_converters.formats.tile_table import TileTableFormat
+from fractal_omezarr_converters.testing.conformance import check_format
 
 TOML = 'xy_pixel_size = 0.65\nz_spacing = 2.0\nchannel_names = ["DAPI", "GFP"]\nwavelengths = ["405", "488"]\n'
 OLDER_TOML = (
@@ -365,3 +366,9 @@ def test_a_table_without_rows(text: str, tmp_path: Path) -> None:
     (tmp_path / "tiles.csv").write_text(text)
     with pytest.raises(ConvertersToolsUserError, match=r"is empty|no rows"):
         scan(tmp_path)
+
+
+def test_the_rules_of_formats(tmp_path: Path) -> None:
+    lengths = {"length_x": 40, "length_y": 30, "length_z": 1, "length_t": 1, "length_c": 1}
+    folder = write_folder(tmp_path / "acquisition", [{**row, **lengths} for row in plate_rows()])
+    check_format("tile_table", folder)
