@@ -165,7 +165,11 @@ def grid_pitch(starts: NDArray[Any], tolerance: float, at_least: float = 0.0) ->
         return 0.0, np.zeros(len(index), dtype=np.int64)
     levels_from_0 = levels - levels[0]
     steps = np.diff(levels)
-    cells = np.concatenate([[0.0], np.cumsum(np.rint(steps / steps.min()))])
+    known, cells_known = 0.0, 0.0
+    for step in np.sort(steps).tolist():  # every step makes the pitch more exact for the next, larger one
+        cells_known += round(step * cells_known / known) if known else 1
+        known += step
+    cells = np.concatenate([[0.0], np.cumsum(np.rint(steps * cells_known / known))])
     # the smallest step carries its own error: the pitch that fits all cells best is better
     pitch = float(np.dot(cells, levels_from_0) / np.dot(cells, cells))
     if pitch < at_least or np.abs(levels_from_0 - cells * pitch).max() > tolerance + 1e-9 * pitch:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fractal_omezarr_converters.core.geometry import AXES
 from fractal_omezarr_converters.core.pixel_types import cast_exactly
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.models.blocks import as_block
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
 
 
@@ -46,15 +47,9 @@ def load_block(
     def where() -> str:
         return f"{loader.describe_source(resource)} (field of view '{fov_name}')"
 
-    block = five_axes(data, axes, named, where)
-    if lengths is not None and block.shape != tuple(lengths):
-        expected = ", ".join(f"{axis}={lengths[AXES.index(axis)]}" for axis in axes)
-        found = ", ".join(f"{axis}={block.shape[AXES.index(axis)]}" for axis in AXES if axis in axes)
-        raise ConvertersToolsUserError(
-            f"{where()} has the shape {data.shape}, that is {found}, but the tile states {expected}: "
-            "correct the lengths of the tile, or select a page, series or channel of the file."
-        )
-    return block
+    if lengths is None:
+        return five_axes(data, axes, named, where)
+    return as_block(data, axes=named, image_axes=axes, lengths=lengths, source=where())
 
 
 def five_axes(data: NDArray[Any], axes: str, named: str | None, where: Any) -> NDArray[Any]:
