@@ -128,7 +128,7 @@ def wrong_shapes(headers: Headers, lengths: Floats) -> dict[str, list[int]]:
 
 def _mismatch(found: Sizes | str, lengths: list[int]) -> str | None:
     if isinstance(found, str):
-        return f"cannot be read ({found})"
+        return found
     expected = dict(zip(AXES, lengths))
     sizes = {axis: size for axis, size in found.items() if axis != NAMELESS}
     nameless = found.get(NAMELESS, 1)

@@ -233,8 +233,11 @@ def _pixel_lengths(tiles: TileTable) -> Floats:
 
 def _check_shapes(frame: Frame, headers: Headers, present: npt.NDArray[np.bool_], tiles: TileTable) -> None:
     rows = np.flatnonzero(present)
-    for reason, wrong in wrong_shapes(headers, _pixel_lengths(tiles)[rows]).items():
-        frame.wrong(FILE_COLUMN, rows[wrong].tolist(), reason)
+    reasons = wrong_shapes(headers, _pixel_lengths(tiles)[rows])
+    for reason in list(reasons)[:FILES_SHOWN]:
+        frame.wrong(FILE_COLUMN, rows[reasons[reason]].tolist(), reason)
+    if len(reasons) > FILES_SHOWN:
+        frame.problems.append(f"{frame.name}: {len(reasons) - FILES_SHOWN} more kinds of mistakes like these.")
 
 
 def _compare_sizes(name: str, headers: Headers, tiles: TileTable) -> list[str]:
