@@ -89,3 +89,16 @@ def make_tile(details: AcquisitionDetails) -> Callable[..., Tile[Any, Any]]:
         )
 
     return make
+
+
+@pytest.fixture
+def reads() -> Counter[str]:
+    """How often each tile was read since the test began."""
+    READS.clear()
+    return READS
+
+
+@pytest.fixture
+def pattern_loader() -> type[PatternLoader]:
+    """The loader of tiles with known pixels."""
+    return PatternLoader

@@ -90,7 +90,7 @@ def test_a_shorter_list_renames_by_position_or_recolours_by_label(details):
 
 def test_a_list_that_does_not_fit_is_refused_with_the_labels(details):
     three = [ChannelInfoUI(channel_label=label) for label in "abc"]
-    with pytest.raises(ConvertersToolsUserError, match="3 channels are stated .* has 2: DAPI, GFP"):
+    with pytest.raises(ConvertersToolsUserError, match=r"3 channels are stated .* has 2: DAPI, GFP"):
         AcquisitionOptions(channels=three).update_acquisition_details(details)
 
 

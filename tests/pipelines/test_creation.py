@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import zarr
 
-from conftest import READS, PatternLoader
 from fractal_omezarr_converters.errors import (
     ConvertersToolsOutputExistsError,
     ConvertersToolsUserError,
@@ -121,12 +120,12 @@ def test_f18_missing_planes_are_in_the_completion_mark(mosaic, tmp_path):
     assert mark.missing_planes["count"] == 1
 
 
-def test_f21_every_plane_is_read_once(mosaic, tmp_path):
-    READS.clear()
+def test_f21_every_plane_is_read_once(mosaic, tmp_path, reads):
+    reads.clear()
     with pytest.warns(ConvertersToolsWarning):
         convert(mosaic, tmp_path)
-    assert set(READS.values()) == {1}
-    assert len(READS) == len(mosaic)
+    assert set(reads.values()) == {1}
+    assert len(reads) == len(mosaic)
 
 
 @pytest.mark.parametrize("writer", list(WriterMode))
@@ -224,19 +223,19 @@ def test_f59_a_failure_leaves_nothing_behind(make_tile, tmp_path):
     assert not [path for path in (tmp_path / "Plate.zarr/B/03").iterdir() if path.is_dir()]
 
 
-def test_f53_extend_makes_unfinished_images_again_and_keeps_finished_ones(make_tile, tmp_path):
+def test_f53_extend_makes_unfinished_images_again_and_keeps_finished_ones(make_tile, tmp_path, reads):
     tiles = [make_tile("A")]
     convert(tiles, tmp_path)
     image = tmp_path / "Plate.zarr/B/03/0"
-    READS.clear()
+    reads.clear()
     convert(tiles, tmp_path, mode=OverwriteMode.EXTEND)
-    assert not READS
+    assert not reads
     document = attributes(image)
     del document["fractal_omezarr_converters"]["conversion"]["fingerprint"]
     document["fractal_omezarr_converters"]["conversion"] = {"fingerprint": "half", "state": "writing"}
     (image / ".zattrs").write_text(json.dumps(document))
     _, [made] = convert(tiles, tmp_path, mode=OverwriteMode.EXTEND)
-    assert sum(READS.values()) == 1
+    assert sum(reads.values()) == 1
     assert is_finished(str(image), made.plan)
 
 
@@ -303,12 +302,12 @@ def test_a_registered_image_is_written_as_it_is(make_tile, tmp_path):
         )
 
 
-def test_planning_is_pure(make_tile):
+def test_planning_is_pure(make_tile, reads):
     options = ConverterOptions()
     [image] = tiles_aggregation_pipeline([make_tile("A", start_x=100.0)], converter_options=options)
-    READS.clear()
+    reads.clear()
     plans = [plan_image(image, converter_options=options) for _ in range(2)]
-    assert not READS
+    assert not reads
     assert plans[0].fingerprint == plans[1].fingerprint
     assert json.loads(json.dumps(plans[0].to_json()))["shape"] == [1, 1, 1, 24, 32]
 
@@ -321,19 +320,23 @@ from fractal_omezarr_converters.core.dummy_tiles import StartPosition, TileShape
 from fractal_omezarr_converters.models import AcquisitionDetails, ConverterOptions, SingleImage
 from fractal_omezarr_converters.pipelines import tiled_image_creation_pipeline, tiles_aggregation_pipeline
 options = ConverterOptions()
-tile = build_dummy_tile(fov_name="F", start=StartPosition(), shape=TileShape(32, 24), collection=SingleImage(image_path="a"), acquisition_details=AcquisitionDetails())
+details = AcquisitionDetails()
+place = SingleImage(image_path="a")
+tile = build_dummy_tile("F", StartPosition(), TileShape(32, 24), collection=place, acquisition_details=details)
 [image] = tiles_aggregation_pipeline([tile], converter_options=options)
-tiled_image_creation_pipeline(zarr_url={str(tmp_path / "a.zarr")!r}, tiled_image=image, registration_pipeline=None, converter_options=options)
+tiled_image_creation_pipeline(
+    zarr_url={str(tmp_path / "a.zarr")!r}, tiled_image=image, registration_pipeline=None, converter_options=options
+)
 print([name for name in ("ngio", "zarr", "pandas", "dask", "anndata", "pyarrow", "fsspec") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-def test_f43_the_window_comes_from_all_pixels(make_tile, tmp_path):
+def test_f43_the_window_comes_from_all_pixels(make_tile, tmp_path, pattern_loader):
     tiles = [
-        make_tile("A", loader=PatternLoader(name="A", value=50)),
-        make_tile("B", start_x=16.0, loader=PatternLoader(name="B", value=900)),
+        make_tile("A", loader=pattern_loader(name="A", value=50)),
+        make_tile("B", start_x=16.0, loader=pattern_loader(name="B", value=900)),
     ]
     convert(tiles, tmp_path)
     window = attributes(tmp_path / "Plate.zarr/B/03/0")["omero"]["channels"][0]["window"]

@@ -17,6 +17,7 @@ from fractal_omezarr_converters.models.collections import ImageInPlate, SingleIm
 from fractal_omezarr_converters.models.options import DefaultNgffVersion, OverwriteMode
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.ngff import completion
+from fractal_omezarr_converters.ngff.staging_owner import OWNER_FILE
 from fractal_omezarr_converters.ngff.stores import Store, open_store
 from fractal_omezarr_converters.pipelines.plates_setup import write_plates
 from fractal_omezarr_converters.pipelines.steps import StepRegistry
@@ -187,10 +188,9 @@ def setup_singleimage(
 def _is_in_the_way(store: Store, path: str, mode: OverwriteMode) -> bool:
     if mode == OverwriteMode.OVERWRITE or not store.exists(path):
         return False
-    found = completion.read_any(store, path)
-    if found is None:
-        return True
-    return mode == OverwriteMode.NO_OVERWRITE and found.state == completion.COMPLETE
+    if completion.read(store, path) is None:
+        return not store.exists(f"{path}/{OWNER_FILE}")  # an interrupted run on an object store leaves this file
+    return mode == OverwriteMode.NO_OVERWRITE
 
 
 _HANDLERS.add(function=setup_plates, name=ImageInPlate.__name__)

@@ -10,7 +10,7 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -198,11 +198,11 @@ def _equals(value: Any, wanted: Any) -> bool:
     """Whether an attribute's value is the wanted one, kinds included: True is not 1, and '1' is not 1."""
     empty = value is None or (isinstance(value, float) and math.isnan(value))
     if wanted.type in ("Is None", "Is Not None"):
-        return empty == (wanted.type == "Is None")
+        return bool(empty == (wanted.type == "Is None"))
     if empty:
         return False
     if wanted.type == "Bool" or isinstance(value, bool):
         return isinstance(value, bool) and wanted.type == "Bool" and value == wanted.value
     if wanted.type == "String":
         return isinstance(value, str) and value == wanted.value
-    return not isinstance(value, str) and value == cast(float, wanted.value)
+    return not isinstance(value, str) and bool(value == wanted.value)

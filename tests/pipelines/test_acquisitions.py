@@ -1,0 +1,129 @@
+"""From folders to images, through a format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
+from fractal_omezarr_converters.models import ConverterOptions, DefaultImageLoader, OverwriteMode
+from fractal_omezarr_converters.pipelines import (
+    AcquisitionOptions,
+    AcquisitionRequest,
+    ChannelFilter,
+    PixelSizeModel,
+    WellFilter,
+    ZRangeFilter,
+    filter_tiles,
+    plan_image,
+    read_acquisitions,
+    setup_ome_zarr_collection,
+    tiled_image_creation_pipeline,
+)
+
+OPTIONS = ConverterOptions()
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A tile table of two wells with two fields each."""
+    source = tmp_path / "source"
+    source.mkdir()
+    lines = ["file_path,row,column,fov_name,start_x,start_y,length_x,length_y,drug"]
+    for row in "AB":
+        for field in range(2):
+            name = f"{row}{field}.npy"
+            np.save(source / name, np.full((24, 32), 10 * field + ord(row), dtype=np.uint16))
+            lines.append(f"{name},{row},1,F{field},{16.0 * field},0,32,24,d{row}")
+    (source / "tiles.csv").write_text("\n".join(lines) + "\n")
+    (source / "acquisition_details.toml").write_text(
+        'xy_pixel_size = 0.5\nchannel_names = ["DAPI"]\naxes = ["c", "z", "y", "x"]\n'
+    )
+    return source
+
+
+def test_options_filters_and_conditions_reach_the_images(folder, tmp_path):
+    (tmp_path / "conditions.csv").write_text("well,dose\nA01,1\nB01,2\n")
+    options = AcquisitionOptions(
+        pixel_info=PixelSizeModel(z_spacing=3.0),
+        condition_table_path=str(tmp_path / "conditions.csv"),
+        filters=[WellFilter(wells=["A*"])],
+    )
+    images, report = read_acquisitions([AcquisitionRequest(str(folder), plate_name="P", options=options)], OPTIONS)
+    [image] = images
+    assert image.path == "P.zarr/A/01/0"
+    assert image.z_spacing == 3.0
+    assert image.attributes == {"drug": ["dA"], "dose": [1]}
+    [[count]] = report.filter_counts
+    assert (count.before, count.after) == (4, 2)
+
+
+def test_f37_a_condition_for_a_well_that_does_not_exist_is_an_error(folder, tmp_path):
+    (tmp_path / "conditions.csv").write_text("well,dose\nA01,1\nH12,2\n")
+    options = AcquisitionOptions(condition_table_path=str(tmp_path / "conditions.csv"))
+    with pytest.raises(ConvertersToolsUserError, match="H12"):
+        read_acquisitions([AcquisitionRequest(str(folder), options=options)], OPTIONS)
+    (tmp_path / "conditions.csv").write_text("well,dose\nA01,1\n")
+    with pytest.warns(ConvertersToolsWarning, match="no conditions for the wells B01"):
+        images, _ = read_acquisitions([AcquisitionRequest(str(folder), options=options)], OPTIONS)
+    assert [image.attributes["dose"] for image in images] == [[1], [None]]
+
+
+def test_two_requests_for_one_image_are_an_error(folder):
+    requests = [AcquisitionRequest(str(folder)), AcquisitionRequest(str(folder))]
+    with pytest.raises(
+        ConvertersToolsUserError, match=r"both make the image .*; give them different acquisition numbers"
+    ):
+        read_acquisitions(requests, OPTIONS)
+    requests[1] = AcquisitionRequest(str(folder), acquisition=1)
+    images, _ = read_acquisitions(requests, OPTIONS)
+    assert sorted(image.path[-6:] for image in images) == ["A/01/0", "A/01/1", "B/01/0", "B/01/1"]
+
+
+def test_nothing_and_unknown_formats_are_refused(folder, tmp_path):
+    with pytest.raises(ConvertersToolsUserError, match="no acquisition to convert"):
+        read_acquisitions([], OPTIONS)
+    with pytest.raises(ConvertersToolsUserError, match="'camera obscura'"):
+        read_acquisitions([AcquisitionRequest(str(folder), format_name="camera obscura")], OPTIONS)
+    with pytest.raises(ConvertersToolsUserError, match="channel Cy5"):
+        read_acquisitions([AcquisitionRequest(str(folder), filters=[ChannelFilter(channel_labels=["Cy5"])])], OPTIONS)
+
+
+def test_the_whole_way(folder, tmp_path):
+    images, report = read_acquisitions([AcquisitionRequest(str(folder), plate_name="P")], OPTIONS)
+    setup_ome_zarr_collection(tiled_images=images, zarr_dir=tmp_path, plate_facts=report.plate_facts)
+    for image in images:
+        made = tiled_image_creation_pipeline(
+            zarr_url=f"{tmp_path}/{image.path}",
+            tiled_image=image,
+            registration_pipeline=None,
+            converter_options=OPTIONS,
+            overwrite_mode=OverwriteMode.NO_OVERWRITE,
+        )
+        pixels = made.get_image().get_array(mode="numpy")
+        assert pixels.shape == (1, 1, 24, 64)
+        first = ord(image.collection.row)
+        assert set(pixels[..., :32].ravel()) == {first}
+        assert set(pixels[..., 32:].ravel()) == {first + 10}
+
+
+def test_a_stack_is_cropped_to_the_range(make_tile, tmp_path):
+    import tifffile
+
+    stack = np.arange(6 * 24 * 32, dtype=np.uint16).reshape(6, 24, 32)
+    tifffile.imwrite(tmp_path / "stack.tif", stack, metadata={"axes": "ZYX"}, imagej=True)
+    loader = DefaultImageLoader(file_path=str(tmp_path / "stack.tif"))
+    tile = make_tile("A", shape=(6, 24, 32), start_z=10.0, loader=loader)
+    assert loader.reads_parts()
+    kept, [count] = filter_tiles([tile], filters_config=[ZRangeFilter(min_z=12.0, max_z=16.0)])
+    assert count.cropped == 1
+    [cropped] = kept
+    assert (cropped.start_z, cropped.length_z) == (12.0, 3)
+    from fractal_omezarr_converters.pipelines import tiles_aggregation_pipeline
+    from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
+
+    [image] = tiles_aggregation_pipeline(kept, converter_options=OPTIONS)
+    plan = plan_image(type(image).model_validate_json(image.model_dump_json()), converter_options=OPTIONS)
+    np.testing.assert_array_equal(ImageTiles(plan.image, plan.placement).read(0)[0, 0], stack[1:4])
