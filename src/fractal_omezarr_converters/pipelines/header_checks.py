@@ -83,8 +83,11 @@ def _distinct_rows(loaders: LoaderColumns) -> npt.NDArray[np.int64]:
 def _look_for(loaders: LoaderColumns, rows: npt.NDArray[np.int64], resource: Any, report: SourceReport) -> SourceReport:
     seen: dict[str, SourceFile] = {}
     for row in rows.tolist():
+        loader = loaders.loader(row)
         try:
-            files = loaders.loader(row).sources(resource)
+            files = loader.sources(resource)
+            if not files:
+                loader.shape_and_dtype(resource)  # says what is wrong when there should be a file
         except (OSError, ConvertersToolsError) as error:
             text = _sentence(error)
             if text not in report.problems:
