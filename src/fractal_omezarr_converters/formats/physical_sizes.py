@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fractal_omezarr_converters.formats.units import Target, factor
+from fractal_omezarr_converters.formats.units import Target, exact_factor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,14 +68,14 @@ def _of_ome_xml(text: str, series: int) -> PhysicalSizes:
 
 def _with_unit(values: Mapping[str, Any], name: str, target: Target, unit: str | None = None) -> float | None:
     """Give a number in µm or seconds; exactly, so that 300 nm are 0.3 µm."""
-    scale = factor(unit or values.get(f"{name}Unit", target), target)
+    scale = exact_factor(unit or values.get(f"{name}Unit", target), target)
     number = _positive(values.get(name))
     return None if scale is None or number is None else float(number * scale)
 
 
 def _of_imagej(values: Mapping[str, Any], tags: Any) -> PhysicalSizes:
     unit = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), str(values.get("unit", "")))
-    scale = Decimal(25400) if unit.lower() in _INCH else factor(unit, "µm")
+    scale = Decimal(25400) if unit.lower() in _INCH else exact_factor(unit, "µm")
     # ImageJ writes the frame interval in seconds unless "tunit" says otherwise
     t = _with_unit(values, "finterval", "s", str(values.get("tunit", "s")))
     if scale is None:
