@@ -24,6 +24,7 @@ from fractal_omezarr_converters.ngff.plate_lock import plate_lock
 from fractal_omezarr_converters.ngff.plate_reader import open_plate
 from fractal_omezarr_converters.ngff.plates import Acquisition, PlateContent, WellImage, write_plate
 from fractal_omezarr_converters.ngff.stores import LocalStore
+from fractal_omezarr_converters.ngff.tables import write_table
 
 
 def content(*places: tuple[str, int, str, int], name: str = "Plate.zarr", **more: Any) -> PlateContent:
@@ -183,6 +184,16 @@ def test_f48_a_plate_has_one_version(tmp_path: Path) -> None:
     assert (tmp_path / "P/.zattrs").read_bytes() == before
     assert not (tmp_path / "P/zarr.json").exists()
     assert not (tmp_path / "P/A/02").exists()
+
+
+def test_a_replaced_plate_of_another_version_leaves_no_documents(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    for before, after in (("0.4", "0.5"), ("0.6", "0.4")):
+        for version, mode in ((before, "replace"), (after, "replace")):
+            write_plate(store, "P", content(("A", 1, "0", 0)), version, mode=mode)  # type: ignore[arg-type]
+            write_table(store, "P", "condition_table", {"a": [1]}, version=version)
+        names = {path.name for path in tmp_path.rglob("*") if path.is_file()} - {"table.csv"}
+        assert names == ({".zgroup", ".zattrs"} if after == "0.4" else {"zarr.json"})
 
 
 def test_an_existing_plate_is_not_touched_without_leave(tmp_path: Path) -> None:

@@ -220,9 +220,10 @@ PLACES = [ImagePlace("A", 1, 0, "0"), ImagePlace("B", 12, 0, "0"), ImagePlace("B
 def test_f36_extending_keeps_the_conditions_of_older_images(tmp_path: Path, version: str, backend: Backend) -> None:
     store = LocalStore(tmp_path)
     first = [(PLACES[0], {"drug": ["a", "b"], "dose": [1.0, 2.5]}), (PLACES[1], {"drug": ["c"]})]
-    write_plate_conditions(store, "P", first, backend=backend, version=version)
+    write_plate_conditions(store, "P", plate_condition_columns(first), PLACES[:2], backend=backend, version=version)
     second = [(PLACES[1], {"drug": ["new"], "time": [3]}), (PLACES[2], {"drug": ["d"]})]
-    write_plate_conditions(store, "P", second, backend=backend, version=version, extend=True)
+    columns = plate_condition_columns(second)
+    write_plate_conditions(store, "P", columns, PLACES[1:], backend=backend, version=version, extend=True)
     read = read_table(store, "P", "condition_table")
     rows = [
         (*key, drug) for *key, drug in zip(*(read[k] for k in ("row", "column", "acquisition", "drug")), strict=True)
@@ -237,11 +238,22 @@ def test_f36_extending_keeps_the_conditions_of_older_images(tmp_path: Path, vers
 
 def test_f36_images_that_lost_their_conditions_lose_their_rows(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
-    write_plate_conditions(store, "P", [(PLACES[0], {"drug": ["a"]}), (PLACES[1], {"drug": ["b"]})], version="0.5")
-    left = write_plate_conditions(store, "P", [], version="0.5", extend=True, images=[PLACES[0]])
+    columns = plate_condition_columns([(PLACES[0], {"drug": ["a"]}), (PLACES[1], {"drug": ["b"]})])
+    write_plate_conditions(store, "P", columns, PLACES, version="0.5")
+    left = write_plate_conditions(store, "P", {}, [PLACES[0]], version="0.5", extend=True)
     assert left["row"] == ["B"]
-    write_plate_conditions(store, "P", [], version="0.5", extend=True, images=[PLACES[1]])
+    write_plate_conditions(store, "P", {}, [PLACES[1]], version="0.5", extend=True)
     assert read_table(store, "P", "condition_table")["row"] == []
+    assert write_plate_conditions(store, "Q", {}, PLACES, version="0.5") == {}
+
+
+def test_f36_older_values_of_another_type_do_not_stop_an_extension(tmp_path: Path) -> None:
+    """CSV gives the text 10 back as a number; a later run writes 10 nM."""
+    store = LocalStore(tmp_path)
+    for place, dose in ((PLACES[0], "10"), (PLACES[1], "10 nM")):
+        columns = plate_condition_columns([(place, {"dose": [dose]})])
+        write_plate_conditions(store, "P", columns, [place], version="0.5", extend=True)
+    assert read_table(store, "P", "condition_table")["dose"] == ["10", "10 nM"]
 
 
 def test_missing_conditions_become_empty_cells_and_lengths_must_agree() -> None:

@@ -103,6 +103,15 @@ def write_group(store: Store, path: str, version: str, attributes: Mapping[str, 
             store.put(key, content)
 
 
+def replace_group(store: Store, path: str, version: str, attributes: Mapping[str, Any] | None = None) -> None:
+    """Write a group where one of another Zarr format may lie; its documents go, what lies below stays."""
+    write_group(store, path, version, attributes)
+    kept = group_files(version)
+    for name in (".zgroup", ".zattrs", ".zmetadata", "zarr.json"):
+        if name not in kept and store.exists(join(path, name)):
+            store.delete(join(path, name))
+
+
 def ensure_group(store: Store, path: str, version: str) -> None:
     """Write an empty group unless one is there."""
     if read_group(store, path) is None:

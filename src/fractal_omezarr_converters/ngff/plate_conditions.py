@@ -55,36 +55,36 @@ def plate_condition_columns(conditions: Iterable[tuple[ImagePlace, Mapping[str, 
 def write_plate_conditions(
     store: Store,
     plate_path: str,
-    conditions: Iterable[tuple[ImagePlace, Mapping[str, Sequence[Any]]]],
+    conditions: Mapping[str, Sequence[Any]],
+    images: Iterable[ImagePlace],
     *,
     backend: Backend = "csv",
     version: str,
     extend: bool = False,
-    images: Iterable[ImagePlace] = (),
 ) -> Columns:
     """Write the condition table of a plate and return its columns.
 
     Args:
         store: Where the plate lies.
         plate_path: Path of the plate in the store.
-        conditions: Attributes of every image of this run.
+        conditions: Rows of this run, as :func:`plate_condition_columns` makes them.
+        images: All images that this run makes, with conditions or without; their older rows go.
         backend: How the table is stored.
         version: OME-Zarr version of the plate.
         extend: Keep the rows of images that this run does not make, as they are.
-        images: Further images that this run makes, which have no attributes; their older rows go.
     """
-    stated = [(ImagePlace(*place), attributes) for place, attributes in conditions]
-    new = plate_condition_columns(stated)
+    new = {key: list(values) for key, values in conditions.items()}
     with plate_lock(store, plate_path):
         exists = read_group(store, join(plate_path, "tables", CONDITION_TABLE)) is not None
+        if not exists and not any(new.values()):
+            return {}
+        rows = _as_rows(new)
         if extend and exists:
-            made = {_key(place._asdict()) for place, _ in stated} | {_key(ImagePlace(*one)._asdict()) for one in images}
-            kept = [row for row in _as_rows(read_table(store, plate_path, CONDITION_TABLE)) if _key(row) not in made]
-            new = _as_columns([*kept, *_as_rows(new)])
-        if not new and not exists:
-            return new
+            made = {_key(place._asdict()) for place in images}
+            old = _as_rows(read_table(store, plate_path, CONDITION_TABLE))
+            rows = [row for row in old if _key(row) not in made] + rows
         # A plate whose images lost their conditions keeps an empty table rather than rows that are no longer true.
-        new = new or {name: [] for name in PLACE}
+        new = _as_columns(rows) or {name: [] for name in PLACE}
         write_table(
             store,
             plate_path,

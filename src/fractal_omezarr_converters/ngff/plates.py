@@ -12,7 +12,15 @@ from typing import Any, Literal
 
 from fractal_omezarr_converters.errors import ConvertersToolsOutputExistsError, ConvertersToolsUserError
 from fractal_omezarr_converters.ngff.field_numbers import FIELDS
-from fractal_omezarr_converters.ngff.groups import Group, ensure_group, join, merged, read_group, write_group
+from fractal_omezarr_converters.ngff.groups import (
+    Group,
+    ensure_group,
+    join,
+    merged,
+    read_group,
+    replace_group,
+    write_group,
+)
 from fractal_omezarr_converters.ngff.plate_grid import (
     PlateGrid,
     check_name,
@@ -110,11 +118,15 @@ def write_plate(store: Store, plate_path: str, content: PlateContent, version: s
             check_version(old, version, f"Plate '{plate_path}'")
         wells = _merge_wells(store, plate_path, content, version, keep=mode == "extend")
         attributes = _plate_attributes((store, plate_path), content, version, old, wells)
-        for row in sorted({path.split("/")[0] for path in wells}):
-            ensure_group(store, join(plate_path, row), version)
+        write = replace_group if mode == "replace" else write_group
         for path, well_attributes in wells.items():
-            write_group(store, join(plate_path, path), version, well_attributes)
-        write_group(store, plate_path, version, attributes)
+            write(store, join(plate_path, path), version, well_attributes)
+        for row in sorted({path.split("/")[0] for path in wells}):
+            if mode == "replace":
+                replace_group(store, join(plate_path, row), version)
+            else:
+                ensure_group(store, join(plate_path, row), version)
+        write(store, plate_path, version, attributes)
     plate: Json = (attributes if version == "0.4" else attributes["ome"])["plate"]
     return plate
 

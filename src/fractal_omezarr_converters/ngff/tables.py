@@ -20,9 +20,9 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsWarning,
 )
 from fractal_omezarr_converters.ngff.csv_cells import changes_in_csv, csv_text, read_csv
-from fractal_omezarr_converters.ngff.groups import join, read_group, require_group, write_attributes, write_group
+from fractal_omezarr_converters.ngff.groups import join, read_group, replace_group, require_group, write_attributes
 from fractal_omezarr_converters.ngff.stores import Store
-from fractal_omezarr_converters.ngff.versions import detect_version, written_version, zarr_format
+from fractal_omezarr_converters.ngff.versions import written_version, zarr_format
 
 Backend = Literal["csv", "json", "parquet", "anndata"]
 TableType = Literal["roi_table", "condition_table", "generic_table", "masking_roi_table", "feature_table"]
@@ -264,15 +264,10 @@ def _file(store: Store, key: str) -> bytes:
 def _list_table(store: Store, path: str, name: str, version: str) -> None:
     at = join(path, "tables")
     group = read_group(store, at)
-    if group is None:
-        write_group(store, at, version, {"tables": [name]})
+    if group is None or group.zarr_format != zarr_format(version):
+        # Left of a replaced image or plate of another version, whose tables cannot stand in this hierarchy.
+        replace_group(store, at, version, {"tables": [name]})
         return
-    stated = detect_version(group.attributes, group.zarr_format)
-    if group.zarr_format != zarr_format(version):
-        raise ConvertersToolsUserError(
-            f"'{at}' is a Zarr group of format {group.zarr_format} ({stated or 'no version'}), "
-            f"this run writes OME-Zarr {version}; remove it or choose another output folder."
-        )
     listed = group.attributes.get("tables")
     names = [str(entry) for entry in listed] if isinstance(listed, list) else []
     if name not in names:

@@ -13,15 +13,12 @@ from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.field_numbers import FieldOfView, number_plate_fields
 from fractal_omezarr_converters.ngff.groups import join, read_group
-from fractal_omezarr_converters.ngff.plate_lock import plate_lock
+from fractal_omezarr_converters.ngff.plate_conditions import ImagePlace, write_plate_conditions
 from fractal_omezarr_converters.ngff.plates import Acquisition, PlateContent, WellImage, WriteMode, write_plate
 from fractal_omezarr_converters.ngff.stores import Store
-from fractal_omezarr_converters.ngff.tables import list_tables, read_table, write_table
-from fractal_omezarr_converters.pipelines.roi_tables import Columns, plate_condition_table
+from fractal_omezarr_converters.pipelines.roi_tables import plate_condition_table
 
 Image = TiledImage[Any, Any]
-CONDITIONS = "condition_table"
-PLACE = ("row", "column", "acquisition", "path_in_well")
 MOSAIC, PER_FOV = "Mosaic", "Per-FOV"
 
 
@@ -177,32 +174,9 @@ def _acquisition(number: int, facts: PlateFacts | None) -> Acquisition:
 
 def _write_conditions(store: Store, plate: str, images: list[Image], version: str, backend: Any, *, keep: bool) -> None:
     """Write the plate's condition table; with ``keep`` the rows of images that this run does not make stay."""
-    new = plate_condition_table(images)
-    with plate_lock(store, plate):
-        old = read_table(store, plate, CONDITIONS) if keep and CONDITIONS in list_tables(store, plate) else None
-        if new is None and old is None:
-            return
-        mine = {(_place(image).row, _place(image).column, image.path.rsplit("/", 1)[-1]) for image in images}
-        table = merged_conditions(old, new, mine)
-        paths = table["path_in_well"]
-        if backend == "csv" and all(path == str(int(path)) for path in paths if path.isdigit()):
-            # a CSV file cannot tell 0 from "0": numbers keep readers from taking the column for something else
-            table["path_in_well"] = [int(path) if path.isdigit() else path for path in paths]
-        write_table(store, plate, CONDITIONS, table, table_type="condition_table", backend=backend, version=version)
-
-
-def merged_conditions(old: Columns | None, new: Columns | None, mine: set[tuple[str, int, str]]) -> Columns:
-    """Rows of both tables; of the old one only those of images that are not made again. Cells that a row lacks are empty."""
-    tables = [table for table in (old, new) if table]
-    keys = list(dict.fromkeys(key for table in tables for key in table))
-    keys = [*PLACE, *(key for key in keys if key not in PLACE)]
-    merged: Columns = {key: [] for key in keys}
-    for table in tables:
-        for index in range(len(table["row"])):
-            place = (str(table["row"][index]), int(table["column"][index]), str(table["path_in_well"][index]))
-            if table is old and place in mine:
-                continue
-            for key in keys:
-                value = table[key][index] if key in table else None
-                merged[key].append(str(value) if key == "path_in_well" else value)
-    return merged
+    places = [
+        ImagePlace(_place(image).row, _place(image).column, _place(image).acquisition, image.path.rsplit("/", 1)[-1])
+        for image in images
+    ]
+    table = plate_condition_table(images) or {}
+    write_plate_conditions(store, plate, table, places, backend=backend, version=version, extend=keep)
