@@ -13,11 +13,12 @@ import numpy as np
 class BoxTiles:
     """Tiles from explicit boxes; counts how often each is read, whole or in parts."""
 
-    def __init__(self, boxes, arrays, parts=False):
+    def __init__(self, boxes, arrays, parts=False, into=False):
         self.start = np.array([start for start, _ in boxes], np.int64).reshape(-1, 5)
         self.length = np.array([length for _, length in boxes], np.int64).reshape(-1, 5)
         self.arrays = arrays
         self.parts = parts
+        self.into = into
         self.reads = Counter()
         self.pixels_read = Counter()
 
@@ -25,6 +26,12 @@ class BoxTiles:
         self.reads[index] += 1
         self.pixels_read[index] += self.arrays[index].size
         return self.arrays[index]
+
+    def read_into(self, index, out):
+        if not self.into:
+            return False
+        out[...] = self.read(index)
+        return True
 
     def read_part(self, index, part):
         if not self.parts:

@@ -76,6 +76,7 @@ def cases(draw):
         "threads": draw(st.sampled_from([1, 3])),
         "memory": draw(st.sampled_from([None, 1])),
         "parts": draw(st.booleans()),
+        "into": draw(st.booleans()),
         "seed": draw(st.integers(0, 9)),
     }
 
@@ -113,7 +114,7 @@ def test_every_level_equals_the_slow_reference(case, tmp_path_factory):
     folder = tmp_path_factory.mktemp("image")
     layout = layout_of(case)
     arrays = [pixels_of(rng, length, case["dtype"]) for _, length in case["boxes"]]
-    tiles = slow_writer.BoxTiles(case["boxes"], arrays, case["parts"])
+    tiles = slow_writer.BoxTiles(case["boxes"], arrays, case["parts"], case["into"])
     store = CountingStore(folder)
     # a limit of one byte makes the writer read in parts or set decoded tiles aside on disk
     report = write_pixels(store, layout, tiles, threads=case["threads"], memory_limit=case["memory"], digests=True)

@@ -7,7 +7,6 @@ ones for an inner chunk that is not there), then the CRC-32C of the index.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import threading
 
@@ -40,7 +39,9 @@ class ChunkFiles:
     def put(self, level: int, block: Block, encoded: memoryview) -> None:
         """Write one encoded chunk, and finish its shard when it is the last."""
         if self._digests is not None:
-            self._digests[level][self._key(level, block)] = hashlib.blake2b(encoded, digest_size=16).digest()
+            from hashlib import blake2b
+
+            self._digests[level][self._key(level, block)] = blake2b(encoded, digest_size=16).digest()
         if self._layout.shards is None:
             self._store.put_chunk(self._key(level, block), encoded)
             finished, size = True, len(encoded)
@@ -74,7 +75,9 @@ class ChunkFiles:
         """One digest over all chunks of a level, whatever order they were written in."""
         if self._digests is None:
             return None
-        total = hashlib.blake2b(digest_size=16)
+        from hashlib import blake2b
+
+        total = blake2b(digest_size=16)
         for key, digest in sorted(self._digests[level].items()):
             total.update(key.encode() + b"\0" + digest)
         return total.hexdigest()

@@ -57,17 +57,22 @@ def _mean_of_four(source: Array, out: Array) -> None:
     total = np.empty((min(rows, out.shape[0]), words.shape[1]), wide)
     other = np.empty_like(total)
     low, half = wide.type((1 << (8 * item)) - 1), wide.type(8 * item)
-    one, two = wide.type(1), wide.type(2)
+    one, two, highest = wide.type(1), wide.type(2), 1 << (8 * item - 1)
     for first in range(0, out.shape[0], rows):
         count = min(rows, out.shape[0] - first)
         upper, lower = words[2 * first : 2 * (first + count) : 2], words[2 * first + 1 : 2 * (first + count) : 2]
         s, u = total[:count], other[:count]
-        np.right_shift(upper, half, out=s)
-        np.bitwise_and(upper, low, out=u)
-        np.add(s, u, out=s)
-        np.right_shift(lower, half, out=u)
-        np.add(s, u, out=s)
-        np.bitwise_and(lower, low, out=u)
+        if source[2 * first : 2 * (first + count)].max() < highest:  # two pixels add up within their half of a word
+            np.add(upper, lower, out=s)
+            np.bitwise_and(s, low, out=u)
+            np.right_shift(s, half, out=s)
+        else:
+            np.right_shift(upper, half, out=s)
+            np.bitwise_and(upper, low, out=u)
+            np.add(s, u, out=s)
+            np.right_shift(lower, half, out=u)
+            np.add(s, u, out=s)
+            np.bitwise_and(lower, low, out=u)
         np.add(s, u, out=s)
         np.right_shift(s, two, out=u)  # (s + 1 + ((s >> 2) & 1)) >> 2 rounds s / 4 half to even
         np.bitwise_and(u, one, out=u)

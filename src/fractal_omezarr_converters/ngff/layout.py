@@ -150,7 +150,9 @@ def plan_layout(
     """
     stored = writable_dtype(dtype)
     shape = _checked_shape(axes, shape5)
-    chunks = chunk_shape(omezarr_options.chunks, shape, stored.itemsize, fov_shape_yx or shape[3:])
+    chunks = chunk_shape(
+        omezarr_options.chunks, shape, stored.itemsize, shape[3:] if fov_shape_yx is None else fov_shape_yx
+    )
     return make_layout(
         version=version,
         axes=axes,

@@ -148,8 +148,7 @@ class _Pass:
             begin = self._start[tile]
             part: Any = tuple(slice(int(a), int(b)) for a, b in zip(low[at] - begin, high[at] - begin))
             place = tuple(slice(int(a), int(b)) for a, b in zip(low[at] - corner, high[at] - corner))
-            buffer[place] = self._sources.part(tile, part)
-            self._sources.done(tile)
+            self._sources.lay(tile, part, buffer[place])
         return buffer, True
 
     def _count(self, lane: _Lane, block: Block, valid: Array, coverage: Coverage) -> None:

@@ -7,7 +7,6 @@ needed last goes to a temporary file, so that memory stays bounded and still not
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +39,7 @@ class SourceTiles:
         self, stream: TileStream, plan: BlockPlan, dtype: np.dtype[Any], budget: int, meter: MemoryMeter
     ) -> None:
         self._stream = stream
+        self._read_into = getattr(stream, "read_into", None)
         self._length = np.asarray(stream.length, np.int64).reshape(-1, 5)
         self._plan = plan
         self._dtype = dtype
@@ -55,6 +55,16 @@ class SourceTiles:
     def whole(self, tile: int) -> Array:
         """All pixels of a tile that one chunk needs."""
         return self._read(tile)
+
+    def lay(self, tile: int, part: Part, out: Array) -> None:
+        """Put some pixels of a tile where they belong; straight from its source when only one chunk needs it."""
+        if self._read_into is not None and self._plan.uses[tile] == 1 and self._read_into(tile, out):
+            with self._lock:
+                self.bytes_read += out.nbytes
+                self.tiles_read += 1
+            return
+        out[...] = self.part(tile, part)
+        self.done(tile)
 
     def part(self, tile: int, part: Part) -> Array:
         """Some pixels of a tile; to be asked once per chunk that the tile feeds, and followed by ``done``."""
@@ -143,6 +153,8 @@ class SourceTiles:
 
 def _on_disk(pixels: Array) -> Array:
     """The same pixels in a file without a name, which ends with its last user."""
+    import tempfile
+
     with tempfile.TemporaryFile(prefix="omezarr-tile-") as file:
         file.write(memoryview(np.ascontiguousarray(pixels)).cast("B"))
         file.flush()

@@ -6,12 +6,11 @@ another host a folder counts as left behind when that file was not touched for a
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import socket
 import threading
-import uuid
+import zlib
 from pathlib import Path
 
 from fractal_omezarr_converters.ngff.stores import LocalStore, Store
@@ -52,7 +51,7 @@ class Owner:
 
 def new_token() -> str:
     """A name for a staging folder that says who writes in it: host, process, its start, and a random end."""
-    return "-".join([_host(), str(os.getpid()), process_start(os.getpid()) or "", uuid.uuid4().hex[:8]])
+    return "-".join([_host(), str(os.getpid()), process_start(os.getpid()) or "", os.urandom(4).hex()])
 
 
 def is_left_behind(root: LocalStore, folder: str, token: str) -> bool:
@@ -65,7 +64,7 @@ def is_left_behind(root: LocalStore, folder: str, token: str) -> bool:
 
 
 def _host() -> str:
-    return hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
 
 
 def _is_silent(root: LocalStore, path: Path) -> bool:

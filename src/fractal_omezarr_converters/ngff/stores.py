@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -132,7 +130,7 @@ class LocalStore:
     def put(self, key: str, data: Buffer) -> None:
         """Temporary file beside the target, fsync, rename."""
         path = self._ready(key)
-        temporary = f"{path}.{uuid.uuid4().hex[:12]}.part"
+        temporary = f"{path}.{os.urandom(6).hex()}.part"
         try:
             with open(temporary, "xb") as file:  # noqa: PTH123
                 file.write(data)
@@ -179,6 +177,8 @@ class LocalStore:
         path = self._at(prefix)
         self._made.clear()
         if path.is_dir() and not path.is_symlink():
+            import shutil
+
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
