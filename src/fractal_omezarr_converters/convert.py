@@ -76,9 +76,6 @@ def convert(
     request = conversion_request(sources, **options)
     made, images, report = _planned(request, out)
     place = str(made.out)
-    for text in made.warnings:
-        if text not in made.read_warnings:
-            warnings.warn(text, ConvertersToolsWarning, stacklevel=2)
     jobs = setup_images_for_conversion(
         images,
         zarr_dir=place,

@@ -148,4 +148,6 @@ def test_a_missing_plane_is_logged_as_something_to_read(tmp_path: Path) -> None:
     job = Job(INIT, arguments(truth, tmp_path / "out"), tmp_path / "jobs")
     assert job.code == 0, job.log
     lines = [line for line in job.log.splitlines() if "WARNING" in line]
-    assert len(lines) == 1 and "missing" in lines[0]
+    assert len(lines) == 2, job.log
+    assert "files are missing" in lines[0] and "r02c03f01p02-ch3sk1fk1fl1.tiff" in lines[0]
+    assert "have no source and stay empty" in lines[1]

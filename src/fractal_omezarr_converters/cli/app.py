@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -58,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
         _say(f"error: {error}")
         return exit_codes.FAILED
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]  # nobody reads on: do not complain while closing
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  (nobody reads on: do not complain while closing)
         return exit_codes.DONE
     return code if isinstance(code, int) else exit_codes.DONE
 

@@ -71,7 +71,7 @@ def demo_command(
     else:
         write_text(str(verification))
         write_text(
-            f"{len(truth.keys()) * truth.acquisitions} planes of the plate looked up by field: {len(wrong)} differ"
+            f"{len(truth.listed()) * truth.acquisitions} planes of the plate looked up by field: {len(wrong)} differ"
         )
         for plate in plates:
             write_text(f"result: {plate}")
@@ -98,7 +98,7 @@ def planes_that_differ(truth: SyntheticOperetta, updates: list[dict[str, Any]]) 
         for row, name in enumerate(rois["FieldIndex"]):
             x, y = (round(float(rois[f"{axis}_micrometer"][row]) / truth.pixel_size) for axis in "xy")
             height, width = truth.field_shape
-            for key in truth.keys(acquisition):
+            for key in truth.listed(acquisition):
                 if key.well == well and key.field == number_in(name):
                     found = pixels[key.t, key.channel, key.z, y : y + height, x : x + width]
                     if not np.array_equal(found, truth.pixels(key)):

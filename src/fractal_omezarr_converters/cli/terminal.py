@@ -12,6 +12,8 @@ from typing import Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsWarning
 
+_SAID: set[str] = set()
+
 
 def write_json(document: Any) -> None:
     """Write one JSON document to stdout."""
@@ -39,7 +41,11 @@ def set_up_messages(*, verbose: bool, quiet: bool) -> None:
 
 
 def _show_warning(message: Warning | str, *_rest: Any, **_more: Any) -> None:
-    say(f"warning: {message}")
+    """Say a text once, however often it is warned of."""
+    text = str(message)
+    if text not in _SAID:
+        _SAID.add(text)
+        say(f"warning: {text}")
 
 
 class Progress:

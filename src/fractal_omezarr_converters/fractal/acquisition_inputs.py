@@ -6,7 +6,9 @@ from pydantic import Field
 
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.models.user_facing import UserFacingModel
-from fractal_omezarr_converters.pipelines.acquisition_options import AcquisitionOptions
+from fractal_omezarr_converters.pipelines.acquisition_options import AcquisitionOptions, ChannelInfoUI, PixelSizeModel
+
+__all__ = ["AcquisitionInput", "AcquisitionOptions", "ChannelInfoUI", "PixelSizeModel"]
 
 
 class AcquisitionInput(UserFacingModel):

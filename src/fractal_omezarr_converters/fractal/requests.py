@@ -187,6 +187,8 @@ def _numbers(
 ) -> list[int]:
     """Acquisition numbers: as stated, else 0, 1, ... within each plate."""
     if first is not None:
+        if first < 0:
+            raise ConvertersToolsUserError(f"Acquisitions are numbered from 0, not {first}.")
         return [first + index for index in range(len(inputs))]
     if len(inputs) == 1 or all("acquisition" in entry for entry in entries):
         return [each.acquisition for each in inputs]

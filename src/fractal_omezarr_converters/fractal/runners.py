@@ -122,23 +122,26 @@ class DaskRunner(_Runner):
     def outcomes(self, function: Task, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Submit every job, give outcomes as they come."""
         try:
-            from distributed import Client, as_completed
+            import distributed
         except ImportError as error:
             raise ConvertersToolsUserError(
                 "Running on dask needs the package distributed, which is not installed here: "
                 "pip install 'fractal-omezarr-converters[dask]', or run without a scheduler."
             ) from error
         try:
-            client = Client(self.address, set_as_default=False, timeout=self.timeout)
+            client: Any = distributed.Client(  # type: ignore[no-untyped-call]
+                self.address, set_as_default=False, timeout=self.timeout
+            )
         except (OSError, ValueError) as error:
             raise ConvertersToolsUserError(
                 f"No dask scheduler answers at {self.address}: {error}; check the address and that the scheduler runs."
             ) from error
-        with client:
+        with client, client.as_current():
             futures = {
                 client.submit(run_job, function, index, job, pure=False): index for index, job in enumerate(jobs)
             }
-            for future in as_completed(list(futures)):
+            finished = distributed.as_completed(list(futures))  # type: ignore[no-untyped-call]
+            for future in finished:
                 yield _outcome(future, futures[future], jobs)
 
 

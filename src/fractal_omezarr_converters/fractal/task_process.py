@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 #: Libraries that log notes for developers.
 TALKATIVE = ("tifffile", "numcodecs", "zarr", "asyncio", "fsspec", "s3fs", "botocore", "aiobotocore", "distributed")
 
+_SAID: set[str] = set()
+
 
 def run_as_fractal_task(function: Callable[..., Any]) -> None:
     """Run ``function`` with ``--args-json`` and ``--out-json`` of the command line."""
@@ -41,7 +43,11 @@ def quieten_libraries() -> None:
 
 
 def _log_warning(message: Warning | str, *_rest: Any, **_more: Any) -> None:
-    logger.warning("%s", message)
+    """Log a text once, however often it is said."""
+    text = str(message)
+    if text not in _SAID:
+        _SAID.add(text)
+        logger.warning("%s", text)
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

@@ -123,7 +123,7 @@ def verify_image(url: str) -> ImageVerification:
             return ImageVerification(url, problems=("The image is not finished: it has no completion mark.",))
         image, options = read_record(require_group(store, "").own, url)
         plan = plan_image(image, converter_options=options, registration_pipeline=registration_steps(options))
-        notes = ()
+        notes: tuple[str, ...] = ()
         if plan.fingerprint != mark.fingerprint:
             notes = ("The source files are not the same as when the image was written (size or time differ).",)
         problems = [*_wrong_chunk_counts(store, mark), *_wrong_layout(store, plan)]
@@ -162,7 +162,7 @@ def _wrong_layout(store: Store, plan: ImagePlan) -> list[str]:
 def _compare(store: Store, plan: ImagePlan) -> tuple[int, int, str | None]:
     """Compare level 0 block by block; give planes and pixels compared, and a sentence on the first plane that differs."""
     array = open_array(store, plan.layout.levels[0].path)
-    tiles = _TileCache(ImageTiles(plan.image, plan.placement))
+    tiles = _TileCache(plan)
     shape = np.asarray(plan.placement.shape)
     axes = ["tczyx".index(axis) for axis in plan.axes]
     pixels = 0
@@ -214,10 +214,11 @@ def _difference(found: Any, wanted: tuple[Any, Any], begin: Any, plan: ImagePlan
 class _TileCache:
     """Source tiles, the last used ones kept while they are small."""
 
-    def __init__(self, tiles: ImageTiles) -> None:
-        self.tiles = tiles
-        self.end = tiles.start + tiles.length
-        self.deepest = int(tiles.length[:, 2].max())
+    def __init__(self, plan: ImagePlan) -> None:
+        self.plan = plan
+        self.tiles = ImageTiles(plan.image, plan.placement)
+        self.end = self.tiles.start + self.tiles.length
+        self.deepest = int(self.tiles.length[:, 2].max())
         self._kept: dict[int, Any] = {}
         self._bytes = 0
 
@@ -239,7 +240,9 @@ class _TileCache:
 
     def describe(self, index: int) -> str:
         """Where a tile comes from, in words."""
-        return self.tiles.describe(index)
+        row = int(np.asarray(self.plan.placement.order)[index])
+        columns = self.plan.image.columns
+        return f"{columns.loaders.loader(row).describe_source()}, field of view '{columns.fov_name(row)}'"
 
     def _read(self, index: int) -> Any:
         if index not in self._kept:

@@ -1,0 +1,267 @@
+"""The command line: data to stdout, everything else to stderr, exit codes 0, 1, 2, 3 and 130."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fractal_omezarr_converters.testing.synthetic_operetta import PlaneKey, SyntheticOperetta, write_operetta
+
+PLATE = "Synthetic Plate.zarr"
+
+
+def omezarr(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fractal_omezarr_converters.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, timeout=120)
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    """Run a command in this process."""
+    from fractal_omezarr_converters.cli.app import run as run_command
+
+    code = run_command([str(each) for each in arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture
+def plate(tmp_path: Path) -> SyntheticOperetta:
+    return write_operetta(tmp_path / "source", layout=(1, 2), field_shape=(24, 40), planes=1, overlap=4)
+
+
+def test_help_is_quick_and_names_every_command() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    shown = omezarr("--help")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert shown.returncode == 0 and shown.stderr == ""
+    for command in ("convert", "plan", "inspect", "formats", "verify", "demo"):
+        assert command in shown.stdout
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert spent < 1.0  # 0.25 s on an idle computer; the limit leaves room for a busy one
+
+
+def test_help_loads_no_heavy_library() -> None:
+    code = (
+        "import sys\nfrom fractal_omezarr_converters.cli.app import run\nrun(['--help'])\n"
+        "heavy = {'numpy', 'pydantic', 'zarr', 'dask', 'pandas', 'tifffile'} & set(sys.modules)\nassert not heavy, heavy"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("command", ["convert", "plan", "inspect", "formats", "verify", "demo"])
+def test_help_of_a_command_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, command, "--help")
+    assert code == 0 and err == ""
+    assert "Example" in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["convert"],
+        ["convert", "only-one"],
+        ["convert", "a", "b", "--no-such"],
+        ["inspect"],
+        ["convert", "a", "b", "--overwrite", "--extend"],
+        ["convert", "a", "b", "--set", "novalue"],
+        ["convert", "a", "b", "--ngff-version", "0.3"],
+        ["convert", "a", "b", "--workers", "many"],
+    ],
+)
+def test_wrong_usage_is_2_and_writes_nothing_to_stdout(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert code == 2 and out == "" and err
+
+
+def test_plan_shows_what_convert_would_do(plate: SyntheticOperetta, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "plan", plate.folders[0])
+    assert code == 0 and err == ""
+    assert "2 images" in out and "B/03/0" in out
+    code, out, _ = run(capsys, "plan", plate.folders[0], "--json")
+    document = json.loads(out)
+    assert (
+        code == 0
+        and len(document["images"]) == 2
+        and document["plates"] == {PLATE: {"wells": ["B03", "C05"], "acquisitions": [0], "images": 2}}
+    )
+
+
+def test_dry_run_is_the_plan_and_writes_nothing(
+    plate: SyntheticOperetta, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(capsys, "convert", plate.folders[0], tmp_path / "out", "--dry-run", "--wells", "c5")
+    assert code == 0 and "1 images" in out and not (tmp_path / "out").exists()
+
+
+def test_convert_verify_and_refuse(
+    plate: SyntheticOperetta, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    code, shown, err = run(
+        capsys, "convert", plate.folders[0], out, "--workers", 1, "--ngff-version", "0.5", "--verify"
+    )
+    assert code == 0 and "2 of 2 images" in shown and "verified" in shown
+    assert (out / PLATE / "zarr.json").exists()
+    assert len([line for line in err.splitlines() if "images" in line]) <= 10
+    code, shown, err = run(capsys, "convert", plate.folders[0], out, "--workers", 1)
+    assert code == 1 and shown == "" and "Extend" in err and "Traceback" not in err
+    code, shown, err = run(
+        capsys, "convert", plate.folders[0], out, "--workers", 1, "--ngff-version", "0.5", "--extend", "--json", "-q"
+    )
+    assert code == 0 and err == "" and len(json.loads(shown)["images"]) == 2
+    code, shown, _ = run(capsys, "verify", out / PLATE, "--json")
+    assert code == 0 and json.loads(shown)["ok"] is True
+    code, shown, err = run(capsys, "verify", tmp_path / "nothing")
+    assert code == 1 and "no OME-Zarr image" in err
+
+
+def test_some_failed_images_are_3_and_listed(
+    plate: SyntheticOperetta, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = plate.folders[0] / plate.images_folder / plate.url(PlaneKey("B03", 1, 0, 0))
+    content = bytearray(broken.read_bytes())
+    content[8:] = b"\xff" * (len(content) - 8)
+    broken.write_bytes(bytes(content))
+    code, out, err = run(capsys, "convert", plate.folders[0], tmp_path / "out", "--workers", 1)
+    if code == 1:  # noticed before anything was written
+        assert broken.name in err and not (tmp_path / "out" / PLATE).exists()
+    else:
+        assert code == 3 and "failed:" in err and "B/03/0" in err and "1 of 2 images" in out
+
+
+def test_options_from_a_file_and_by_name(
+    plate: SyntheticOperetta, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "convert.toml"
+    code, _, _ = run(
+        capsys,
+        "plan",
+        plate.folders[0],
+        "--set",
+        "grouping.mode=Per-FOV",
+        "--set",
+        "omezarr_options.levels.num_levels=2",
+        "--set",
+        "options.field_positions=nominal",
+        "--wells",
+        "B03",
+        "--ngff-version",
+        "0.6",
+        "--write-config",
+        config,
+    )
+    assert code == 0
+    written = tomllib.loads(config.read_text())
+    assert written["acquisitions"][0]["path"] == str(plate.folders[0])
+    for arguments in (["plan", "--config", config], ["plan", plate.folders[0], "--config", config]):
+        code, out, err = run(capsys, *arguments, "--json")
+        assert code == 0, err
+        document = json.loads(out)
+        assert document["ngff_version"] == "0.6"
+        assert [image["path"] for image in document["images"]] == [f"{PLATE}/B/03/0", f"{PLATE}/B/03/1"]
+    code, out, err = run(capsys, "convert", "--config", config, tmp_path / "out", "--workers", 1)
+    assert code == 0, err
+    assert (tmp_path / "out" / PLATE / "B/03/1/zarr.json").exists()
+
+
+@pytest.mark.parametrize("suffix", ["json", "yaml"])
+def test_configuration_in_other_notations(
+    plate: SyntheticOperetta, tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if suffix == "yaml":
+        pytest.importorskip("yaml")
+    config = tmp_path / f"convert.{suffix}"
+    config.write_text(json.dumps({"acquisitions": [{"path": str(plate.folders[0])}], "overwrite": "Extend"}))
+    code, out, err = run(capsys, "plan", "--config", config, "--json")
+    assert code == 0, err
+    assert json.loads(out)["overwrite"] == "Extend"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("[", "cannot be read"), ("nonsense = 1", "nonsense"), ('acquisitions = [{paths = "x"}]', "path")],
+)
+def test_a_wrong_configuration_is_explained(
+    tmp_path: Path, text: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "convert.toml"
+    config.write_text(text)
+    code, out, err = run(capsys, "plan", "--config", config)
+    assert code == 1 and out == "" and words in err
+
+
+def test_set_of_something_unknown_is_explained(plate: SyntheticOperetta, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "plan", plate.folders[0], "--set", "omezarr_options.levls=3")
+    assert code == 1 and "levls" in err
+
+
+def test_formats_and_inspect(plate: SyntheticOperetta, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "formats")
+    assert code == 0 and "operetta" in out
+    code, out, _ = run(capsys, "formats", "--json")
+    assert code == 0 and "operetta" in {row["name"] for row in json.loads(out)}
+    code, out, _ = run(capsys, "inspect", plate.folders[0], "--json")
+    assert code == 0 and json.loads(out)["wells"] == ["B03", "C05"]
+    code, out, _ = run(capsys, "inspect", plate.folders[0])
+    assert code == 0 and "Alexa 647" in out
+
+
+def test_a_folder_that_no_format_knows_lists_what_was_looked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, "plan", tmp_path)
+    assert code == 1 and out == "" and "operetta" in err and str(tmp_path) in err
+
+
+def test_the_demo_converts_and_verifies(tmp_path: Path) -> None:
+    shown = omezarr("demo", tmp_path / "demo", "--json")
+    assert shown.returncode == 0, shown.stderr
+    document: dict[str, Any] = json.loads(shown.stdout)
+    assert document["ok"] is True and document["planes_that_differ"] == []
+    assert document["verification"]["ok"] is True and len(document["images"]) == 4
+    assert Path(document["plates"][0]).is_dir()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_is_130_and_leaves_nothing_half(tmp_path: Path, number: signal.Signals) -> None:
+    truth = write_operetta(
+        tmp_path / "source", wells=("B03", "C05", "D02", "E07"), layout=(2, 2), field_shape=(500, 500), planes=4
+    )
+    out = tmp_path / "out"
+    command = [
+        sys.executable,
+        "-m",
+        "fractal_omezarr_converters.cli",
+        "convert",
+        str(truth.folders[0]),
+        str(out),
+        "--workers",
+        "2",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(out.glob("*/B/03/.0.writing-*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    if process.returncode == 0:
+        pytest.skip("the conversion was faster than the signal")
+    assert process.returncode == 130, err
+    assert "interrupted" in err and "Traceback" not in err
+    again = omezarr("convert", truth.folders[0], out, "--extend", "--verify")
+    assert again.returncode == 0, again.stderr
