@@ -240,7 +240,7 @@ def test_the_demo_converts_and_verifies(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_is_130_and_leaves_nothing_half(tmp_path: Path, number: signal.Signals) -> None:
     truth = write_operetta(
-        tmp_path / "source", wells=("B03", "C05", "D02", "E07"), layout=(2, 2), field_shape=(500, 500), planes=4
+        tmp_path / "source", wells=("B03", "C05", "D02"), layout=(1, 2), field_shape=(400, 500), planes=3
     )
     out = tmp_path / "out"
     command = [

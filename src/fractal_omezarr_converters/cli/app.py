@@ -19,21 +19,26 @@ HELP = """Turn what microscopes write into OME-Zarr.
 Example: `omezarr convert /data/MyPlate__2024-05-01 /data/zarr`
 """
 
+#: Every command with what it does and an example.
 COMMANDS = {
-    "convert": "Convert one or more acquisitions and write OME-Zarr.",
-    "plan": "Say what convert would do, and do nothing.",
-    "inspect": "Say what the metadata of an acquisition states.",
-    "formats": "List the formats that can be read.",
-    "verify": "Compare every pixel of a conversion with its source.",
-    "demo": "Write a small plate, convert it as Fractal would, verify it.",
+    "convert": (
+        "Convert one or more acquisitions and write OME-Zarr.",
+        "omezarr convert /data/MyPlate__2024-05-01 /data/zarr",
+    ),
+    "plan": ("Say what convert would do, and do nothing.", "omezarr plan /data/MyPlate__2024-05-01"),
+    "inspect": ("Say what the metadata of an acquisition states.", "omezarr inspect /data/MyPlate__2024-05-01"),
+    "formats": ("List the formats that can be read.", "omezarr formats"),
+    "verify": ("Compare every pixel of a conversion with its source.", "omezarr verify /data/zarr/MyPlate.zarr"),
+    "demo": ("Write a small plate, convert it as Fractal would, verify it.", "omezarr demo"),
 }
 
 
 def make_app() -> App:
     """The application with its commands; no command's module is imported."""
-    app = App(name="omezarr", help=HELP, version=_version, help_format="markdown")
-    for name, words in COMMANDS.items():
-        app.command(f"{__package__}.{name}_command:{name}_command", name=name, help=words)
+    app = App(name="omezarr", help=HELP, version=_version, help_format="markdown", suppress_keyboard_interrupt=False)
+    for name, (words, example) in COMMANDS.items():
+        text = f"{words}\n\nExample: `{example}`"
+        app.command(f"{__package__}.{name}_command:{name}_command", name=name, help=text)
     app.register_install_completion_command(add_to_startup=False)
     return app
 

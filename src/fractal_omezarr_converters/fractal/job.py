@@ -33,8 +33,8 @@ class ConvertParallelInitArgs(BaseModel):
         return document
 
 
-def changed_options(options: ConverterOptions) -> dict[str, Any]:
+def changed_options(options: BaseModel) -> dict[str, Any]:
     """The options that differ from their defaults, each of the first level whole."""
-    defaults = ConverterOptions().model_dump(mode="json")
+    defaults = type(options)().model_dump(mode="json")
     stated = options.model_dump(mode="json")
     return {key: value for key, value in stated.items() if value != defaults.get(key)}

@@ -102,7 +102,7 @@ def conversion_request(
     complete = {
         **({"format": format} if format else {}),
         "acquisitions": [
-            {**entry, "acquisition": number, "advanced": each.advanced.model_dump(mode="json", exclude_defaults=True)}
+            {**entry, "acquisition": number, "advanced": changed_options(each.advanced)}
             for entry, each, number in zip(entries, inputs, numbers)
         ],
         "converter_options": changed_options(options),
