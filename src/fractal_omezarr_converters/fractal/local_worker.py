@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -38,7 +39,8 @@ def work(jobs: TextIO, answers: TextIO) -> None:
 
 
 def main() -> None:
-    """Keep stdout for answers alone: whatever else prints goes to stderr."""
+    """Keep stdout for answers alone: whatever else prints goes to stderr. A polite end cleans up what is half written."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
