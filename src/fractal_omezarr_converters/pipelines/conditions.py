@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -62,14 +63,20 @@ class ConditionTable:
         """Number of rows."""
         return len(self.keys)
 
+    @cached_property
+    def _rows_by_well(self) -> dict[tuple[str, int], list[int]]:
+        found: dict[tuple[str, int], list[int]] = {}
+        for index, key in enumerate(self.keys):
+            found.setdefault((key.row, key.column), []).append(index)
+        return found
+
     def rows_of(self, place: ImageInPlate) -> list[int]:
         """Give the rows that speak of the well, plate and acquisition of an image."""
         return [
             index
-            for index, key in enumerate(self.keys)
-            if (key.row, key.column) == (place.row, place.column)
-            and key.plate_name in (None, place.plate_name)
-            and key.acquisition in (None, place.acquisition)
+            for index in self._rows_by_well.get((place.row, place.column), [])
+            if self.keys[index].plate_name in (None, place.plate_name)
+            and self.keys[index].acquisition in (None, place.acquisition)
         ]
 
     def attributes(self, rows: Sequence[int]) -> dict[str, list[Any]]:
