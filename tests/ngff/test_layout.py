@@ -40,7 +40,16 @@ def simple(shape_yx, levels=None, method="mean"):
 
 @pytest.mark.parametrize(
     ("size", "levels"),
-    [((8, 8), 1), ((256, 256), 1), ((257, 100), 2), ((2160, 2560), 5), ((100_000, 60_000), 10), ((5, 9000), 1)],
+    [
+        ((8, 8), 1),
+        ((256, 256), 1),
+        ((258, 100), 2),
+        ((257, 100), 1),
+        ((1080, 2160), 4),
+        ((2160, 2560), 5),
+        ((100_000, 60_000), 9),
+        ((5, 9000), 1),
+    ],
 )
 def test_f55_levels_follow_the_size(size, levels):
     layout = simple(size)
