@@ -155,7 +155,7 @@ def test_states_are_counted_and_said(tmp_path: Path) -> None:
     states = _scan(truth).states
     assert (states.missing_file, states.named_empty, states.never_acquired) == (1, 1, 1)
     assert states.present == len(truth.listed()) - 2
-    said = " ".join(_scan(truth).warnings)
+    said = " ".join(states.sentences())
     assert "files are missing: 1" in said and "without an image file: 1" in said and "Planes not acquired" in said
 
 

@@ -100,6 +100,8 @@ def test_off_by_default_and_recorded(tmp_path: Path) -> None:
     np.testing.assert_array_equal(plain.tiles.loaders.loader(0).load_data(), truth.pixels(truth.listed()[0]))
     assert (corrected.facts["flat_field"], corrected.facts["flat_field_channels"]) == ("divide", [1, 3])
     assert any("flat-field" in each for each in corrected.warnings)
+    assert plain.corrections == [] and [each["name"] for each in corrected.corrections] == ["flat_field"]
+    assert set(corrected.corrections[0]["params"]["channels"]) == {"1", "3"}
     assert "flat-field corrected" in corrected.tiles.loaders.loader(0).describe_source()
 
 

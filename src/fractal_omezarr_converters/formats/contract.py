@@ -86,7 +86,12 @@ class PlaneStates:
 
 @dataclass
 class Scan:
-    """What a format found: tiles, facts of the plate, states of planes, warnings, and the files it read."""
+    """What a format found: tiles, facts of the plate, states of planes, warnings, and the files it read.
+
+    ``warnings`` need not repeat the states: whoever shows them adds :meth:`PlaneStates.sentences`.
+    ``corrections`` are the steps, each ``{"name": ..., "params": {...}}``, by which loaders change pixel values; they
+    become part of the provenance of every image.
+    """
 
     tiles: TileTable
     plate: PlateFacts | None = None
@@ -94,6 +99,7 @@ class Scan:
     warnings: list[str] = field(default_factory=list)
     metadata_files: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    corrections: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Format(ABC):

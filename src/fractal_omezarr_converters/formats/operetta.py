@@ -120,11 +120,14 @@ class Operetta(Format):
             acquisition=acquisition,
             subtract=chosen.flat_field == "subtract",
         )
-        warnings.extend(planes.states.sentences())
         facts = _facts(index, planes, axes, times)
         facts.update(field_positions="grid" if chosen.field_grid else chosen.field_positions)
         facts.update(flat_field=chosen.flat_field, flat_field_channels=sorted(flat_fields))
-        return Scan(tiles, plate, planes.states, warnings, [str(index_file)], facts)
+        corrections = []
+        if flat_fields:
+            fields = {str(number): each.model_dump(mode="json") for number, each in sorted(flat_fields.items())}
+            corrections.append({"name": "flat_field", "params": {"mode": chosen.flat_field, "channels": fields}})
+        return Scan(tiles, plate, planes.states, warnings, [str(index_file)], facts, corrections)
 
     def find_index(self, source: str, warnings: list[str]) -> Path:
         """Find the index file of the one measurement in a folder.

@@ -34,7 +34,7 @@ _SECONDS = {
 }
 
 
-def exact_factor(unit: str, target: Target) -> Decimal | None:
+def factor(unit: str, target: Target) -> Decimal | None:
     """Give the number a value in ``unit`` is multiplied with to be in ``target``; None when the unit is not known.
 
     Decimal, so that the text ``6.5E-07`` in m becomes exactly what ``0.65`` is in µm, not a last digit more or less.
@@ -45,12 +45,6 @@ def exact_factor(unit: str, target: Target) -> Decimal | None:
         return _SECONDS.get(written)
     metres = _METRES.get(written)
     return None if metres is None else metres * (10**6 if target == "µm" else 10**9)
-
-
-def factor(unit: str, target: Target) -> float | None:
-    """Give :func:`exact_factor` as a float, for values that are floats already."""
-    exact = exact_factor(unit, target)
-    return None if exact is None else float(exact)
 
 
 def known_units(target: Target) -> str:

@@ -71,7 +71,18 @@ def read_acquisitions(
         validators=validators,
         resource=resource,
     )
+    _record_corrections(images, report.scans, tables)
     return images, report
+
+
+def _record_corrections(images: list[TiledImage[Any, Any]], scans: list[Scan], tables: list[TileTable]) -> None:
+    """Write what the loaders do to pixel values into the provenance of the images they deliver."""
+    steps: dict[str, list[dict[str, Any]]] = {}
+    for scan, table in zip(scans, tables, strict=True):
+        for number in sorted(set(table.collection.tolist())) if scan.corrections else []:
+            steps.setdefault(table.collections[number].path(), []).extend(scan.corrections)
+    for image in images:
+        image.provenance = [*steps.get(image.collection.path(), []), *image.provenance]
 
 
 def _read(request: AcquisitionRequest, report: ReadReport) -> TileTable:

@@ -257,7 +257,7 @@ def rule_images_can_be_made(case: Case) -> None:
 
 
 def rule_states_are_counted(case: Case) -> None:
-    """Planes present are those in the tiles; every other state is counted with an example and said in a warning."""
+    """Planes present are those in the tiles; every other state is counted with an example and has its sentence."""
     scan = case.scan
     counts = {name: getattr(scan.states, name) for name in ("missing_file", "named_empty", "never_acquired")}
     planes = round(float(scan.tiles.length[:, :3].prod(axis=1).sum()))
@@ -268,14 +268,15 @@ def rule_states_are_counted(case: Case) -> None:
     for name, number in counts.items():
         assert number >= 0, f"{name} is {number}"
         assert not number or scan.states.examples.get(name), f"{name} has no example"
-    said = " ".join(scan.warnings)
+    said = " ".join(scan.states.sentences())
     for number in filter(None, counts.values()):
         assert str(number) in said, f"no warning says {number}"
 
 
 def rule_facts_are_plain(case: Case) -> None:
-    """Facts and warnings can be written as JSON; warnings are sentences."""
-    json.dumps(case.scan.facts, allow_nan=False)
+    """Facts, warnings and corrections can be written as JSON; warnings are sentences; corrections have names."""
+    json.dumps([case.scan.facts, case.scan.corrections], allow_nan=False)
+    assert all(set(each) == {"name", "params"} for each in case.scan.corrections), "a correction lacks name or params"
     assert all(isinstance(each, str) and each.strip() for each in case.scan.warnings), "a warning is empty"
 
 
