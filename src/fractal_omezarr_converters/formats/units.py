@@ -34,7 +34,7 @@ _SECONDS = {
 }
 
 
-def factor(unit: str, target: Target) -> Decimal | None:
+def exact_factor(unit: str, target: Target) -> Decimal | None:
     """Give the number a value in ``unit`` is multiplied with to be in ``target``; None when the unit is not known.
 
     Decimal, so that the text ``6.5E-07`` in m becomes exactly what ``0.65`` is in µm, not a last digit more or less.
@@ -48,5 +48,5 @@ def factor(unit: str, target: Target) -> Decimal | None:
 
 
 def known_units(target: Target) -> str:
-    """List the units that :func:`factor` understands for a target, for error messages."""
+    """List the units that :func:`exact_factor` understands for a target, for error messages."""
     return ", ".join(_SECONDS if target == "s" else _METRES)

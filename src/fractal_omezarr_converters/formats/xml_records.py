@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.formats.units import Target, factor, known_units
+from fractal_omezarr_converters.formats.units import Target, exact_factor, known_units
 
 
 class XmlRecord:
@@ -86,7 +86,7 @@ class XmlRecord:
         self.number(name)
         found = self.child(name)
         stated = found.attributes.get(unit_attribute, "").strip() if found is not None else ""
-        times = factor(stated or default_unit, target)
+        times = exact_factor(stated or default_unit, target)
         if times is None:
             raise self.problem(name, f"has the unit '{stated}'; units known here are {known_units(target)}")
         return float(Decimal(self.required(name)) * times)
