@@ -1,4 +1,4 @@
-"""The few options that the form shows; every other option is accepted too, from files and from arguments of older converters."""
+"""The options of a conversion that a biologist decides: the part of the converter options that the web form shows."""
 
 from __future__ import annotations
 
@@ -8,98 +8,71 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from fractal_omezarr_converters.models.grouping import Grouping, MosaicGrouping, StagePositionCorrections
-from fractal_omezarr_converters.models.levels import NumberOfLevels
+from fractal_omezarr_converters.models.older_names import newer_converter_options, newer_omezarr_options
 from fractal_omezarr_converters.models.options import ConverterOptions, DefaultNgffVersion, NgffVersions
-from fractal_omezarr_converters.models.user_facing import UserFacingModel
+from fractal_omezarr_converters.models.user_facing import UserFacingModel, shown_default
 
 
 class ConverterFormOptions(UserFacingModel):
-    """How fields of view become images, and how the images are stored."""
+    """What becomes one image, where fields are placed, and what the written image is like.
 
-    model_config = ConfigDict(title="Options")
+    Every other key of the converter options, of each generation, is accepted in files and in Python, and kept.
+    """
+
+    model_config = ConfigDict(title="Converter Options")
 
     grouping: Grouping = Field(
-        default_factory=MosaicGrouping,
-        title="Grouping",
-        description="What becomes one image: all fields of view of a well together, or each field of view by itself.",
+        default_factory=MosaicGrouping, json_schema_extra=shown_default(MosaicGrouping), title="Grouping"
     )
+    """What becomes one image: all fields of view of a well together, or each by itself."""
     stage_position_corrections: StagePositionCorrections = Field(
         default_factory=StagePositionCorrections,
-        title="Stage Positions",
-        description="What is taken away from stage positions before the fields of view are placed.",
+        json_schema_extra=shown_default(StagePositionCorrections),
+        title="Stage Position Corrections",
     )
-    num_levels: int | None = Field(
-        default=None,
-        ge=1,
-        le=32,
-        title="Resolution Levels",
-        description="Number of resolution levels. Leave empty for as many as the size of the image needs.",
-    )
-    ngff_version: NgffVersions = Field(
-        default=DefaultNgffVersion,
-        title="OME-Zarr Version",
-        description="Version of OME-Zarr of plates and images.",
-    )
+    """What is taken away from stage positions before fields are placed."""
+    ngff_version: NgffVersions = Field(default=DefaultNgffVersion, title="OME-Zarr Version")
+    """Version of OME-Zarr for plates and images alike. `0.4` is read by most viewers."""
+    num_levels: int | None = Field(default=None, ge=1, le=32, title="Number of Levels")
+    """How many resolution levels are wanted. Empty: as many as the size of the image needs."""
 
-    _complete: ConverterOptions | None = PrivateAttr(default=None)
+    _others: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="wrap")
     @classmethod
-    def _accept_every_option(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Options that the form does not show go into the complete options; what both know is taken from there."""
+    def _keep_other_options(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if isinstance(values, ConverterOptions):
-            complete = values
-        elif isinstance(values, Mapping):
-            complete = complete_options(values)
-        else:
+            values = values.model_dump()
+        if not isinstance(values, Mapping):
             return handler(values)
-        form = handler(
-            {
-                "grouping": complete.grouping,
-                "stage_position_corrections": complete.stage_position_corrections,
-                "num_levels": getattr(complete.omezarr_options.levels, "num_levels", None),
-                "ngff_version": complete.omezarr_options.ngff_version,
-            }
-        )
-        form._complete = complete
+        given = newer_converter_options(values)
+        hidden = ("writer_mode", "runtime_settings", "omezarr_options")
+        others: dict[str, Any] = {key: given.pop(key) for key in hidden if key in given}
+        if "omezarr_options" in others:
+            written = others["omezarr_options"]
+            written = written.model_dump() if hasattr(written, "model_dump") else newer_omezarr_options(written)
+            others["omezarr_options"] = written
+            version = written.get("ngff_version")
+            if version is not None and given.setdefault("ngff_version", version) != version:
+                raise ValueError(
+                    f"ngff_version is {given['ngff_version']!r}, and {version!r} in 'omezarr_options'; keep one of them."
+                )
+        form = handler(given)
+        form._others = others
+        form.to_converter_options()
         return form
 
     def to_converter_options(self) -> ConverterOptions:
-        """All options: those of the form, the rest as given elsewhere or by default."""
-        complete = self._complete or ConverterOptions()
-        storage = complete.omezarr_options
-        changes: dict[str, Any] = {"ngff_version": self.ngff_version}
+        """Give the complete options."""
+        written = dict(self._others.get("omezarr_options", {}))
+        written["ngff_version"] = self.ngff_version
         if self.num_levels is not None:
-            changes["levels"] = NumberOfLevels(num_levels=self.num_levels)
-        stated = {name: getattr(storage, name) for name in type(storage).model_fields}
-        return complete.model_copy(
-            update={
+            written = newer_omezarr_options({**written, "num_levels": self.num_levels})
+        return ConverterOptions.model_validate(
+            {
+                **self._others,
                 "grouping": self.grouping,
                 "stage_position_corrections": self.stage_position_corrections,
-                "omezarr_options": type(storage)(**(stated | changes)),
+                "omezarr_options": written,
             }
         )
-
-
-def complete_options(values: Mapping[str, Any]) -> ConverterOptions:
-    """Complete options from a mapping with keys of the form, of the complete options, or of an older converter."""
-    rest = dict(values)
-    storage: dict[str, Any] = {}
-    if "num_levels" in rest:
-        levels = rest.pop("num_levels")
-        if levels is not None:
-            storage["levels"] = {"mode": "Number of Levels", "num_levels": levels}
-    if "ngff_version" in rest:
-        storage["ngff_version"] = rest.pop("ngff_version")
-    if storage:
-        given = rest.get("omezarr_options") or {}
-        stated = (
-            dict(given)
-            if isinstance(given, Mapping)
-            else {name: getattr(given, name) for name in given.model_fields_set}
-        )
-        clash = [key for key in storage if key in stated and stated[key] != storage[key]]
-        if clash:
-            raise ValueError(f"{clash[0]} is given twice with different values: beside and inside omezarr_options.")
-        rest["omezarr_options"] = {**stated, **storage}
-    return ConverterOptions.model_validate(rest)

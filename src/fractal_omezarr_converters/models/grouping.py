@@ -14,7 +14,7 @@ from fractal_omezarr_converters.models.older_names import (
     newer_tiling_strategy,
     older_name,
 )
-from fractal_omezarr_converters.models.user_facing import UserFacingModel
+from fractal_omezarr_converters.models.user_facing import UserFacingModel, shown_default
 
 
 class TilingMode(StrEnum):
@@ -91,7 +91,9 @@ class MosaicGrouping(UserFacingModel):
     - `Mosaic`: all fields of view of a well and acquisition together.
     - `Per-FOV`: every field of view by itself.
     """
-    tiling_strategy: TilingStrategy = Field(default_factory=AutoTiling, title="Tiling")
+    tiling_strategy: TilingStrategy = Field(
+        default_factory=AutoTiling, json_schema_extra=shown_default(AutoTiling), title="Tiling"
+    )
     """How fields of view are placed in the mosaic."""
 
     @property

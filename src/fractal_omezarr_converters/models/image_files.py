@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsWarning
 from fractal_omezarr_converters.models.planes import Array, Part, Selection, choose, read
-from fractal_omezarr_converters.models.urls import existing_local_path, is_remote_url
+from fractal_omezarr_converters.models.urls import existing_local_path, is_remote_url, is_there
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".tf2", ".tf8", ".btf", ".stk"})
 RASTER_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp"})
@@ -24,7 +24,7 @@ def chosen_part(path: str, selection: Selection) -> Iterator[Part]:
         ConvertersToolsFileNotFoundError: The file is not there.
         ConvertersToolsUserError: It is damaged, or has no such part.
     """
-    if not is_remote_url(path) and not Path(path).exists():
+    if not is_remote_url(path) and not is_there(path):
         raise ConvertersToolsFileNotFoundError(
             f"File '{path}' does not exist; check the path, and that the disk is connected."
         )

@@ -20,6 +20,7 @@ from fractal_omezarr_converters.models.urls import (
     filesystem_for_url,
     is_absolute_url,
     is_remote_url,
+    is_there,
     join_url_paths,
 )
 
@@ -220,11 +221,11 @@ class DefaultImageLoader(ImageLoaderInterface):
         path = self.path(resource)
         if is_remote_url(path):
             return [SourceFile(path, int(filesystem_for_url(path).size(path) or 0), 0)]
-        if self.series is None or not Path(path).exists():
-            return [SourceFile.of(path)] if Path(path).exists() else []
+        if self.series is None or not is_there(path):
+            return [SourceFile.of(path)] if is_there(path) else []
         from fractal_omezarr_converters.models.image_files import files_of
 
-        return [SourceFile.of(name) for name in files_of(path, self._selection()) if Path(name).exists()]
+        return [SourceFile.of(name) for name in files_of(path, self._selection()) if is_there(name)]
 
     def reads_parts(self) -> bool:
         """Say whether a part costs less than the whole: not for PNG, JPEG and BMP."""

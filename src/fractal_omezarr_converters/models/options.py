@@ -14,7 +14,7 @@ from fractal_omezarr_converters.models.grouping import Grouping, MosaicGrouping,
 from fractal_omezarr_converters.models.levels import NumberOfLevels, PyramidLevels
 from fractal_omezarr_converters.models.older_names import newer_converter_options, newer_omezarr_options, older_name
 from fractal_omezarr_converters.models.runtime import RuntimeSettings
-from fractal_omezarr_converters.models.user_facing import UserFacingModel
+from fractal_omezarr_converters.models.user_facing import UserFacingModel, shown_default
 
 NgffVersions = Literal["0.4", "0.5", "0.6"]
 DefaultNgffVersion: NgffVersions = "0.4"
@@ -57,17 +57,25 @@ class OmeZarrOptions(UserFacingModel):
 
     model_config = ConfigDict(title="OME-Zarr Options")
 
-    levels: PyramidLevels = Field(default_factory=NumberOfLevels, title="Resolution Levels")
+    levels: PyramidLevels = Field(
+        default_factory=NumberOfLevels, json_schema_extra=shown_default(NumberOfLevels), title="Resolution Levels"
+    )
     """How many resolution levels are made."""
-    chunks: ChunkingStrategy = Field(default_factory=FovBasedChunking, title="Chunks")
+    chunks: ChunkingStrategy = Field(
+        default_factory=FovBasedChunking, json_schema_extra=shown_default(FovBasedChunking), title="Chunks"
+    )
     """How large chunks are."""
-    shards: ShardingStrategy = Field(default_factory=NoSharding, title="Shards")
+    shards: ShardingStrategy = Field(
+        default_factory=NoSharding, json_schema_extra=shown_default(NoSharding), title="Shards"
+    )
     """Whether several chunks share a file; needs OME-Zarr 0.5 or later."""
     ngff_version: NgffVersions = Field(default=DefaultNgffVersion, title="OME-Zarr Version")
     """Version of OME-Zarr for plates and images alike."""
     table_backend: BackendType = Field(default=BackendType.CSV, title="Table Backend")
     """How tables are stored."""
-    compression: CompressionOptions = Field(default_factory=CompressionOptions, title="Compression")
+    compression: CompressionOptions = Field(
+        default_factory=CompressionOptions, json_schema_extra=shown_default(CompressionOptions), title="Compression"
+    )
     """How chunks are compressed."""
     downsampling: Literal["mean", "nearest", "mode", "max", "min", "median"] = Field(
         default="mean", title="Downsampling"
@@ -99,15 +107,23 @@ class ConverterOptions(UserFacingModel):
 
     writer_mode: WriterMode = Field(default=WriterMode.BY_FOV, title="Writer Mode")
     """How pixels are moved; the pixels are the same with each."""
-    grouping: Grouping = Field(default_factory=MosaicGrouping, title="Grouping")
+    grouping: Grouping = Field(
+        default_factory=MosaicGrouping, json_schema_extra=shown_default(MosaicGrouping), title="Grouping"
+    )
     """What becomes one image: all fields of view of a well together, or each by itself."""
     stage_position_corrections: StagePositionCorrections = Field(
-        default_factory=StagePositionCorrections, title="Stage Position Corrections"
+        default_factory=StagePositionCorrections,
+        json_schema_extra=shown_default(StagePositionCorrections),
+        title="Stage Position Corrections",
     )
     """What is taken away from stage positions before fields are placed."""
-    omezarr_options: OmeZarrOptions = Field(default_factory=OmeZarrOptions, title="OME-Zarr Options")
+    omezarr_options: OmeZarrOptions = Field(
+        default_factory=OmeZarrOptions, json_schema_extra=shown_default(OmeZarrOptions), title="OME-Zarr Options"
+    )
     """What the written image is like."""
-    runtime_settings: RuntimeSettings = Field(default_factory=RuntimeSettings, title="Runtime Settings")
+    runtime_settings: RuntimeSettings = Field(
+        default_factory=RuntimeSettings, json_schema_extra=shown_default(RuntimeSettings), title="Runtime Settings"
+    )
     """How the conversion runs."""
 
     alignment_correction: ClassVar[Any] = older_name("stage_position_corrections")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from fractal_omezarr_converters.models.older_names import newer_mode
-from fractal_omezarr_converters.models.user_facing import UserFacingModel
+from fractal_omezarr_converters.models.user_facing import UserFacingModel, shown_default
 
 
 class TempJsonOptions(UserFacingModel):
@@ -105,9 +105,13 @@ class RuntimeSettings(UserFacingModel):
 
     use_zarrs_codec: bool = Field(default=False, title="Use zarrs")
     """Read and write through the zarrs codec pipeline where it is installed; where it is not, this has no effect."""
-    dask_scheduler: DaskScheduler = Field(default_factory=DefaultScheduler, title="Dask Scheduler")
+    dask_scheduler: DaskScheduler = Field(
+        default_factory=DefaultScheduler, json_schema_extra=shown_default(DefaultScheduler), title="Dask Scheduler"
+    )
     """How dask runs when pixels are loaded through it."""
-    temp_json_options: TempJsonOptions = Field(default_factory=TempJsonOptions, title="Hand-Over")
+    temp_json_options: TempJsonOptions = Field(
+        default_factory=TempJsonOptions, json_schema_extra=shown_default(TempJsonOptions), title="Hand-Over"
+    )
     """How plans travel from the init step to the compute steps."""
     num_workers: int | None = Field(default=None, ge=1, le=10_000, title="Workers")
     """Threads that read, compress and write; empty: as many as the computer or the job has cores."""

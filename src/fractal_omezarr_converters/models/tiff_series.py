@@ -34,7 +34,8 @@ def tiff_planes(path: str, selection: Selection) -> Iterator[StoredPlanes]:
         ConvertersToolsUserError: The file is damaged, or has no such page, series or level.
     """
     with opened(path) as file:
-        chosen = (selection.page, selection.series, selection.level, selection.palette)
+        some = (selection.channel, selection.z, selection.t) != (None, None, None)
+        chosen = (selection.page, selection.series, selection.level, selection.palette, some)
         with file.lock:
             planes = file.known.get(chosen)
             if planes is None:
@@ -65,6 +66,8 @@ def _planes(file: OpenTiff, selection: Selection) -> StoredPlanes:
     if selection.page is not None:
         _check_number("page", selection.page, len(file.tif.pages), source)
         return _grid(file, selection, {}, [PlanePlace(None, selection.page)], source=source)
+    if _is_one_plane(file, selection):
+        return _grid(file, selection, {}, [PlanePlace(None, 0)], source=source)
     images = _ome_images(file)
     if images is not None:
         found = _ome(file, images, selection, source)
@@ -74,6 +77,12 @@ def _planes(file: OpenTiff, selection: Selection) -> StoredPlanes:
 
 
 # ------------------------------------------------------------------------------------------------------------ OME-TIFF
+
+
+def _is_one_plane(file: OpenTiff, selection: Selection) -> bool:
+    """Say whether the OME-XML need not be read: it may be large, and repeated in every file of a plate."""
+    chosen = (selection.series, selection.channel, selection.z, selection.t)
+    return chosen == (None,) * 4 and len(file.tif.pages) == 1 and is_ome_xml(file.tif.pages.first.description)
 
 
 def _ome_images(file: OpenTiff) -> list[OmeImage] | None:

@@ -145,18 +145,23 @@ def local_url_to_path(url: str | os.PathLike[str]) -> Path:
     return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100  # Path.resolve would follow links
 
 
+def is_there(path: str | os.PathLike[str]) -> bool:
+    """Say whether a local file or folder exists; names that no disk can have do not."""
+    return os.path.exists(path)  # noqa: PTH110  # Path.exists raises for names that are too long
+
+
 def existing_local_path(url: str | os.PathLike[str]) -> Path:
     """Give the path of a file or folder as the disk spells it: composed or decomposed accents (NFC, NFD) are the same name.
 
     The path is given as it came when nothing of the sort exists.
     """
     path = local_url_to_path(url)
-    if path.exists():
+    if is_there(path):
         return path
     found = Path(path.anchor)
     for part in path.parts[1:]:
         spellings = (part, unicodedata.normalize("NFC", part), unicodedata.normalize("NFD", part))
-        spelled = next((name for name in spellings if (found / name).exists()), None)
+        spelled = next((name for name in spellings if is_there(found / name)), None)
         if spelled is None:
             return path
         found = found / spelled
@@ -189,7 +194,7 @@ def glob_url_paths(*, base_url: str | os.PathLike[str], pattern: str) -> list[st
     if not is_remote_url(base):
         folder = existing_local_path(base)
         names = sorted(glob.glob(pattern, root_dir=folder, recursive=True))  # noqa: PTH207  # the base holds no pattern
-        if not names and not _WILD.search(pattern) and existing_local_path(folder / pattern).exists():
+        if not names and not _WILD.search(pattern) and is_there(existing_local_path(folder / pattern)):
             names = [os.path.relpath(existing_local_path(folder / pattern), folder)]
         return [join_url_paths(folder, name) for name in names]
     files = filesystem_for_url(base, "Listing files")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -25,3 +26,15 @@ class UserFacingModel(BaseModel):
         validate_default=False,
         field_title_generator=_title_of_field,
     )
+
+
+def shown_default(model: type[BaseModel]) -> Callable[[dict[str, Any]], None]:
+    """Show the default of a field that is a model (``default_factory=model``) in the form.
+
+    The default is made when a schema is asked for, not when the module is imported.
+    """
+
+    def add_default(schema: dict[str, Any]) -> None:
+        schema["default"] = model().model_dump(mode="json")
+
+    return add_default
