@@ -151,3 +151,33 @@ def test_a_missing_plane_is_logged_as_something_to_read(tmp_path: Path) -> None:
     assert len(lines) == 2, job.log
     assert "files are missing" in lines[0] and "r02c03f01p02-ch3sk1fk1fl1.tiff" in lines[0]
     assert "have no source and stay empty" in lines[1]
+
+
+def test_a_tile_table_goes_through_init_and_compute(tmp_path: Path) -> None:
+    import tifffile
+
+    source = tmp_path / "table"
+    source.mkdir()
+    rows = [
+        "file_path,row,column,fov_name,start_x,start_y,start_z,start_c,start_t,length_x,length_y,length_z,length_c,length_t"
+    ]
+    planes = {}
+    for number in range(2):
+        planes[number] = (np.arange(20 * 30, dtype="uint16") + 1000 * number).reshape(20, 30)
+        tifffile.imwrite(source / f"f{number}.tif", planes[number])
+        rows.append(f"f{number}.tif,B,2,FOV_{number},{number * 30},0,0,0,0,30,20,1,1,1")
+    (source / "tiles.csv").write_text("\n".join(rows) + "\n")
+    (source / "acquisition_details.toml").write_text(
+        'xy_pixel_size = 0.5\nz_spacing = 1.0\nt_spacing = 1.0\nchannels = [{ channel_label = "DAPI" }]\n'
+        'start_x_space = "pixel"\nstart_y_space = "pixel"\n'
+    )
+    given = {"zarr_dir": str(tmp_path / "out"), "acquisitions": [{"path": str(source), "plate_name": "Table"}]}
+    init = Job(FOLDER / "tile_table" / "convert_init.py", given, tmp_path / "jobs")
+    assert init.code == 0, init.log
+    (item,) = init.result["parallelization_list"]
+    compute = Job(COMPUTE, item, tmp_path / "jobs")
+    assert compute.code == 0, compute.log
+    assert "warning" not in (init.log + compute.log).lower()
+    assert compute.result["image_list_updates"][0]["attributes"]["well"] == "B02"
+    pixels = np.asarray(open_array(open_store(item["zarr_url"]), "0")[...]).squeeze()
+    assert np.array_equal(pixels, np.concatenate([planes[0], planes[1]], axis=1))

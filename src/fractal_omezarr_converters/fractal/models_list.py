@@ -21,6 +21,8 @@ def converters_tools_models(base: str = PACKAGE) -> list[tuple[str, str, str]]:
             module = importlib.import_module(info.name)
             file = info.name.removeprefix(f"{PACKAGE}.").replace(".", "/") + ("/__init__.py" if info.ispkg else ".py")
             for name, value in vars(module).items():
-                if inspect.isclass(value) and issubclass(value, BaseModel) and value.__module__ == info.name:
+                if not (inspect.isclass(value) and issubclass(value, BaseModel)) or value.__module__ != info.name:
+                    continue
+                if value.__qualname__ == name:  # not an older name of another class
                     found.add((base, file, name))
     return sorted(found)

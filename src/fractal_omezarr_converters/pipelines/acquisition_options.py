@@ -145,7 +145,7 @@ class AcquisitionOptions(UserFacingModel):
     """Axes of the images, for example czyx."""
     data_type: DataTypeEnum = DataTypeEnum.AUTODETECT
     """Type of the pixels; found automatically if not set."""
-    stage_orientation: StageOrientation = Field(default_factory=StageOrientation)
+    stage_orientation: StageOrientation = Field(default_factory=StageOrientation, title="Stage Orientation")
     """How the stage's x and y relate to the image: flips and exchange of the positions. Pixels stay as they are."""
     filters: list[ImplementedFilters] = Field(default_factory=list)
     """Filters that keep or leave out wells, fields, channels, planes and time points."""
