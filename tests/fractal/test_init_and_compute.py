@@ -312,7 +312,7 @@ def test_f69_loaders_and_steps_of_users_are_imported_in_other_processes(
 
 def test_the_form_accepts_every_option_and_shows_few() -> None:
     shown = ConverterFormOptions.model_json_schema()["properties"]
-    assert list(shown) == ["grouping", "stage_position_corrections", "num_levels", "ngff_version"]
+    assert set(shown) == {"grouping", "stage_position_corrections", "num_levels", "ngff_version"}
     complete = ConverterFormOptions.model_validate(
         {"num_levels": 3, "omezarr_options": {"table_backend": "json"}, "writer_mode": "In Memory"}
     ).to_converter_options()
@@ -322,5 +322,5 @@ def test_the_form_accepts_every_option_and_shows_few() -> None:
     assert ConverterFormOptions(tiling_mode="No Tiling").to_converter_options().grouping.split_per_fov
     with pytest.raises(ValueError, match="groupin"):
         ConverterFormOptions.model_validate({"groupin": 1})
-    with pytest.raises(ValueError, match="given twice"):
+    with pytest.raises(ValueError, match="keep one of them"):
         ConverterFormOptions.model_validate({"ngff_version": "0.5", "omezarr_options": {"ngff_version": "0.6"}})

@@ -13,7 +13,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.fractal.acquisition_inputs import AcquisitionInput, AcquisitionOptions
 from fractal_omezarr_converters.fractal.job import changed_options
-from fractal_omezarr_converters.models.form_options import ConverterFormOptions, complete_options
+from fractal_omezarr_converters.models.form_options import ConverterFormOptions
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
 from fractal_omezarr_converters.models.urls import clean_url, existing_local_path, is_remote_url
 from fractal_omezarr_converters.pipelines.acquisitions import AcquisitionRequest
@@ -54,11 +54,9 @@ def full_options(given: ConverterOptions | ConverterFormOptions | Mapping[str, A
     if isinstance(given, ConverterFormOptions):
         return given.to_converter_options()
     try:
-        return complete_options(given)
+        return ConverterFormOptions.model_validate(dict(given)).to_converter_options()
     except ValidationError as error:
         raise ConvertersToolsUserError(f"The converter options are wrong: {in_words(error)}.") from error
-    except ValueError as error:
-        raise ConvertersToolsUserError(f"The converter options are wrong: {error}") from error
 
 
 def conversion_request(
