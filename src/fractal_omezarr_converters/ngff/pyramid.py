@@ -15,8 +15,8 @@ Method = Literal["mean", "nearest", "mode", "max", "min", "median"]
 METHODS = ("mean", "nearest", "mode", "max", "min", "median")
 AXES = "tczyx"
 LONG_ENOUGH = 256
-# An odd side gives the last block of the next level too much weight, which shifts the centre of mass by half a block. A level of this
-# size or less is small enough to stop at rather than to pay that price.
+# An odd side gives the last block of the next level too much weight, which shifts the centre of mass by half a block.
+# A level of this size or less is small enough to stop at rather than to pay that price.
 SMALL_ENOUGH_WHEN_ODD = 512
 SHORTEST = 8
 ONES: Shape5 = (1, 1, 1, 1, 1)
