@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -266,3 +269,46 @@ def test_f71_1152_tiles_register_quickly(make_tile):
         place(apply_registration_pipeline(image, steps))
         used.append(time.process_time() - begin)
     assert min(used) < 0.1, used
+
+
+def test_f69_another_process_imports_the_module_of_a_step(tmp_path):
+    module = tmp_path / "steps_of_a_lab.py"
+    module.write_text(
+        "from fractal_omezarr_converters.pipelines import add_registration_func\n"
+        "def doubled(tiled_image):\n"
+        "    tiled_image.columns.start[:, 4] *= 2\n"
+        "    return tiled_image\n"
+        "add_registration_func(doubled, 'doubled')\n"
+    )
+    code = """
+import json, sys
+from fractal_omezarr_converters.core import TiledImage, build_dummy_tile, tiled_image_from_tiles
+from fractal_omezarr_converters.core.dummy_tiles import StartPosition, TileShape
+from fractal_omezarr_converters.models import AcquisitionDetails, SingleImage
+from fractal_omezarr_converters.pipelines import apply_registration_pipeline, with_modules
+if sys.argv[1] == "init":
+    import steps_of_a_lab
+    place, details = SingleImage(image_path="a"), AcquisitionDetails()
+    tile = build_dummy_tile("F", StartPosition(x=8), TileShape(32, 24), collection=place, acquisition_details=details)
+    [image] = tiled_image_from_tiles(tiles=[tile])
+    print(json.dumps([image.model_dump_json(), with_modules([{"name": "doubled", "params": {}}])]))
+else:
+    text, steps = json.loads(sys.stdin.read())
+    assert "steps_of_a_lab" not in sys.modules
+    print(apply_registration_pipeline(TiledImage.model_validate_json(text), steps).columns.start[0, 4])
+"""
+
+    def run(step: str, handed_over: str = "") -> str:
+        found = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        command = [sys.executable, "-c", code, step]
+        return subprocess.run(command, env=found, input=handed_over, capture_output=True, text=True, check=True).stdout
+
+    assert run("compute", run("init")).strip() == "16.0"
+
+
+def test_f11_two_fields_in_one_cell_of_the_grid_are_an_error(make_tile):
+    tiles = [make_tile("A", file="first"), make_tile("B", file="second", start_x=0.5), make_tile("C", start_x=16.0)]
+    with pytest.raises(
+        ConvertersToolsUserError, match=r"'A' and 'B' lie in one cell of the grid.*first\.tif.*second\.tif"
+    ):
+        register(tiles, SnapToGridTiling(tolerance=1))
