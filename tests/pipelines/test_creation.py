@@ -218,7 +218,7 @@ def test_f24_wrong_shapes_are_found_before_anything_is_written(make_tile, tmp_pa
 def test_f59_a_failure_leaves_nothing_behind(make_tile, tmp_path):
     tile = make_tile("A")
     tile.image_loader.shape, tile.image_loader.stated_shape = (20, 32), (24, 32)
-    with pytest.raises(ConvertersToolsUserError, match=r"A_1\.tif .*shape"):
+    with pytest.raises(ConvertersToolsUserError, match=r"A_1\.tif.*20.*24"):
         convert([tile], tmp_path)
     assert not [path for path in (tmp_path / "Plate.zarr/B/03").iterdir() if path.is_dir()]
 
