@@ -38,5 +38,9 @@ new-format: $(STAMP) ## lay out a new format: make new-format NAME=acme
 bench: $(STAMP)  ## benchmarks against a reference measured in the same run
 	$(BIN)/python -m dev.bench
 
+docs: $(STAMP)   ## build the pages
+	$(BIN)/python -m pip install -q --disable-pip-version-check --group docs
+	$(BIN)/zensical build --clean --strict
+
 clean:           ## remove the environment and what demo wrote
 	rm -rf $(VENV) demo build dist
