@@ -28,7 +28,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
@@ -43,7 +43,7 @@ EXAMPLES_KEPT = 5
 class FormatOptions(UserFacingModel):
     """Options of one format; a format adds its own in a subclass."""
 
-    follow_links: bool = False
+    follow_links: bool = Field(default=False, title="Follow Links")
     """Accept image files that are links to places outside the acquisition's folder."""
 
 

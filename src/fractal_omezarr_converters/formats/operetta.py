@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import ConfigDict, Field
 
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
@@ -54,13 +55,23 @@ ARCHIVE_MARKERS = ("XML/MEASUREMENT/*.xml", "IMAGES/*/IMAGES.sqlite")
 class OperettaOptions(FormatOptions):
     """Options for measurements of Operetta, Operetta CLS and Opera Phenix."""
 
-    field_positions: Literal["calibrated", "nominal"] = "calibrated"
-    """Calibrated: fields lie where the camera saw them (orientation matrix); nominal: where the stage was sent."""
-    field_grid: FieldGrid | None = None
+    model_config = ConfigDict(title="Operetta Options")
+
+    field_positions: Literal["calibrated", "nominal"] = Field(default="calibrated", title="Field Positions")
+    """Where fields lie:
+
+    - `calibrated`: where the camera saw them, by the orientation matrix in the metadata.
+    - `nominal`: where the stage was sent.
+    """
+    field_grid: FieldGrid | None = Field(default=None, title="Field Grid")
     """Arrangement of the fields, when the instrument recorded no positions (Harmony 4.1)."""
-    flat_field: FlatFieldMode = "off"
-    """Correct uneven illumination with the profiles of the instrument: off, divide, or subtract (the background
-    is taken off first). This changes pixel values."""
+    flat_field: FlatFieldMode = Field(default="off", title="Flat-Field Correction")
+    """Correct uneven illumination with the profiles of the instrument. This changes pixel values:
+
+    - `off`: pixels stay as they are.
+    - `divide`: pixels are divided by the profile.
+    - `subtract`: the background is subtracted, the rest is divided by the profile, the mean of the background is added.
+    """
 
 
 class Operetta(Format):

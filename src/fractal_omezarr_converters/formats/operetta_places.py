@@ -21,6 +21,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from pydantic import ConfigDict, Field
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.operetta_index import ChannelFacts, OperettaIndex, Plane
@@ -36,11 +37,13 @@ SCALES_OF_A_MATRIX = (0.5, 2.0)
 class FieldGrid(UserFacingModel):
     """Arrangement of fields whose positions the instrument did not record."""
 
-    columns: int
+    model_config = ConfigDict(title="Field Grid")
+
+    columns: int = Field(default=1, ge=1, le=10_000, title="Columns")
     """Number of fields in one row of the grid."""
-    overlap: float = 0.0
+    overlap: float = Field(default=0.0, ge=0, le=0.95, title="Overlap")
     """Overlap of neighbouring fields, as a fraction of the field's size (0.1 is 10 %)."""
-    order: Literal["rows", "snake"] = "rows"
+    order: Literal["rows", "snake"] = Field(default="rows", title="Order")
     """Order of the fields: each row from the left, or back and forth (snake)."""
 
 
@@ -104,11 +107,6 @@ def _check_matrix(index: OperettaIndex, facts: ChannelFacts, matrix: NDArray[np.
 
 
 def _on_a_grid(planes: Sequence[Plane], grid: FieldGrid) -> NDArray[np.float64]:
-    if grid.columns < 1 or not 0 <= grid.overlap < 1:
-        raise ConvertersToolsUserError(
-            f"field_grid has {grid.columns} columns and overlap {grid.overlap}; columns must be 1 or more and the"
-            " overlap a fraction from 0 to below 1."
-        )
     rank = {number: place for place, number in enumerate(sorted({each.field for each in planes}))}
     places = np.array([rank[each.field] for each in planes])
     row, column = np.divmod(places, grid.columns)
