@@ -63,6 +63,11 @@ def lay_out(name: str, title: str, maker: str) -> list[Path]:
         "Class": "".join(part.capitalize() for part in name.split("_")),
         "package": PACKAGE,
     }
+    imports = [
+        f"from {PACKAGE}.tasks.convert_compute import convert_compute",
+        f"from {PACKAGE}.tasks.{name}.convert_init import convert_init",
+    ]
+    words["task_imports"] = "\n".join(sorted(imports))
     written = []
     for template, place in PLACES.items():
         path = ROOT / place.format(**words)

@@ -264,7 +264,10 @@ def _plate_facts(
     index: OperettaIndex, planes: SortedPlanes, plate_name: str | None, measurement: Path, warnings: list[str]
 ) -> PlateFacts:
     wanted = plate_name or index.plate_value("Name") or index.plate_value("PlateID") or measurement.name
-    name, warning = safe_plate_name(wanted)
+    try:
+        name, warning = safe_plate_name(wanted)
+    except ValueError as error:
+        raise ConvertersToolsUserError(f"'{index.path}': {error} Give the plate a name in the options.") from None
     if warning:
         warnings.append(warning)
     size: list[int | None] = []
