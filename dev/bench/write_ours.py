@@ -30,10 +30,8 @@ class Planes:
             rows = list(csv.DictReader(file))
         self.paths = [f"{plate}/{row['file_path']}" for row in rows]
         size = int(rows[0]["length_x"])
-        pixel = [  # t, c, z, y, x
-            (0, int(r["start_c"]), round(float(r["start_z"]) / Z_SPACING), round(float(r["start_y"]) / PIXEL_SIZE), round(float(r["start_x"]) / PIXEL_SIZE))
-            for r in rows
-        ]  # fmt: skip
+        steps = (("start_c", 1.0), ("start_z", Z_SPACING), ("start_y", PIXEL_SIZE), ("start_x", PIXEL_SIZE))
+        pixel = [[0, *(round(float(row[name]) / step) for name, step in steps)] for row in rows]
         self.start = np.array(pixel, np.int64)
         self.length = np.broadcast_to(np.array([1, 1, 1, size, size], np.int64), self.start.shape)
 

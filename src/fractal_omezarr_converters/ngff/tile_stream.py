@@ -13,8 +13,8 @@ Part = tuple[slice, slice, slice, slice, slice]
 class TileStream(Protocol):
     """Tiles in the order in which they are laid: a later one wins where two overlap. Columns are t, c, z, y, x.
 
-    A stream may also have ``describe(index) -> str``, which names a tile (its file) in errors, and ``read_into(index, out) -> bool``,
-    which fills an array of exactly the tile's shape and returns True, or returns False and leaves it to ``read``.
+    A stream may also have ``describe(index) -> str``, which names a tile (its file) in errors, and
+    ``read_into(index, out) -> bool``, which fills an array of the tile's shape, or returns False and leaves it to ``read``.
     """
 
     start: np.ndarray[Any, np.dtype[np.int64]]
