@@ -204,6 +204,15 @@ def test_a_wrong_configuration_is_explained(
     assert code == 1 and out == "" and words in err
 
 
+def test_a_choice_inside_a_choice_needs_no_outer_mode(
+    plate: SyntheticOperetta, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inplace = "grouping.tiling_strategy.mode=Inplace"
+    code, out, err = run(capsys, "plan", plate.folders[0], "--json", "--set", inplace)
+    assert code == 0, err
+    assert json.loads(out)["images"][0]["shape"][-1] == 2 * 40 - 4
+
+
 def test_set_of_something_unknown_is_explained(plate: SyntheticOperetta, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "plan", plate.folders[0], "--set", "omezarr_options.levls=3")
     assert code == 1 and "levls" in err

@@ -53,10 +53,23 @@ def full_options(given: ConverterOptions | ConverterFormOptions | Mapping[str, A
         return given
     if isinstance(given, ConverterFormOptions):
         return given.to_converter_options()
+    defaults = ConverterOptions().model_dump(mode="json")
     try:
-        return ConverterFormOptions.model_validate(dict(given)).to_converter_options()
+        return ConverterFormOptions.model_validate(_with_modes(given, defaults)).to_converter_options()
     except ValidationError as error:
         raise ConvertersToolsUserError(f"The converter options are wrong: {in_words(error)}.") from error
+
+
+def _with_modes(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Choices that are stated only in part get the mode that they have by default."""
+    complete = dict(given)
+    for key, default in defaults.items():
+        stated = complete.get(key)
+        if isinstance(stated, Mapping) and isinstance(default, Mapping):
+            complete[key] = _with_modes(stated, default)
+            if "mode" in default and not {"mode", "type"} & set(stated):
+                complete[key] = {"mode": default["mode"], **complete[key]}
+    return complete
 
 
 def conversion_request(
