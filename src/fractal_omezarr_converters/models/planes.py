@@ -156,6 +156,10 @@ def read(part: Part, region: Mapping[str, slice] | None = None) -> Array:
             f"{planes.source} has no axis '{min(unknown)}' to read a part of; it has '{''.join(sizes)}'."
         )
     chosen = {axis: range(size)[wanted.get(axis, _ALL)] for axis, size in sizes.items()}
+    if part.samples is None and not any(axis in sizes for axis in "qtcz"):
+        number = sum(stride * part.fixed.get(axis, 0) for axis, stride in zip(planes.lead, _strides(planes.lead_shape)))
+        plane = planes.read(number, *(_as_slice(chosen[axis]) for axis in "yx"))
+        return np.array(plane, planes.stored_dtype, copy=True if isinstance(plane, np.memmap) else None, subok=False)
     result = np.empty([len(indices) for indices in chosen.values()], planes.stored_dtype)
     per_channel = len(part.samples) if isinstance(part.samples, tuple) else 1
     y, x = (_as_slice(chosen[axis]) for axis in "yx")
