@@ -503,3 +503,55 @@ def test_helpers_read_whole_files(tmp_path: Path) -> None:
     imagecodecs.imwrite(tmp_path / "a.png", pixels)
     np.testing.assert_array_equal(load_tiff(tmp_path / "a.tif"), pixels)
     np.testing.assert_array_equal(load_png(str(tmp_path / "a.png")), pixels)
+
+
+def test_files_of_any_scheme_are_read(tmp_path: Path) -> None:
+    import fsspec
+
+    pixels = noise(3, Y, X)
+    tifffile.imwrite(tmp_path / "a.ome.tif", pixels, metadata={"axes": "ZYX"}, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "b.tif", pixels, imagej=True, metadata={"axes": "ZYX"})
+    imagecodecs.imwrite(tmp_path / "a.png", pixels[0])
+    np.save(tmp_path / "a.npy", pixels)
+    files = fsspec.filesystem("memory")
+    for path in tmp_path.iterdir():
+        files.pipe(f"/shelf/{path.name}", path.read_bytes())
+    for name, expected, axes in (
+        ("a.ome.tif", pixels, "zyx"),
+        ("b.tif", pixels, "zyx"),
+        ("a.png", pixels[0], "yx"),
+        ("a.npy", pixels, "qyx"),
+    ):
+        load = DefaultImageLoader(file_path=name)
+        np.testing.assert_array_equal(load.load_data("memory://shelf"), expected)
+        assert load.data_axes("memory://shelf") == axes
+        assert load.sources("memory://shelf")[0].size > 0
+
+
+def test_imagej_file_with_a_colour_table_keeps_its_numbers(tmp_path: Path) -> None:
+    index = noise(Y, X, dtype="uint8")
+    table = RNG.integers(0, 256, (3, 256)).astype("uint8")
+    tifffile.imwrite(tmp_path / "a.tif", index, imagej=True, metadata={"LUTs": [table]})
+    agrees(loader(tmp_path / "a.tif"), index, "yx")
+    colors = table.astype("uint16") * 257
+    description = "ImageJ=1.53t\nimages=1\n"
+    tifffile.imwrite(
+        tmp_path / "b.tif", index, photometric="palette", colormap=colors, description=description, metadata=None
+    )
+    agrees(loader(tmp_path / "b.tif"), index, "yx")
+
+
+def read_in_child(path: str) -> bool:
+    return bool((DefaultImageLoader(file_path=path).load_data() == 7).all())
+
+
+def test_forked_processes_open_files_of_their_own(tmp_path: Path) -> None:
+    import multiprocessing
+
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.full((64, 64), 7, "uint8"), compression="zlib", rowsperstrip=4)
+    assert read_in_child(str(path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            assert all(pool.map(read_in_child, [str(path)] * 20))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.models.blocks import as_block, named_axes
+from fractal_omezarr_converters.models.blocks import as_block, load_part, named_axes
 from fractal_omezarr_converters.models.loaders import (
     DefaultImageLoader,
     ImageLoaderInterface,
@@ -85,3 +86,19 @@ def test_f29_blocks_are_transposed_by_name_without_a_copy() -> None:
     assert block.shape == (1, 3, 2, 4, 5)
     assert np.shares_memory(block, data)
     assert block[0, 2, 1, 3, 4] == data[1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("lengths", [(1, 1, 6, 9, 11), (1, 6, 1, 9, 11), (6, 1, 1, 9, 11)])
+def test_parts_of_tiles_are_placed_by_name_also_without_one(tmp_path: Path, lengths: tuple[int, ...]) -> None:
+    import tifffile
+
+    pixels = np.arange(6 * 9 * 11, dtype="uint16").reshape(6, 9, 11)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="minisblack")
+    whole = pixels.reshape(lengths)
+    loader = DefaultImageLoader(file_path="a.tif")
+    for first in range(0, 6, 2):
+        part = tuple(slice(first, first + 2) if n == 6 else slice(0, n) for n in lengths[:3])
+        part = (*part, slice(2, 7), slice(3, 11))
+        found = load_part(loader, part, image_axes="tczyx", lengths=lengths, resource=tmp_path)
+        np.testing.assert_array_equal(found, whole[part])
+    assert load_part(OldLoader(), part, image_axes="tczyx", lengths=(1, 1, 2, 3, 5)) is None

@@ -57,7 +57,7 @@ def test_the_probe_loads_one_tile_and_compares_it(make_tile, reads):
     apply_validator_pipeline(tiled_image_from_tiles(tiles=tiles), validators_config=[ShapeDtypeProbeValidator()])
     assert dict(reads) == {"good": 1}
     tiles[0].image_loader.shape, tiles[0].image_loader.stated_shape = (20, 32), (24, 32)
-    with pytest.raises(ConvertersToolsUserError, match=r"good\.tif has the shape \(20, 32\)"):
+    with pytest.raises(ConvertersToolsUserError, match=r"good\.tif holds y=20, x=32"):
         apply_validator_pipeline(
             tiled_image_from_tiles(tiles=tiles), validators_config=[{"name": "Shape and Dtype Probe"}]
         )

@@ -15,6 +15,8 @@ from fractal_omezarr_converters.models.axes import AXES
 if TYPE_CHECKING:
     import numpy as np
 
+    from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
+
 
 def named_axes(
     shape: Sequence[int], *, axes: str | None, image_axes: Sequence[str], lengths: Sequence[int], source: str
@@ -64,6 +66,45 @@ def as_block(
     order = [names.index(axis) for axis in AXES if axis in names]
     rest = [place for place, name in enumerate(names) if name not in AXES]
     return data.transpose([*rest, *order]).reshape(tuple(int(length) for length in lengths))
+
+
+def load_part(
+    loader: ImageLoaderInterface,
+    part: Sequence[slice],
+    *,
+    image_axes: Sequence[str],
+    lengths: Sequence[int],
+    resource: Any | None = None,
+) -> np.ndarray[Any, Any] | None:
+    """Read a part of a tile as a block on t, c, z, y, x; None when the loader reads wholes only.
+
+    Args:
+        loader: Loader of the tile.
+        part: A slice along each of t, c, z, y, x, within the tile.
+        image_axes: Axes of the image that is written.
+        lengths: Whole pixels of the tile along t, c, z, y, x.
+        resource: Handed to the loader.
+
+    Raises:
+        ConvertersToolsUserError: Shape or axes differ from the tile's.
+    """
+    axes = loader.data_axes(resource)
+    if not loader.reads_parts() or axes is None:
+        return None
+    named = axes
+    if "q" in axes:
+        header = loader.shape_and_dtype(resource)
+        if header is None:
+            return None
+        source = loader.describe_source(resource)
+        named = named_axes(header[0], axes=axes, image_axes=image_axes, lengths=lengths, source=source)
+    cuts = dict(zip(AXES, part))
+    data = loader.load_region({axis: cuts[name] for axis, name in zip(axes, named) if name in cuts}, resource)
+    if data is None:
+        return None
+    wanted = [len(range(*cut.indices(int(length)))) for cut, length in zip(part, lengths)]
+    source = f"A part of {loader.describe_source(resource)}"
+    return as_block(data, axes=named, image_axes=image_axes, lengths=wanted, source=source)
 
 
 def _name_q(shape: Sequence[int], axes: str, wanted: dict[str, int]) -> str:

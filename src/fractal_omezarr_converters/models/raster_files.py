@@ -104,9 +104,12 @@ def _jpeg(path: str, data: bytes, source: str) -> StoredPlanes:
 def _bmp(path: str, data: bytes, source: str, palette: Palette) -> StoredPlanes:
     from PIL import Image
 
-    with Image.open(io.BytesIO(data)) as image:
-        width, height, mode = *image.size, image.mode
-        table = image.getpalette("RGB") if mode == "P" else None
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            width, height, mode = *image.size, image.mode
+            table = image.getpalette("RGB") if mode == "P" else None
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"it is larger than this reader takes: {error}") from error
     if table is not None:
         colors = np.asarray(table, np.uint8).reshape(-1, 3).T
         if palette == "expand" or (palette == "auto" and not is_ramp(colors)):
@@ -120,8 +123,11 @@ def _bmp(path: str, data: bytes, source: str, palette: Palette) -> StoredPlanes:
 def _pillow(path: str) -> Array:
     from PIL import Image
 
-    with Image.open(io.BytesIO(_bytes(path))) as image:
-        return np.asarray(image)
+    try:
+        with Image.open(io.BytesIO(_bytes(path))) as image:
+            return np.asarray(image)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"it is larger than this reader takes: {error}") from error
 
 
 def _stored(

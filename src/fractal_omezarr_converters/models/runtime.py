@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from fractal_omezarr_converters.models.older_names import newer_mode
+from fractal_omezarr_converters.models.urls import join_url_paths
 from fractal_omezarr_converters.models.user_facing import UserFacingModel, shown_default
 
 
@@ -26,7 +27,7 @@ class TempJsonOptions(UserFacingModel):
 
     def format_temp_url(self, zarr_dir: str) -> str:
         """Give the folder for an output directory."""
-        return self.temp_url.replace("{zarr_dir}", str(zarr_dir).rstrip("/") or "/").replace("//_tmp", "/_tmp")
+        return join_url_paths(self.temp_url.replace("{zarr_dir}", str(zarr_dir)))
 
     def use_in_memory(self, total_bytes: int) -> bool:
         """Say whether descriptions of this size together travel in memory."""

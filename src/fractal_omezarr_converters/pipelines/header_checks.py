@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fractal_omezarr_converters.core import pixels
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 from fractal_omezarr_converters.core.pixel_types import holds
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
+from fractal_omezarr_converters.models.blocks import named_axes
 from fractal_omezarr_converters.models.loaders import SourceFile
 from fractal_omezarr_converters.pipelines.image_steps import pixel_steps
 
@@ -46,17 +46,14 @@ def expected_shape(image: Image) -> npt.NDArray[np.int64]:
 def shape_problem(shape: Sequence[int], data_axes: str | None, expected: Sequence[int], axes: str) -> str | None:
     """What is wrong with the shape of a source, as the end of a sentence; None when it fits the tile.
 
-    Axes are placed by the very function that places the pixels when they are read, on an array without content.
+    Axes are named by the very function that names them when the pixels are read.
     """
-    empty = np.broadcast_to(np.zeros((), dtype=np.uint8), tuple(shape))
+    lengths = [int(size) for size in expected]
     try:
-        found = pixels.five_axes(empty, axes, data_axes, lambda: "It").shape
+        named_axes(shape, axes=data_axes, image_axes=axes, lengths=lengths, source="It")
     except ConvertersToolsUserError as error:
-        return f"does not fit its tile. {error}"
-    if tuple(found) == tuple(int(size) for size in expected):
-        return None
-    wanted = " x ".join(f"{axis} {expected['tczyx'.index(axis)]}" for axis in axes)
-    return f"has the shape {tuple(shape)}{f' ({data_axes})' if data_axes else ''}, but its tile is {wanted}"
+        return str(error).removeprefix("It ").removesuffix(".")
+    return None
 
 
 def missing_sources(loaders: LoaderColumns, resource: Any = None) -> list[str]:

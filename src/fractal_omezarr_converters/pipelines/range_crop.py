@@ -8,7 +8,9 @@ import numpy as np
 
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 from fractal_omezarr_converters.core.tile_table import TileTable
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
+from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
 from fractal_omezarr_converters.pipelines.cropped_loader import CroppedLoader
 
 CROPPING = {"Z Range Filter": ("z", 2), "Time Range Filter": ("t", 0)}
@@ -39,7 +41,7 @@ def crop_to_range(table: TileTable, params: Any) -> tuple[TileTable, int]:
         inside &= True if high is None else positions <= high + 1e-9
         kept = np.flatnonzero(inside)
         loader = loaders.loader(row)
-        if not len(kept) or len(kept) == len(positions) or not loader.reads_parts() or loader.data_axes() is None:
+        if not len(kept) or len(kept) == len(positions) or axis not in _axes_of(loader):
             continue
         first, stop = int(kept[0]), int(kept[-1]) + 1
         changed[row] = CroppedLoader.of(loader, {axis: (first, stop)})
@@ -51,6 +53,14 @@ def crop_to_range(table: TileTable, params: Any) -> tuple[TileTable, int]:
     order = np.arange(len(table))
     order[list(changed)] = len(table) + np.arange(len(changed))
     return _with(table, start, length, added.select(order)), len(changed)
+
+
+def _axes_of(loader: ImageLoaderInterface) -> str:
+    """Axes of a loader that can be cropped by name; none when its file is only found later, below a resource."""
+    try:
+        return (loader.data_axes() or "") if loader.reads_parts() else ""
+    except ConvertersToolsUserError:
+        return ""
 
 
 def _planes(lengths: Any, details: AcquisitionDetails, axis: str) -> Any:

@@ -11,6 +11,7 @@ from fractal_omezarr_converters.core import pixels
 from fractal_omezarr_converters.core.pixel_types import cast_exactly
 from fractal_omezarr_converters.core.placement import Placement
 from fractal_omezarr_converters.core.tiled_image import TiledImage
+from fractal_omezarr_converters.models.blocks import load_part
 
 Part = tuple[slice, slice, slice, slice, slice]
 AXES = "tczyx"
@@ -41,17 +42,9 @@ class ImageTiles:
         """A part of one tile; None when its loader can only read whole tiles."""
         row = int(self._rows[index])
         loader = self._columns.loaders.loader(row)
-        if not loader.reads_parts():
-            return None
-        region = {axis: part[AXES.index(axis)] for axis in self._axes}
-        data = loader.load_region(region, self._resource)
-        if data is None:
+        lengths = [int(size) for size in self.length[index]]
+        block = load_part(loader, part, image_axes=self._axes, lengths=lengths, resource=self._resource)
+        if block is None:
             return None
         name = self._columns.fov_name(row)
-
-        def where() -> str:
-            return f"{loader.describe_source(self._resource)} (field of view '{name}')"
-
-        block = pixels.five_axes(np.asarray(data), self._axes, loader.data_axes(self._resource), where)
-        wanted = tuple(len(range(*cut.indices(int(size)))) for cut, size in zip(part, self.length[index]))
-        return None if block.shape != wanted else cast_exactly(block, self._dtype, where())
+        return cast_exactly(block, self._dtype, f"{loader.describe_source(self._resource)} (field of view '{name}')")

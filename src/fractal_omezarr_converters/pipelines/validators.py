@@ -101,7 +101,7 @@ def probe_shape_and_dtype(tiled_image: Any, *, validator_params: Any, resource: 
     if problem is not None:
         raise ConvertersToolsUserError(
             f"Image '{tiled_image.path}', field of view '{columns.fov_names[columns.fov[0]]}': "
-            f"{loader.describe_source(resource)} {problem}; correct the tile's size or the acquisition's data type."
+            f"{loader.describe_source(resource)} {problem}."
         )
 
 
