@@ -16,6 +16,7 @@ from fractal_omezarr_converters.models.acquisition import (
     StageOrientation,
     default_axes_builder,
     default_channels,
+    rgb_channels,
 )
 from fractal_omezarr_converters.models.colors import COLOR_CYCLE, NAMED_COLORS, DefaultColors, parse_color
 
@@ -133,6 +134,11 @@ def test_default_channels() -> None:
         warnings.simplefilter("error")
         assert [channel.channel_label for channel in default_channels(3)] == ["channel_0", "channel_1", "channel_2"]
     assert len({channel.color for channel in default_channels(3)}) == 3
+    assert [(c.channel_label, c.color_digits) for c in rgb_channels()] == [
+        ("red", "FF0000"),
+        ("green", "00FF00"),
+        ("blue", "0000FF"),
+    ]
 
 
 @pytest.mark.parametrize(

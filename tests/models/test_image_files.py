@@ -147,6 +147,8 @@ def test_f23_colour_images_are_three_channels_or_grey(tmp_path: Path, planar: st
     tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar, **options)
     agrees(loader(tmp_path / "a.tif"), rgb, "cyx")
     agrees(loader(tmp_path / "a.tif", channel=2), rgb[2], "yx")
+    assert loader(tmp_path / "a.tif").is_rgb()
+    assert not loader(tmp_path / "a.tif", channel=2).is_rgb()
     weights = np.array([0.299, 0.587, 0.114]).reshape(3, 1, 1)
     agrees(loader(tmp_path / "a.tif", rgb="grey"), np.floor((rgb * weights).sum(0) + 0.5).astype("uint8"), "yx")
     assert block(loader(tmp_path / "a.tif"), "cyx", (1, 3, 1, Y, X)).shape == (1, 3, 1, Y, X)
@@ -170,6 +172,7 @@ def test_f23_a_fourth_sample_that_is_not_alpha_is_kept(tmp_path: Path) -> None:
         tmp_path / "a.tif", pixels, photometric="minisblack", planarconfig="contig", extrasamples=[0, 0, 0]
     )
     agrees(loader(tmp_path / "a.tif"), np.moveaxis(pixels, -1, 0), "cyx")
+    assert not loader(tmp_path / "a.tif").is_rgb()
 
 
 def test_f23_time_lapse_of_colour_images(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from .acquisition import ChannelInfo as ChannelInfo
 from .acquisition import DataTypeEnum as DataTypeEnum
 from .acquisition import StageOrientation as StageOrientation
 from .acquisition import default_channels as default_channels
+from .acquisition import rgb_channels as rgb_channels
 from .axes import CANONICAL_AXES_TYPE as CANONICAL_AXES_TYPE
 from .axes import SPACE_TYPE as SPACE_TYPE
 from .axes import canonical_axes as canonical_axes
@@ -162,4 +163,5 @@ __all__ = [
     "parent_url",
     "resolve_collection_type",
     "resolve_loader_type",
+    "rgb_channels",
 ]

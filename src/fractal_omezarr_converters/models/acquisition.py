@@ -31,6 +31,7 @@ __all__ = [
     "canonical_axes",
     "default_axes_builder",
     "default_channels",
+    "rgb_channels",
     "unique_channels",
 ]
 
@@ -204,6 +205,12 @@ class AcquisitionDetails(UserFacingModel):
 def default_channels(count: int) -> list[ChannelInfo]:
     """Give channels for an acquisition that names none: ``channel_0``, ``channel_1``, ..., each in a colour of its own."""
     return unique_channels([ChannelInfo(channel_label=f"channel_{index}") for index in range(count)])
+
+
+def rgb_channels() -> list[ChannelInfo]:
+    """Give the channels of a colour image: red, green and blue in their own colours."""
+    named = (("red", "#FF0000"), ("green", "#00FF00"), ("blue", "#0000FF"))
+    return [ChannelInfo(channel_label=label, color=color) for label, color in named]
 
 
 def unique_channels(channels: Sequence[ChannelInfo]) -> list[ChannelInfo]:

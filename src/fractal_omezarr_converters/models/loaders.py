@@ -204,6 +204,13 @@ class DefaultImageLoader(ImageLoaderInterface):
         with chosen_part(self.path(resource), self._selection()) as part:
             return "".join(part.sizes) if unnamed_shape(part) is None else None
 
+    def is_rgb(self, resource: Any | None = None) -> bool:
+        """Say whether the channels of :meth:`load_data` are red, green and blue; see ``rgb_channels`` for their names."""
+        from fractal_omezarr_converters.models.image_files import chosen_part
+
+        with chosen_part(self.path(resource), self._selection()) as part:
+            return part.planes.is_rgb and part.sizes.get("c") == 3
+
     def preflight(self, resource: Any | None = None) -> None:
         """Warn when the file is not there or its headers cannot be read."""
         try:

@@ -54,6 +54,8 @@ class StoredPlanes:
     numbers: Mapping[str, tuple[int, ...]] | None = None
     #: Shape of the whole when its axes have no names at all; the planes are then numbered flat.
     unnamed_shape: tuple[int, ...] | None = None
+    #: True when the first three samples are red, green and blue.
+    is_rgb: bool = False
 
     @property
     def stored_dtype(self) -> np.dtype[Any]:

@@ -151,7 +151,8 @@ def _stored(
                 )
         return pixels[y, x]
 
-    return StoredPlanes("", (), shape, samples, np.dtype(dtype), read_plane, source, kept)
+    is_rgb = samples == 3 or kept == (0, 1, 2)
+    return StoredPlanes("", (), shape, samples, np.dtype(dtype), read_plane, source, kept, is_rgb=is_rgb)
 
 
 def _bytes(path: str, count: int = -1) -> bytes:

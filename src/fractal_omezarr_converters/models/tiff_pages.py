@@ -17,6 +17,7 @@ from fractal_omezarr_converters.models.palettes import expanded, is_ramp
 Array = np.ndarray[Any, Any]
 _JPEG = {6, 7, 34892, 33007}
 _PALETTE = 3
+_COLOR = (2, 6)
 _ALPHA = (1, 2)
 
 
@@ -29,6 +30,7 @@ class PageFacts:
     kept_samples: tuple[int, ...]
     dtype: np.dtype[Any]
     colors: Array | None = None
+    is_rgb: bool = False
 
 
 def page_facts(page: Any, palette: Literal["auto", "index", "expand"], keep_index: bool) -> PageFacts | None:
@@ -48,13 +50,13 @@ def page_facts(page: Any, palette: Literal["auto", "index", "expand"], keep_inde
         colors = np.asarray(key.colormap)
         if palette == "expand" or (palette == "auto" and not keep_index and not is_ramp(colors)):
             table = expanded(colors)
-            return PageFacts(shape, 3, (), table.dtype, table)
+            return PageFacts(shape, 3, (), table.dtype, table, is_rgb=True)
     samples = 0 if key.axes == "YX" else int(key.samplesperpixel)
     extra = tuple(int(kind) for kind in (key.extrasamples or ()))
     first = samples - len(extra)
     alpha = {first + place for place, kind in enumerate(extra) if kind in _ALPHA} if samples > len(extra) else set()
     kept = tuple(place for place in range(samples) if place not in alpha)
-    return PageFacts(shape, samples, kept, dtype)
+    return PageFacts(shape, samples, kept, dtype, is_rgb=key.photometric in _COLOR and len(kept) == 3)
 
 
 def read_page(page: Any, facts: PageFacts, y: slice, x: slice) -> Array:

@@ -202,6 +202,7 @@ def _grid(
         read=read_one,
         source=source,
         kept_samples=facts.kept_samples,
+        is_rgb=facts.is_rgb,
         numbers=numbers,
     )
 
