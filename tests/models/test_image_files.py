@@ -433,6 +433,19 @@ def test_threads_share_the_pool_without_mixing_pixels(tmp_path: Path) -> None:
     assert not any(entry.users for entry in _open.values())
 
 
+def test_threads_share_one_file_without_mixing_pages(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    stack = np.broadcast_to(np.arange(64, dtype="uint16").reshape(64, 1, 1), (64, 48, 64))
+    tifffile.imwrite(path, stack, photometric="minisblack", rowsperstrip=3, compression="zlib")
+
+    def read(page: int) -> bool:
+        return bool((loader(path, page=page % 64).load_data() == page % 64).all())
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(read, range(800)))
+    assert all(hasattr(entry.tif.filehandle.lock, "acquire") for entry in _open.values())
+
+
 def test_a_file_that_changed_is_opened_again(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     for value in (1, 2):

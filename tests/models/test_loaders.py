@@ -85,7 +85,7 @@ def test_f29_blocks_are_transposed_by_name_without_a_copy() -> None:
     block = as_block(data, axes="zcyx", image_axes="czyx", lengths=(1, 3, 2, 4, 5), source="s")
     assert block.shape == (1, 3, 2, 4, 5)
     assert np.shares_memory(block, data)
-    assert block[0, 2, 1, 3, 4] == data[1, 2, 3, 4]
+    np.testing.assert_array_equal(block[0], data.transpose(1, 0, 2, 3))
 
 
 @pytest.mark.parametrize("lengths", [(1, 1, 6, 9, 11), (1, 6, 1, 9, 11), (6, 1, 1, 9, 11)])
