@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.units import Target, exact_factor, known_units
@@ -83,13 +84,13 @@ class XmlRecord:
 
     def quantity(self, name: str, target: Target, *, default_unit: str, unit_attribute: str = "Unit") -> float:
         """Give a number in ``target`` units; its unit comes from the attribute, ``default_unit`` only if none is said."""
-        self.number(name)
         found = self.child(name)
         stated = found.attributes.get(unit_attribute, "").strip() if found is not None else ""
-        times = exact_factor(stated or default_unit, target)
-        if times is None:
+        value = _converted(self.required(name), stated or default_unit, target)
+        if value is None:
+            self.number(name)
             raise self.problem(name, f"has the unit '{stated}'; units known here are {known_units(target)}")
-        return float(Decimal(self.required(name)) * times)
+        return value
 
     def problem(self, name: str, what: str) -> ConvertersToolsUserError:
         """Make the error for a child of this record: file, line, element and what is wrong with it."""
@@ -98,6 +99,16 @@ class XmlRecord:
         return ConvertersToolsUserError(
             f"{self.file}, line {line}: <{name}> of <{self.name}> {what}; correct it or export the data again."
         )
+
+
+@lru_cache(maxsize=4096)
+def _converted(text: str, unit: str, target: Target) -> float | None:
+    """Turn a written number into another unit; None when number or unit are not understood. Most values repeat."""
+    times = exact_factor(unit, target)
+    try:
+        return float(Decimal(text) * times) if times is not None and math.isfinite(float(text)) else None
+    except (ValueError, ArithmeticError):
+        return None
 
 
 def _range(least: int | None, most: int | None) -> str:

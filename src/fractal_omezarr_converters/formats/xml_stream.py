@@ -171,7 +171,7 @@ class XmlStream:
                 f"'{self.path}' is nested more than {MAX_DEPTH} elements deep at line {self._parser.CurrentLineNumber};"
                 " this is not the instrument's own file."
             )
-        if any(":" in key for key in attributes):
+        if attributes and ":" in "".join(attributes):
             attributes = {
                 (key if key.startswith("xmlns") else key.rpartition(":")[2]): value for key, value in attributes.items()
             }
