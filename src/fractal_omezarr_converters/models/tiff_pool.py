@@ -1,121 +1,178 @@
-"""Half-filled chunks of the coarser levels: they wait in memory until everything below them has arrived."""
+"""A small pool of open TIFF files per process: opened by path, shared by threads, closed when others need the place.
+
+A handle that several threads read without a lock gives wrong pixels without an error; every file of the pool has one.
+A file that changed on disk (size or time) is opened again.
+"""
 
 from __future__ import annotations
 
+import os
+import struct
 import threading
+import zlib
+from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+import tifffile
 
-from fractal_omezarr_converters.ngff.downsample import downsample
-from fractal_omezarr_converters.ngff.layout import ImageLayout
-from fractal_omezarr_converters.ngff.memory_meter import BufferPool
-from fractal_omezarr_converters.ngff.occupancy import Block, Occupancy
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsError,
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsUserError,
+)
+from fractal_omezarr_converters.models.urls import existing_local_path, filesystem_for_url, is_remote_url
 
-Array = np.ndarray[Any, Any]
+MOST_OPEN_FILES = 16
+Key = tuple[str, int, int]
+#: What readers raise on files that are cut off, damaged or of another kind.
+READ_ERRORS = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    struct.error,
+    zlib.error,
+    tifffile.TiffFileError,
+)
 
 
 @dataclass
-class _Waiting:
-    """A chunk of a coarser level; ``gathered`` holds finer pixels where chunk borders cut averaging blocks."""
+class OpenTiff:
+    """An open TIFF file. Multi-file descriptions are not followed here: ``is_ome=False``."""
 
-    chunk: Array | None
-    gathered: Array | None
-    remaining: int
+    path: str
+    tif: tifffile.TiffFile
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    #: What readers found out about the file: kept as long as it is open.
+    known: dict[Any, Any] = field(default_factory=dict)
+    users: int = 0
+    given_up: bool = False
 
-
-@dataclass(frozen=True)
-class Finished:
-    """A chunk that is ready to be encoded."""
-
-    level: int
-    block: Block
-    pixels: Array  # the whole chunk, padded with the fill value at the image's edge
-    valid: Array  # the part of it that lies in the image
+    def close(self) -> None:
+        """Close the file, and the stream below it."""
+        self.tif.close()
 
 
-def valid_size(layout: ImageLayout, level: int, block: Block) -> tuple[int, ...]:
-    """How much of a chunk lies inside its level."""
-    return tuple(min(c, n - b * c) for b, c, n in zip(block, layout.level_chunks(level), layout.levels[level].shape))
+_open: OrderedDict[Key, OpenTiff] = OrderedDict()
+_guard = threading.Lock()
 
 
-class CoarseChunks:
-    """Takes finished chunks of a level and hands out those of the next that they complete; safe to use from several threads."""
+@contextmanager
+def opened(path: str) -> Iterator[OpenTiff]:
+    """Lend an open file; it stays open at least as long as the block lasts.
 
-    def __init__(self, layout: ImageLayout, occupancy: Occupancy, pool: BufferPool) -> None:
-        self._layout = layout
-        self._occupancy = occupancy
-        self._pool = pool
-        self._lock = threading.Lock()
-        self._waiting: dict[tuple[int, Block], _Waiting] = {}
-        self._made_from: dict[int, list[int]] = {}
-        for number, level in enumerate(layout.levels):
-            self._made_from.setdefault(level.source, []).append(number)
-        self.open = 0
-        self.most_open = 0
+    Raises:
+        ConvertersToolsFileNotFoundError: The file is not there.
+        ConvertersToolsUserError: It is not a TIFF file or is damaged.
+    """
+    key = _key(path)
+    with _guard:
+        entry = _open.get(key)
+        if entry is not None:
+            entry.users += 1
+            _open.move_to_end(key)
+    if entry is None:
+        entry = _add(key, _opened_now(path))
+    try:
+        yield entry
+    finally:
+        _give_back(entry)
 
-    def feed(self, done: Finished) -> Iterator[Finished]:
-        """Average a finished chunk into those of the levels made from it; yields what is complete now."""
-        for number in self._made_from.get(done.level, ()):
-            block: Block = tuple(b // r for b, r in zip(done.block, self._occupancy.ratio(number)))  # type: ignore[assignment]
-            waiting = self._get(number, block)
-            self._lay(number, block, waiting, done)
-            with self._lock:
-                waiting.remaining -= 1
-                complete = waiting.remaining == 0
-                if complete:
-                    del self._waiting[number, block]
-                    self.open -= 1
-            if complete:
-                yield self._complete(number, block, waiting)
 
-    def _get(self, number: int, block: Block) -> _Waiting:
-        with self._lock:
-            waiting = self._waiting.get((number, block))
-            if waiting is None:
-                waiting = self._waiting[number, block] = self._begin(number, block)
-                self.open += 1
-                self.most_open = max(self.most_open, self.open)
-            return waiting
+@contextmanager
+def naming(source: str) -> Iterator[None]:
+    """Turn what readers raise on a damaged file into one sentence that names it."""
+    try:
+        yield
+    except ConvertersToolsError:
+        raise
+    except READ_ERRORS as error:
+        said = str(error).strip().rstrip(".") or type(error).__name__
+        raise ConvertersToolsUserError(
+            f"{source} cannot be read ({said}); it is damaged, incomplete or of another kind than its name says: "
+            "copy it again from the instrument, or leave it out."
+        ) from error
 
-    def _begin(self, number: int, block: Block) -> _Waiting:
-        layout, remaining = self._layout, self._occupancy.waits_for(number, block)
-        if layout.is_aligned(number):
-            chunk = self._pool.take(layout.level_chunks(number))
-            if not self._occupancy.is_whole(number, block):
-                chunk.fill(0)
-            return _Waiting(chunk, None, remaining)
-        level = layout.levels[number]
-        source = layout.levels[level.source].shape
-        corner = [b * c * f for b, c, f in zip(block, layout.level_chunks(number), level.step)]
-        size = [min(v * f, n - o) for v, f, n, o in zip(valid_size(layout, number, block), level.step, source, corner)]
-        gathered = self._pool.take(size)
-        gathered.fill(0)
-        return _Waiting(None, gathered, remaining)
 
-    def _lay(self, number: int, block: Block, waiting: _Waiting, done: Finished) -> None:
-        """Put a finer chunk in its place; no two threads touch the same pixels."""
-        level, chunk = self._layout.levels[number], self._layout.level_chunks(number)
-        below = self._layout.level_chunks(done.level)
-        offset = [d * b - p * c * f for d, b, p, c, f in zip(done.block, below, block, chunk, level.step)]
-        if waiting.gathered is not None:
-            waiting.gathered[tuple(slice(o, o + n) for o, n in zip(offset, done.valid.shape))] = done.valid
-            return
-        assert waiting.chunk is not None
-        place = tuple(slice(o // f, o // f + -(-n // f)) for o, n, f in zip(offset, done.valid.shape, level.step))
-        downsample(done.valid, level.step, self._layout.method, waiting.chunk[place])
+def close_files() -> None:
+    """Close every file of the pool that nobody uses."""
+    with _guard:
+        idle = [key for key, entry in _open.items() if not entry.users]
+        entries = [_open.pop(key) for key in idle]
+    for entry in entries:
+        entry.close()
 
-    def _complete(self, number: int, block: Block, waiting: _Waiting) -> Finished:
-        size = valid_size(self._layout, number, block)
-        inside = tuple(slice(0, n) for n in size)
-        chunk = waiting.chunk
-        if chunk is None:
-            assert waiting.gathered is not None
-            chunk = self._pool.take(self._layout.level_chunks(number))
-            if size != chunk.shape:
-                chunk.fill(0)
-            downsample(waiting.gathered, self._layout.levels[number].step, self._layout.method, chunk[inside])
-            self._pool.give(waiting.gathered)
-        return Finished(number, block, chunk, chunk[inside])
+
+def _key(path: str) -> Key:
+    if is_remote_url(path):
+        return path, 0, 0
+    try:
+        facts = Path(path).stat()
+    except FileNotFoundError as error:
+        raise ConvertersToolsFileNotFoundError(
+            f"File '{path}' does not exist; check the path, and that the disk is connected."
+        ) from error
+    except OSError as error:
+        raise ConvertersToolsUserError(f"File '{path}' cannot be opened ({error}); check its rights.") from error
+    return path, facts.st_size, facts.st_mtime_ns
+
+
+def _opened_now(path: str) -> OpenTiff:
+    with naming(f"File '{path}'"):
+        if is_remote_url(path):
+            stream = filesystem_for_url(path, "Reading a TIFF file").open(path, "rb")
+            tif = tifffile.TiffFile(stream, name=path, is_ome=False)
+        else:
+            tif = tifffile.TiffFile(existing_local_path(path), is_ome=False)
+        tif.filehandle.set_lock(True)
+        if not len(tif.pages):
+            tif.close()
+            raise ValueError("it has no pages")
+        return OpenTiff(path, tif)
+
+
+def _add(key: Key, made: OpenTiff) -> OpenTiff:
+    """Put a file into the pool, unless another thread was faster; make room."""
+    with _guard:
+        entry = _open.setdefault(key, made)
+        entry.users += 1
+        _open.move_to_end(key)
+        to_close = [made] if entry is not made else []
+        for old in list(_open):
+            if len(_open) <= MOST_OPEN_FILES:
+                break
+            if old != key:
+                removed = _open.pop(old)
+                removed.given_up = True
+                if not removed.users:
+                    to_close.append(removed)
+    for old_entry in to_close:
+        old_entry.close()
+    return entry
+
+
+def _give_back(entry: OpenTiff) -> None:
+    with _guard:
+        entry.users -= 1
+        last = entry.given_up and not entry.users
+    if last:
+        entry.close()
+
+
+def _forget_in_child() -> None:
+    """A forked process shares file positions with its parent: it starts with an empty pool of its own."""
+    global _guard  # noqa: PLW0603  # the lock may be held by a thread that the child does not have
+    _guard = threading.Lock()
+    _open.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
