@@ -50,11 +50,15 @@ class OpenTiff:
 
     path: str
     tif: tifffile.TiffFile
-    lock: threading.RLock = field(default_factory=threading.RLock)
     #: What readers found out about the file: kept as long as it is open.
     known: dict[Any, Any] = field(default_factory=dict)
     users: int = 0
     given_up: bool = False
+
+    @property
+    def lock(self) -> Any:
+        """The lock of the file's position: one and the same for looking up pages and for reading pixels."""
+        return self.tif.filehandle.lock
 
     def close(self) -> None:
         """Close the file, and the stream below it."""
