@@ -62,7 +62,7 @@ class TestRegions:
         first = made.regions[0]
         made.add_tile(tile("c", fov="F3", x=12))
         made.regions.append(TileSlice.from_tile(tile("d", fov="F4", x=18)))
-        assert len(made.regions) == 4
+        assert len(made.columns) == 4
         first.roi = first.roi.update_slice("y", (5, 4))
         assert made.columns.start[:, 3].tolist() == [5, 0, 0, 0]
 
