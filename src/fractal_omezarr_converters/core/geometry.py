@@ -1,4 +1,4 @@
-"""Arithmetic of tile positions: units, orientation of the stage, whole pixels, unions, frames, grids.
+"""Arithmetic of tile positions: units, orientation of the stage, whole pixels, unions.
 
 Everything here is pure and works on columns: arrays of shape (n, 5) in the order ``t c z y x``, as half-open
 intervals [start, start + length). World space is µm for z, y, x and seconds for t; c is an index in every space.
@@ -20,8 +20,6 @@ T, C, Z, Y, X = range(5)
 ON_GRID_PX = 0.01
 """Positions this close to a whole pixel are taken for it: rounding in the vendor's metadata."""
 
-MAX_PADDING = 4.0
-"""An image that starts at 0 although its first tile does not may be this many times larger than its tiles."""
 
 _TICKS_PER_PX = 1e6
 
@@ -97,92 +95,3 @@ def union(start: NDArray[Any], length: NDArray[Any]) -> tuple[NDArray[Any], NDAr
         raise ConvertersToolsUserError("There are no tiles, so there is no extent: check filters and input.")
     first = start.min(axis=0)
     return first, (start + length).max(axis=0) - first
-
-
-def distinct(values: NDArray[Any], tolerance: float) -> tuple[Floats, Integers]:
-    """Give the sorted distinct values, and for every value which of them it is.
-
-    A value belongs to a group as long as it lies within ``tolerance`` of the group's smallest member, which stands
-    for the group. So frames come from the times that exist, not from time divided by spacing: 0, 2.5 and 7.9 s are
-    frames 0, 1 and 2.
-    """
-    flat = np.asarray(values, dtype=np.float64).ravel()
-    if flat.size == 0:
-        return np.empty(0), np.empty(0, dtype=np.int64)
-    ordered, where = np.unique(flat, return_inverse=True)
-    group = np.empty(len(ordered), dtype=np.int64)
-    levels: list[float] = []
-    position = 0
-    slack = tolerance + 1e-9 * float(np.abs(ordered).max())
-    while position < len(ordered):
-        stop = max(position + 1, int(np.searchsorted(ordered, ordered[position] + slack, side="right")))
-        group[position:stop] = len(levels)
-        levels.append(float(ordered[position]))
-        position = stop
-    return np.array(levels), group[where.ravel()]
-
-
-def frames_per_group(times: NDArray[Any], group: NDArray[Any], tolerance: float) -> tuple[Floats, Integers]:
-    """Give frame numbers and the time of each frame when every group (FOV) has its own time stamps.
-
-    In a time lapse that visits one field after the other, the stamps of a frame differ from field to field: the n-th
-    distinct time of a field is frame n, and the earliest stamp stands for it. A field that missed frames takes the
-    frames in whose time its stamps lie. When the distinct times of all fields are not more than those of one field,
-    they are the frames.
-    """
-    times = np.asarray(times, dtype=np.float64).ravel()
-    levels, frame = distinct(times, tolerance)
-    own = [np.flatnonzero(group == name) for name in np.unique(group)]
-    ranks = [distinct(times[rows], tolerance) for rows in own]
-    most = max((len(found) for found, _ in ranks), default=0)
-    if len(levels) <= most:
-        return levels, frame
-    earliest = np.min([found for found, _ in ranks if len(found) == most], axis=0)
-    for rows, (found, rank) in zip(own, ranks):
-        frames = np.arange(len(found))
-        if len(found) < most:
-            within = np.maximum(np.searchsorted(earliest, found + tolerance, side="right") - 1, 0)
-            frames = within if len(np.unique(within)) == len(within) else frames
-        frame[rows] = frames[rank]
-    stamps = np.full(most, np.inf)
-    np.minimum.at(stamps, frame, times)
-    return stamps, frame
-
-
-def median_step(levels: Floats, default: float) -> float:
-    """Give the median distance of sorted distinct values; ``default`` when there are fewer than two."""
-    return float(np.median(np.diff(levels))) if len(levels) > 1 else default
-
-
-def grid_pitch(starts: NDArray[Any], tolerance: float, at_least: float = 0.0) -> tuple[float, Integers] | None:
-    """Give the pitch of a regular grid along one axis and the cell of every start; None when they form no grid.
-
-    Steps may be whole multiples of the pitch, so a missing column is still a grid; a pitch below ``at_least`` (part
-    of a tile) is none. One distinct start is a grid of pitch 0.
-    """
-    levels, index = distinct(starts, tolerance)
-    if len(levels) < 2:
-        return 0.0, np.zeros(len(index), dtype=np.int64)
-    levels_from_0 = levels - levels[0]
-    steps = np.diff(levels)
-    known, cells_known = 0.0, 0.0
-    for step in np.sort(steps).tolist():  # every step makes the pitch more exact for the next, larger one
-        cells_known += round(step * cells_known / known) if known else 1
-        known += step
-    cells = np.concatenate([[0.0], np.cumsum(np.rint(steps * cells_known / known))])
-    # the smallest step carries its own error: the pitch that fits all cells best is better
-    pitch = float(np.dot(cells, levels_from_0) / np.dot(cells, cells))
-    if pitch < at_least or np.abs(levels_from_0 - cells * pitch).max() > tolerance + 1e-9 * pitch:
-        return None
-    return pitch, cells.astype(np.int64)[index]
-
-
-def padding_factor(start: NDArray[Any], length: NDArray[Any]) -> float:
-    """Say how many times larger an image from 0 to the last pixel is than the box around its tiles.
-
-    More than :data:`MAX_PADDING` means that positions were kept by mistake: a field at 5000 px would make an image
-    of 5032 px, most of it empty.
-    """
-    first, size = union(start, length)
-    padded = np.maximum(first, 0.0) + size
-    return float(np.prod(padded / size))

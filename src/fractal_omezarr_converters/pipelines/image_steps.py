@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from fractal_omezarr_converters.core.geometry import round_edges
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.pipelines.sequence_steps import distinct_places, even_places, group_ids
@@ -78,12 +79,14 @@ def align_to_pixel_grid(tiled_image: Image, *, mode: Literal["round", "floor", "
     Both ends of an interval are rounded together, so that neighbours keep touching. Times become the numbers of the
     distinct times, with their median step as interval; z positions do so only when they are not multiples of the z spacing.
     """
+    if mode not in ("round", "floor", "ceil"):
+        raise ConvertersToolsUserError(f"Positions cannot be aligned by '{mode}'; choose round, floor or ceil.")
     columns = tiled_image.columns
     steps = pixel_steps(tiled_image)
     start, length = columns.start.copy(), columns.length.copy()
     for axis in (Y, X):
-        first = _whole(start[:, axis] / steps[axis], mode)
-        stop = _whole((start[:, axis] + length[:, axis]) / steps[axis], mode)
+        first = round_edges(start[:, axis], steps[axis], mode)
+        stop = round_edges(start[:, axis] + length[:, axis], steps[axis], mode)
         start[:, axis], length[:, axis] = first * steps[axis], np.maximum(stop - first, 1) * steps[axis]
     image = tiled_image.copy_with()
     notes = list(image.notes)
@@ -110,18 +113,6 @@ def align_to_pixel_grid(tiled_image: Image, *, mode: Literal["round", "floor", "
         )
     image.notes = notes
     return image.copy_with(columns=columns.replaced(start=start, length=length))
-
-
-def _whole(values: Floats, mode: str) -> Floats:
-    """Whole numbers; noise of floating point below a millionth of a pixel does not decide."""
-    clean = np.round(values, 6)
-    if mode == "round":
-        return np.floor(clean + 0.5)
-    if mode == "floor":
-        return np.floor(clean)
-    if mode == "ceil":
-        return np.ceil(clean)
-    raise ConvertersToolsUserError(f"Positions cannot be aligned by '{mode}'; choose round, floor or ceil.")
 
 
 def xy_jitter_correction(tiled_image: Image, *, tolerance: float = JITTER_TOLERANCE, **older: Any) -> Image:
