@@ -54,13 +54,6 @@ class TestPaths:
             ("Plate.zarr/A/02/0", "FOV_1"),
         ]
 
-    def test_f44_numbers_on_disk_are_kept(self) -> None:
-        tiles = [tile(name, fov=name) for name in ("A", "B", "C")]
-        made = tiled_image_from_tiles(
-            tiles=tiles, split_per_fov=True, field_numbers={"Plate.zarr/A/01": {(0, "B"): 0, (0, "Z"): 1}}
-        )
-        assert {one.name: one.path[-1] for one in made} == {"B": "0", "A": "2", "C": "3"}
-
     def test_f45_collections_are_never_changed(self) -> None:
         shared, single = well(), SingleImage(image_path="folder/image")
         tiles = [tile("a", fov="F 1", collection=shared), tile("b", fov="F2", x=6, collection=shared)]

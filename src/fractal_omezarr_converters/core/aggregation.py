@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,6 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.collections import CollectionInterface, ImageInPlate
 
 Rows = NDArray[np.int64]
-FieldNumbers = Mapping[str, Mapping[tuple[int, str], int]]
 
 
 def tiled_image_from_tiles(
@@ -29,14 +28,13 @@ def tiled_image_from_tiles(
     split_per_fov: bool = False,
     resource: Any = None,
     converter_options: Any = None,
-    field_numbers: FieldNumbers | None = None,
 ) -> list[TiledImage[Any, Any]]:
     """Group tiles by output path, images in order of first appearance.
 
     With ``split_per_fov`` every field of view becomes an image. In a plate it is named by number, 0, 1, 2 ...
     through all acquisitions of its well in the order (acquisition, name of the field), its translation is the
-    position on the stage, and its name is the field's. ``field_numbers`` gives the numbers that fields of a well
-    (``plate.zarr/A/01``) already have on disk; they keep them. Collections are never changed.
+    position on the stage, and its name is the field's. Fields that are on disk already keep their numbers when the
+    plate is set up. Collections are never changed.
 
     Raises:
         ConvertersToolsUserError: no tiles, tiles of one image that do not belong together, two sources in one place.
@@ -51,7 +49,7 @@ def tiled_image_from_tiles(
     groups = _groups(table, split_per_fov)
     columns = table.region_columns()
     _refuse_sources_in_one_place(table, columns, groups)
-    paths = _field_paths(table, groups, field_numbers or {}) if split_per_fov else None
+    paths = _field_paths(table, groups) if split_per_fov else None
     return [
         _image(table, columns, rows, resource=resource, path=None if paths is None else paths[number])
         for number, rows in enumerate(groups)
@@ -143,7 +141,7 @@ def _refuse_sources_in_one_place(table: TileTable, columns: RegionColumns, group
     refuse_duplicates(columns, image, table.steps())
 
 
-def _field_paths(table: TileTable, groups: Sequence[Rows], known: FieldNumbers) -> list[str]:
+def _field_paths(table: TileTable, groups: Sequence[Rows]) -> list[str]:
     """Give the path of every field's image; collections are asked, never changed."""
     wells: dict[str, list[tuple[int, str, str, int]]] = {}
     paths: dict[int, str] = {}
@@ -158,16 +156,8 @@ def _field_paths(table: TileTable, groups: Sequence[Rows], known: FieldNumbers) 
             own.set_suffix("_" + re.sub(r"[^A-Za-z0-9._-]+", "_", fov_name))
             paths[number] = own.path()
     for well, fields in wells.items():
-        taken = known.get(well, {})
-        free = (number for number in range(len(fields) + len(taken)) if number not in set(taken.values()))
-        used: set[int] = set()
-        for acquisition, fov_name, _, number in sorted(
-            fields, key=lambda field: (field[0], _natural(field[1]), field[2])
-        ):
-            field = taken.get((acquisition, fov_name))
-            if field is None or field in used:
-                field = next(free)
-            used.add(field)
+        fields.sort(key=lambda field: (field[0], _natural(field[1]), field[2]))
+        for field, (_, _, _, number) in enumerate(fields):
             paths[number] = f"{well}/{field}"
     return [paths[number] for number in range(len(groups))]
 
