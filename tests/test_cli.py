@@ -104,7 +104,7 @@ def test_dry_run_is_the_plan_and_writes_nothing(
     plate: SyntheticOperetta, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, _ = run(capsys, "convert", plate.folders[0], tmp_path / "out", "--dry-run", "--wells", "c5")
-    assert code == 0 and "1 images" in out and not (tmp_path / "out").exists()
+    assert code == 0 and "1 image " in out and not (tmp_path / "out").exists()
 
 
 def test_convert_verify_and_refuse(

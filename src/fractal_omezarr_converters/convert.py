@@ -25,6 +25,7 @@ from fractal_omezarr_converters.fractal.runners import DaskRunner, Job, Outcome,
 from fractal_omezarr_converters.fractal.runners import raise_failures as raise_failed
 from fractal_omezarr_converters.fractal.verification import Verification, verify_output
 from fractal_omezarr_converters.pipelines.acquisitions import ReadReport, read_acquisitions
+from fractal_omezarr_converters.pipelines.header_checks import check_sources
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
 
 __all__ = ["Conversion", "Inspection", "Plan", "Verification", "convert", "inspect", "plan", "verify"]
@@ -37,12 +38,14 @@ ProgressFunction = Callable[[int, int, int], None]
 def plan(sources: Sources, out: str | os.PathLike[str] | None = None, **options: Any) -> Plan:
     """Say what ``convert`` with the same arguments would do; reads metadata alone and writes nothing.
 
+    Image files that are not there become warnings; ``convert`` refuses an acquisition of which no file is there.
+
     Args:
         sources: folder or file of one acquisition, or several.
         out: folder that would be written into.
         **options: the options of :func:`convert` up to ``configuration``.
     """
-    return _planned(conversion_request(sources, **options), out)[0]
+    return _planned(conversion_request(sources, **options), out, files_needed=False)[0]
 
 
 def convert(
@@ -74,7 +77,7 @@ def convert(
     """
     started = time.perf_counter()
     request = conversion_request(sources, **options)
-    made, images, report = _planned(request, out)
+    made, images, report = _planned(request, out, files_needed=True)
     place = str(made.out)
     jobs = setup_images_for_conversion(
         images,
@@ -117,15 +120,24 @@ def inspect(
     return inspect_source(os.fspath(source), format_name=format, format_options=format_options)
 
 
-def _planned(request: ConversionRequest, out: str | os.PathLike[str] | None) -> tuple[Plan, list[Any], ReadReport]:
-    images, report = read_acquisitions(list(request.acquisitions), request.converter_options)
+def _planned(
+    request: ConversionRequest, out: str | os.PathLike[str] | None, *, files_needed: bool
+) -> tuple[Plan, list[Any], ReadReport]:
+    images, report = read_acquisitions(list(request.acquisitions), request.converter_options, files_needed=files_needed)
     check_images(images)
     steps = registration_steps(request.converter_options)
     plans: list[ImagePlan] = []
     problems: list[str] = []
     for image in images:
         try:
-            plans.append(plan_image(image, converter_options=request.converter_options, registration_pipeline=steps))
+            plans.append(
+                plan_image(
+                    image,
+                    converter_options=request.converter_options,
+                    registration_pipeline=steps,
+                    sources=None if files_needed else check_sources(image, headers=False).sources,
+                )
+            )
         except ConvertersToolsUserError as error:
             problems.append(str(error))
     raise_together(problems, "These images cannot be converted")

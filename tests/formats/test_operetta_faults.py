@@ -177,5 +177,5 @@ def test_wells_beyond_the_stated_plate_are_kept_and_said(index: Path) -> None:
 
 
 def test_wrong_options_are_refused_with_the_known_ones(index: Path) -> None:
-    with pytest.raises(ConvertersToolsUserError, match=r"field_positions.*Options are:.*flat_field"):
+    with pytest.raises(ConvertersToolsUserError, match=r"field_positions.*The options are.*flat_field"):
         _scan(index, field_positions="guessed")

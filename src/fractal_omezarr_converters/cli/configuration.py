@@ -10,7 +10,7 @@ from typing import Any
 from fractal_omezarr_converters.cli.exit_codes import WrongUsageError
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
 
-#: First keys of the form; any other first key is meant below ``converter_options``.
+#: First keys of the form; any other first key is an option of a format, or else meant below ``converter_options``.
 FORM_KEYS = ("format", "acquisitions", "converter_options", "overwrite", "options", "advanced")
 
 
@@ -91,9 +91,18 @@ def settings_from_texts(configuration: dict[str, Any], texts: list[str]) -> dict
             raise WrongUsageError(f"--set needs key=value, not '{text}'.")
         parts = key.strip().split(".")
         if parts[0] not in FORM_KEYS:
-            parts = ["converter_options", *parts]
+            parts = ["options" if _is_option_of_a_format(parts[0]) else "converter_options", *parts]
         _set(result, parts, _value(value.strip()), key)
     return result
+
+
+def _is_option_of_a_format(name: str) -> bool:
+    from fractal_omezarr_converters.formats.registry import formats
+    from fractal_omezarr_converters.models.options import ConverterOptions
+
+    return name not in ConverterOptions.model_fields and any(
+        name in each.options.model_fields for each in formats().values()
+    )
 
 
 def _value(text: str) -> Any:

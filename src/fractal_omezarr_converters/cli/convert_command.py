@@ -17,7 +17,15 @@ from fractal_omezarr_converters.cli.parameters import (
     conversion_arguments,
 )
 from fractal_omezarr_converters.cli.plan_command import show_plan
-from fractal_omezarr_converters.cli.terminal import Progress, say, set_up_messages, write_json, write_text
+from fractal_omezarr_converters.cli.terminal import (
+    Progress,
+    say,
+    say_warnings,
+    set_up_messages,
+    warnings_held_back,
+    write_json,
+    write_text,
+)
 
 
 def convert_command(
@@ -60,7 +68,10 @@ def convert_command(
     sources, out = split_paths(paths, given)
     arguments = conversion_arguments(given, output)
     if dry_run:
-        return show_plan(plan(sources, out, **arguments), as_json=json)
+        with warnings_held_back() as texts:
+            made = plan(sources, out, **arguments)
+        say_warnings(text for text in texts if json or text not in made.warnings)
+        return show_plan(made, as_json=json)
     with Progress(quiet=messages.quiet) as progress:
         conversion = convert(
             sources, out, **arguments, workers=workers, scheduler=scheduler, progress=progress.update, verify=verify

@@ -38,7 +38,20 @@ def formats_command(*, json: Annotated[bool, Parameter(group=RUN, negative="")] 
     if json:
         write_json(rows)
         return exit_codes.DONE
-    width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
-        write_text(f"{row['name']:<{width}}  {row['title']} ({row['maker']}): {', '.join(row['markers'])}")
+        write_text(f"{row['name']}: {row['title']}, from {row['maker']}")
+        at_top = [marker for marker in row["markers"] if "/" not in marker]
+        write_text(f"    found by {', '.join(at_top or row['markers'])}")
+        for name, schema in row["options"].items():
+            write_text(f"    --set {name}={_values(schema)}")
     return exit_codes.DONE
+
+
+def _values(schema: dict[str, Any]) -> str:
+    """The values of one option: all of a choice, else its kind; the default where it is a plain value."""
+    choices = schema.get("enum") or (["true", "false"] if schema.get("type") == "boolean" else None)
+    kinds = [kind["type"] for kind in schema.get("anyOf", []) if kind.get("type") not in (None, "null")]
+    values = "|".join(map(str, choices)) if choices else str(schema.get("type") or "|".join(kinds) or "...")
+    default = schema.get("default")
+    said = str(default).lower() if isinstance(default, bool) else default
+    return values if default is None else f"{values} (default {said})"

@@ -16,7 +16,14 @@ from fractal_omezarr_converters.cli.parameters import (
     OutputOptions,
     conversion_arguments,
 )
-from fractal_omezarr_converters.cli.terminal import say, set_up_messages, write_json, write_text
+from fractal_omezarr_converters.cli.terminal import (
+    say,
+    say_warnings,
+    set_up_messages,
+    warnings_held_back,
+    write_json,
+    write_text,
+)
 
 
 def plan_command(
@@ -48,7 +55,9 @@ def plan_command(
     given, output, messages = given or InputOptions(), output or OutputOptions(), messages or MessageOptions()
     set_up_messages(verbose=messages.verbose, quiet=messages.quiet)
     found, place = _sources_and_out(list(sources), out)
-    made = plan(found, place, **conversion_arguments(given, output))
+    with warnings_held_back() as texts:
+        made = plan(found, place, **conversion_arguments(given, output))
+    say_warnings(text for text in texts if json or text not in made.warnings)
     if write_config:
         write_configuration(write_config, made.configuration)
         say(f"options written to {write_config}")

@@ -7,6 +7,8 @@ import logging
 import sys
 import time
 import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -38,6 +40,21 @@ def set_up_messages(*, verbose: bool, quiet: bool) -> None:
     warnings.simplefilter("ignore")
     warnings.simplefilter("ignore" if quiet else "always", ConvertersToolsWarning)
     warnings.showwarning = _show_warning
+
+
+@contextmanager
+def warnings_held_back() -> Iterator[list[str]]:
+    """Collect the warnings of a step, for a text that shows them itself."""
+    texts: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        yield texts
+    texts += [str(one.message) for one in caught if issubclass(one.category, ConvertersToolsWarning)]
+
+
+def say_warnings(texts: Iterable[str]) -> None:
+    """Say warnings that were held back, each once."""
+    for text in texts:
+        _show_warning(text)
 
 
 def _show_warning(message: Warning | str, *_rest: Any, **_more: Any) -> None:

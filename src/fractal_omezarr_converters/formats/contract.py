@@ -161,8 +161,17 @@ class Format(ABC):
         try:
             return self.options.model_validate(given)
         except ValidationError as error:
-            found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} ({e['input']!r})" for e in error.errors())
+            found = "; ".join(_in_words(each) for each in error.errors())
             known = ", ".join(self.options.model_fields)
             raise ConvertersToolsUserError(
-                f"Options of format '{self.name}' are wrong: {found}. Options are: {known}."
+                f"The options of format '{self.name}' are wrong: {found}. The options are {known}."
             ) from None
+
+
+def _in_words(error: Mapping[str, Any]) -> str:
+    """What is wrong with one option, with the value that was given."""
+    place = ".".join(map(str, error["loc"])) or "options"
+    if error["type"] == "extra_forbidden":
+        return f"there is no option '{place}'"
+    text = str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "should be")
+    return f"'{place}' {text}, not {error['input']!r}" if text.startswith("should") else f"'{place}': {text}"

@@ -116,7 +116,8 @@ class Operetta(Format):
                 f"'{index_file}' names no image file; export the measurement with its images."
             )
         axes, times = _axes(index, planes, chosen, warnings)
-        infos = channel_infos(index, sorted(index.channels), warnings)
+        offsets = z_offsets(planes.planes, axes.z_index)
+        infos = channel_infos(index, sorted(index.channels), offsets, warnings)
         flat_fields = _flat_fields(index, planes, chosen, warnings) if chosen.flat_field != "off" else {}
         plate = _plate_facts(index, planes, plate_name, measurement, warnings)
         if len({(each.pixel_x, each.pixel_y) for each in planes.planes}) > 1:
@@ -131,7 +132,7 @@ class Operetta(Format):
             acquisition=acquisition,
             subtract=chosen.flat_field == "subtract",
         )
-        facts = _facts(index, planes, axes, times)
+        facts = _facts(index, planes, axes, times, offsets)
         facts.update(field_positions="grid" if chosen.field_grid else chosen.field_positions)
         facts.update(flat_field=chosen.flat_field, flat_field_channels=sorted(flat_fields))
         corrections = []
@@ -239,10 +240,11 @@ def _flat_fields(
         fields[number] = read_flat_field(text, height=sizes[0][0], width=sizes[0][1], where=where)
         if options.flat_field == "subtract" and fields[number].mean is None and not fields[number].is_flat:
             warnings.append(f"Channel {number} states no mean of its background; it is divided only.")
-    if fields:
+    changed = [str(number) for number, each in sorted(fields.items()) if not each.is_flat]
+    if changed:
         warnings.append(
-            f"Pixel values are changed by flat-field correction ({options.flat_field}) of channels"
-            f" {', '.join(map(str, sorted(fields)))}, with the profiles of '{index.path}'."
+            f"Pixel values are changed by flat-field correction ({options.flat_field}) of"
+            f" {'channels' if len(changed) > 1 else 'channel'} {', '.join(changed)}, with the profiles of '{index.path}'."
         )
     return fields
 
@@ -295,8 +297,13 @@ def _plate_facts(
     )
 
 
-def _facts(index: OperettaIndex, planes: SortedPlanes, axes: Axes, times: list[float | None]) -> dict[str, Any]:
-    offsets = z_offsets(planes.planes, axes.z_index)
+def _facts(
+    index: OperettaIndex,
+    planes: SortedPlanes,
+    axes: Axes,
+    times: list[float | None],
+    offsets: dict[int, float],
+) -> dict[str, Any]:
     return {
         "instrument": index.instrument,
         "software": index.harmony,

@@ -66,9 +66,7 @@ def sort_planes(index: OperettaIndex, files: AcquisitionFiles, warnings: list[st
     if not found.planes and kept:
         found.files_there = False
         found.planes, found.files = [named[n] for n in kept], [located[n][0] for n in kept]
-        warnings.append(
-            f"None of the {len(kept)} image files named in '{index.path}' is there; only a plan can be made from it."
-        )
+        warnings.append(f"No image file named in '{index.path}' is there; only a plan can be made from it.")
     found.states.examples.pop("present", None)
     sequences = _sequences_repeat_times(named)
     found.time_keys = [(each.sequence, each.time) if sequences else (each.time,) for each in found.planes]
@@ -175,8 +173,10 @@ def _count_never_acquired(index: OperettaIndex, states: PlaneStates, sequences: 
             states.count("never_acquired", example, full - len(present))
 
 
-def channel_infos(index: OperettaIndex, numbers: Sequence[int], warnings: list[str]) -> list[ChannelInfo]:
-    """Give label and wavelength of each channel; empty names are replaced, repeated ones numbered."""
+def channel_infos(
+    index: OperettaIndex, numbers: Sequence[int], z_offsets: dict[int, float], warnings: list[str]
+) -> list[ChannelInfo]:
+    """Give label, wavelength and height of each channel; empty names are replaced, repeated ones numbered."""
     infos: list[ChannelInfo] = []
     labels: set[str] = set()
     for number in numbers:
@@ -190,7 +190,7 @@ def channel_infos(index: OperettaIndex, numbers: Sequence[int], warnings: list[s
         if label != facts.name.strip():
             warnings.append(f"Channel {number} is named '{facts.name}' in the index; it is called '{label}' here.")
         labels.add(label)
-        infos.append(ChannelInfo(channel_label=label, wavelength_id=wavelength))
+        infos.append(ChannelInfo(channel_label=label, wavelength_id=wavelength, z_offset=z_offsets.get(number)))
     return infos
 
 

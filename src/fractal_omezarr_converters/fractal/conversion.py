@@ -9,6 +9,7 @@ from fractal_omezarr_converters.fractal.conversion_plan import Plan, readable_by
 from fractal_omezarr_converters.fractal.image_list import ImageUpdate
 from fractal_omezarr_converters.fractal.runners import Outcome
 from fractal_omezarr_converters.fractal.verification import Verification
+from fractal_omezarr_converters.pipelines.plan import counted
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,10 @@ class Conversion:
     def __repr__(self) -> str:
         """The result as text."""
         lines = [
-            f"{len(self.updates)} of {len(self.outcomes)} images are in {self.out}: "
+            f"{len(self.updates)} of {counted(len(self.outcomes), 'image')} written to {self.out}: "
             f"{readable_bytes(self.plan.bytes)} of pixels in {self.seconds:.1f} s"
         ]
-        lines += [f"plate {name}: {len(plate['wells'])} wells" for name, plate in self.plan.plates.items()]
+        lines += [f"plate {name}: {counted(len(plate['wells']), 'well')}" for name, plate in self.plan.plates.items()]
         lines += [f"failed: {text}" for text in self.failures]
         if self.verification is not None:
             lines.append(repr(self.verification))

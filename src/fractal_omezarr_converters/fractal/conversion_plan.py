@@ -12,7 +12,7 @@ from typing import Any
 
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
-from fractal_omezarr_converters.pipelines.plan import ImagePlan
+from fractal_omezarr_converters.pipelines.plan import ImagePlan, counted
 
 PLAN_VERSION = 1
 ROWS_SHOWN = 12
@@ -107,14 +107,16 @@ class Plan:
         if self.out:
             lines.append(f"into {self.out} ({self.overwrite.value})")
         for name, plate in self.plates.items():
-            lines.append(f"plate {name}: {len(plate['wells'])} wells ({_few(plate['wells'])}), {_acquisitions(plate)}")
+            lines.append(
+                f"plate {name}: {counted(len(plate['wells']), 'well')} ({_few(plate['wells'])}), {_acquisitions(plate)}"
+            )
         rows = [self._row(image) for image in self.images[:ROWS_SHOWN]]
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
         lines += ["  " + "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
         if len(self.images) > ROWS_SHOWN:
-            lines.append(f"  ... and {len(self.images) - ROWS_SHOWN} more images")
+            lines.append(f"  ... and {counted(len(self.images) - ROWS_SHOWN, 'more image')}")
         if self.missing_planes:
-            lines.append(f"{self.missing_planes} planes have no source and stay empty")
+            lines.append(f"{counted(self.missing_planes, 'plane')} without a source, left empty")
         lines += [f"warning: {text}" for text in self.warnings]
         return "\n".join(lines)
 
@@ -137,7 +139,7 @@ class Plan:
     def _heading(self) -> str:
         version = self.options.omezarr_options.ngff_version
         return (
-            f"{len(self.images)} images from {', '.join(self.formats) or 'no format'}, OME-Zarr {version}, "
+            f"{counted(len(self.images), 'image')} from {', '.join(self.formats) or 'no format'}, OME-Zarr {version}, "
             f"{readable_bytes(self.bytes)} of pixels, at most {readable_bytes(self.memory)} of memory per image"
         )
 

@@ -136,9 +136,18 @@ def existing_form(path: str | os.PathLike[str]) -> str:
 def in_words(error: ValidationError) -> str:
     """What pydantic found, in one line."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in each['loc']) or 'value'}: {each['msg'].removeprefix('Value error, ')}"
+        f"{'.'.join(str(part) for part in each['loc']) or 'value'}: {_plainly(each)}"
         for each in error.errors(include_url=False)
     )
+
+
+def _plainly(error: Mapping[str, Any]) -> str:
+    """One finding of pydantic in plain words."""
+    if error["type"] == "extra_forbidden":
+        return "there is no such option"
+    if error["type"] == "union_tag_invalid":
+        return f"'{error['ctx']['tag']}' is not one of {error['ctx']['expected_tags']}"
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _options(given: Any, configured: Any, ngff_version: str | None) -> ConverterOptions:

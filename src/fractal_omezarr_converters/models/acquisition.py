@@ -63,6 +63,8 @@ class ChannelInfo(UserFacingModel):
     """Second key by which tasks may select the channel, for example `A01_C01` or `488`."""
     color: str | None = Field(default=None, title="Color")
     """Display colour, such as `#00FF00`. Empty: chosen from the wavelength or the label."""
+    z_offset: float | None = Field(default=None, allow_inf_nan=False, title="Z Offset")
+    """Height in µm, from the focus that the instrument found, at which the lowest plane of this channel was taken."""
 
     colors: ClassVar[Any] = older_name("color")
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from fractal_omezarr_converters.models.older_names import (
-    newer_mode,
+    newer_grouping,
     newer_position_corrections,
     newer_tiling_strategy,
     older_name,
@@ -126,7 +126,7 @@ class PerFovGrouping(UserFacingModel):
 
 NoTiling = PerFovGrouping
 
-Grouping = Annotated[MosaicGrouping | PerFovGrouping, Field(discriminator="mode"), BeforeValidator(newer_mode)]
+Grouping = Annotated[MosaicGrouping | PerFovGrouping, Field(discriminator="mode"), BeforeValidator(newer_grouping)]
 
 
 class StagePositionCorrections(UserFacingModel):

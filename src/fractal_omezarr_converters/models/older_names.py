@@ -131,9 +131,10 @@ def newer_tiling_strategy(value: Any) -> Any:
     if isinstance(value, str):
         return {"mode": str(value)}
     if isinstance(value, Mapping):
-        return renamed(
+        found = renamed(
             value, {"type": "mode", "tiling_mode": "mode", "tiling_tolerance": "tolerance"}, "tiling strategy"
         )
+        return found if "mode" in found else {"mode": "Auto", **found}
     return value
 
 
@@ -149,12 +150,14 @@ def grouping_of_tiling(tiling: Any, tolerance: Any = None) -> Any:
 
 
 def newer_grouping(value: Any) -> Any:
-    """Translate a grouping that is given as a name or with an older tiling strategy."""
-    if isinstance(value, str):
-        value = {"mode": str(value)}
-    if isinstance(value, Mapping) and "tiling_strategy" in value:
-        return {**value, "tiling_strategy": newer_tiling_strategy(value["tiling_strategy"])}
-    return value
+    """Translate a grouping that is given as a name or with an older tiling strategy; without a mode it is a mosaic."""
+    value = newer_mode(value)
+    if not isinstance(value, Mapping):
+        return value
+    found = value if "mode" in value else {"mode": "Mosaic", **value}
+    if "tiling_strategy" in found:
+        return {**found, "tiling_strategy": newer_tiling_strategy(found["tiling_strategy"])}
+    return found
 
 
 def newer_converter_options(values: Mapping[str, Any]) -> dict[str, Any]:

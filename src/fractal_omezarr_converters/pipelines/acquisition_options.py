@@ -29,6 +29,11 @@ LARGEST_STEP = 1e6
 """Largest pixel size, z spacing (µm) and interval (s) that is accepted: one metre, eleven days."""
 
 
+def _at_height_of(stated: ChannelInfo, present: ChannelInfo) -> ChannelInfo:
+    """The channel as the user names it, at the height that the instrument states."""
+    return stated.model_copy(update={"z_offset": present.z_offset})
+
+
 class ColorMenu(StrEnum):
     """Colours to choose from; Auto takes the colour from the wavelength or the name of the channel."""
 
@@ -213,8 +218,10 @@ class AcquisitionOptions(UserFacingModel):
     def _merged_channels(self, present: list[ChannelInfo] | None) -> list[ChannelInfo]:
         """The stated list when it is complete; a shorter list renames or recolours channels by label, else by position."""
         stated = [channel.to_channel_info() for channel in self.channels or ()]
-        if present is None or len(stated) == len(present):
+        if present is None:
             return stated
+        if len(stated) == len(present):
+            return [_at_height_of(one, there) for one, there in zip(stated, present)]
         labels = [channel.channel_label for channel in present]
         if not stated or len(stated) > len(present):
             raise ConvertersToolsUserError(
@@ -225,7 +232,8 @@ class AcquisitionOptions(UserFacingModel):
         by_label = [label for label in labels if label in {one.channel_label for one in stated}]
         for position, one in enumerate(stated):
             known = one.channel_label in labels
-            merged[labels.index(one.channel_label) if known else position] = one
+            place = labels.index(one.channel_label) if known else position
+            merged[place] = _at_height_of(one, present[place])
         if by_label and any(one.channel_label not in labels for one in stated):
             raise ConvertersToolsUserError(
                 f"The options state {len(stated)} of {len(present)} channels, some by a label that exists and some by another; "

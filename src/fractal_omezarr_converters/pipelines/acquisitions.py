@@ -9,7 +9,11 @@ from typing import Any
 
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.core.tiled_image import TiledImage
-from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsUserError,
+    ConvertersToolsWarning,
+)
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.formats.contract import Scan
 from fractal_omezarr_converters.models.collections import ImageInPlate
@@ -53,8 +57,11 @@ def read_acquisitions(
     *,
     validators: Sequence[ValidatorModel | dict[str, Any]] | None = None,
     resource: Any = None,
+    files_needed: bool = True,
 ) -> tuple[list[TiledImage[Any, Any]], ReadReport]:
     """Read the metadata of all acquisitions and give the images that they become; no pixel is read.
+
+    Without ``files_needed`` image files that are not there are warned of: enough for a plan, not for a conversion.
 
     Raises:
         ConvertersToolsUserError: a folder is not recognised, options do not fit, no tile is left, or sources are wrong.
@@ -63,13 +70,14 @@ def read_acquisitions(
     if not requests:
         raise ConvertersToolsUserError("There is no acquisition to convert; name at least one folder.")
     report = ReadReport()
-    tables = [_read(request, report) for request in requests]
+    tables = [_read(request, report, files_needed=files_needed) for request in requests]
     _refuse_repeated_fields(requests, tables)
     images = tiles_aggregation_pipeline(
         tables[0] if len(tables) == 1 else TileTable.concat(tables),
         converter_options=converter_options,
         validators=validators,
         resource=resource,
+        files_needed=files_needed,
     )
     _record_corrections(images, report.scans, tables)
     return images, report
@@ -85,7 +93,7 @@ def _record_corrections(images: list[TiledImage[Any, Any]], scans: list[Scan], t
         image.provenance = [*steps.get(image.collection.path(), []), *image.provenance]
 
 
-def _read(request: AcquisitionRequest, report: ReadReport) -> TileTable:
+def _read(request: AcquisitionRequest, report: ReadReport, *, files_needed: bool) -> TileTable:
     chosen = registry.get(request.format_name) if request.format_name else registry.detect(request.source)
     scan = chosen.scan(
         request.source,
@@ -94,7 +102,9 @@ def _read(request: AcquisitionRequest, report: ReadReport) -> TileTable:
         acquisition=request.acquisition,
     )
     report.scans.append(scan)
-    said = [f"{request.source}: {text}" for text in [*scan.warnings, *scan.states.sentences()]]
+    if files_needed:
+        _refuse_without_files(request.source, scan)
+    said = [f"{request.source}: {_below(request.source, text)}" for text in [*scan.warnings, *scan.states.sentences()]]
     table = with_options(scan.tiles, request.options)
     kept, counts = filter_tiles(table, filters_config=[*request.options.filters, *request.filters])
     report.filter_counts.append(counts)
@@ -110,6 +120,22 @@ def _read(request: AcquisitionRequest, report: ReadReport) -> TileTable:
             if isinstance(one, ImageInPlate):
                 report.plate_facts.setdefault((one.plate_name, one.acquisition), scan.plate)
     return joined
+
+
+def _refuse_without_files(source: str, scan: Scan) -> None:
+    states = scan.states
+    if states.missing_file and not states.present:
+        files = "The image file" if states.missing_file == 1 else f"None of the {states.missing_file} image files"
+        raise ConvertersToolsFileNotFoundError(
+            f"{files} that the metadata in '{source}' names is {'not ' * (states.missing_file == 1)}there (for example "
+            f"{', '.join(states.examples.get('missing_file', [])[:2])}); copy the images to where the metadata expects "
+            "them, or check that the disk is connected."
+        )
+
+
+def _below(source: str, text: str) -> str:
+    """Name files by their path below the source, which the sentence begins with."""
+    return text.replace(f"{source.rstrip('/')}/", "")
 
 
 def with_options(table: TileTable, options: AcquisitionOptions) -> TileTable:

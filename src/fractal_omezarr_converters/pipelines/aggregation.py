@@ -28,6 +28,7 @@ def tiles_aggregation_pipeline(
     filters: Sequence[FilterModel | dict[str, Any]] | None = None,
     validators: Sequence[ValidatorModel | dict[str, Any]] | None = None,
     resource: Any = None,
+    files_needed: bool = True,
 ) -> list[Image]:
     """Filter tiles, group them into images and validate the images; no pixel is read.
 
@@ -37,6 +38,7 @@ def tiles_aggregation_pipeline(
         filters: Filters to apply, in order.
         validators: Validators to apply besides the checks that always run.
         resource: Handed to the loaders.
+        files_needed: Raise when files are missing; otherwise they are warned of, which is enough for a plan.
 
     Raises:
         ConvertersToolsUserError: no tile is left, or something is wrong with sources or positions (all of it at once).
@@ -46,12 +48,13 @@ def tiles_aggregation_pipeline(
         raise ConvertersToolsUserError(no_tiles_left(len(tiles), counts))
     table = kept if isinstance(kept, TileTable) else TileTable.from_tiles(kept)
     absent = missing_sources(table.loaders, resource)
-    raise_together(_first(absent), "Sources cannot be read")
+    if files_needed:
+        raise_together(_first(absent), "Sources cannot be read")
     images: list[Image] = tiled_image_from_tiles(
         tiles=table, split_per_fov=converter_options.grouping.split_per_fov, resource=resource
     )
     images = apply_validator_pipeline(images, validators_config=validators, resource=resource)
-    check_images(images, converter_options=converter_options, resource=resource)
+    check_images(images, converter_options=converter_options, resource=resource, files_needed=files_needed)
     return images
 
 
@@ -64,7 +67,11 @@ def no_tiles_left(before: int, counts: Sequence[FilterCount]) -> str:
 
 
 def check_images(
-    images: Sequence[Image], *, converter_options: ConverterOptions, resource: Any = None
+    images: Sequence[Image],
+    *,
+    converter_options: ConverterOptions,
+    resource: Any = None,
+    files_needed: bool = True,
 ) -> list[ImagePlan]:
     """Check sources, headers, positions and sizes of all images and give their plans; problems are raised together.
 
@@ -76,7 +83,7 @@ def check_images(
     plans: list[ImagePlan] = []
     for image in images:
         found = check_sources(image, resource)
-        problems += found.problems
+        problems += found.problems if files_needed or not found.missing else found.problems[found.missing :]
         for dtype, number in found.narrowed.items():
             notes.append(
                 f"Image '{image.path}' is written as {image.data_type}, but {number} of its sources hold {dtype}; "

@@ -21,7 +21,13 @@ from fractal_omezarr_converters.ngff.stores import Store, open_store
 from fractal_omezarr_converters.pipelines.lazy_container import LazyOmeZarrContainer
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
 from fractal_omezarr_converters.pipelines.registration import RegistrationStep
-from fractal_omezarr_converters.pipelines.roi_tables import INDEX, condition_table, fov_roi_table, well_roi_table
+from fractal_omezarr_converters.pipelines.roi_tables import (
+    INDEX,
+    channel_z_offsets,
+    condition_table,
+    fov_roi_table,
+    well_roi_table,
+)
 from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
 
 if TYPE_CHECKING:
@@ -173,6 +179,9 @@ def _write_tables(store: Store, plan: ImagePlan, converter_options: ConverterOpt
 
     write("FOV_ROI_table", fov_roi_table(plan.image, start, length), "roi_table", INDEX)
     write("well_ROI_table", well_roi_table(plan.image, plan.placement.shape), "roi_table", INDEX)
+    heights = channel_z_offsets(plan.image)
+    if heights is not None:
+        write("channel_z_offsets", heights, "generic_table", None)
     conditions = condition_table(plan.image)
     if conditions is not None:
         write("condition_table", conditions, "condition_table", None)

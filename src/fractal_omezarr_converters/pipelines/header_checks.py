@@ -29,6 +29,8 @@ class SourceReport:
 
     sources: list[SourceFile] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    missing: int = 0
+    """How many of the problems, the first ones, are sources that cannot be found or opened."""
     narrowed: dict[str, int] = field(default_factory=dict)
 
 
@@ -93,6 +95,7 @@ def _look_for(loaders: LoaderColumns, rows: npt.NDArray[np.int64], resource: Any
         for file in files:
             seen.setdefault(file.path, file)
     report.sources = list(seen.values())
+    report.missing = len(report.problems)
     return report
 
 

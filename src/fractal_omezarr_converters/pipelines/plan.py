@@ -42,6 +42,11 @@ LARGE_BYTES = 2**30
 LARGEST_MISSING = 50_000_000
 
 
+def counted(number: int, word: str) -> str:
+    """A number with its word: 1 plane, 2 planes."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 @dataclass(frozen=True)
 class MissingPlanes:
     """Planes that no source covers: how many (field, t, c, z) combinations, and a few of them by name."""
@@ -142,8 +147,8 @@ def plan_image(
     warnings = [*image.notes, *_check_size(image, placement, itemsize)]
     if missing.count:
         warnings.append(
-            f"{missing.count} planes of image '{image.path}' have no source and stay empty, "
-            f"for example {'; '.join(missing.examples)}."
+            f"{counted(missing.count, 'plane')} of image '{image.path}' {'has' if missing.count == 1 else 'have'} no source "
+            f"and {'stays' if missing.count == 1 else 'stay'} empty, for example {'; '.join(missing.examples)}."
         )
     layout = _layout(image, placement, options)
     return ImagePlan(

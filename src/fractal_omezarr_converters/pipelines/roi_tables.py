@@ -62,6 +62,20 @@ def _numbers(values: Floats) -> list[float]:
     return [float(value) + 0.0 for value in np.round(values, _DECIMALS)]
 
 
+def channel_z_offsets(image: Image) -> Columns | None:
+    """The height in µm of every channel's lowest plane, when the instrument focused channels differently; None otherwise.
+
+    Planes of one number share a plane of the image whatever their height; this table keeps what that leaves out.
+    """
+    channels = image.channels or []
+    if len({channel.z_offset for channel in channels}) < 2:
+        return None
+    return {
+        "channel_label": [channel.channel_label for channel in channels],
+        "z_offset_micrometer": [channel.z_offset for channel in channels],
+    }
+
+
 def condition_table(image: Image) -> Columns | None:
     """The attributes as columns, one row per value; None without attributes."""
     if not image.attributes:
