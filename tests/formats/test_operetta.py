@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,11 @@ def test_every_tile_delivers_the_plane_it_claims_to_be(tmp_path: Path, flavour: 
     scan = _scan(truth)
     expected = {key for key in truth.listed() if truth.is_there(key)}
     seen = set()
+    heights, times = (sorted(set(scan.tiles.start[:, axis].tolist())) for axis in (2, 0))
     for tile in scan.tiles:
         well = f"{tile.collection.row}{tile.collection.column:02d}"
         field = int(tile.fov_name.removeprefix("FOV_"))
-        key = PlaneKey(well, field, tile.start_c, int(tile.start_z), int(tile.start_t))
+        key = PlaneKey(well, field, tile.start_c, heights.index(tile.start_z), times.index(tile.start_t))
         np.testing.assert_array_equal(tile.image_loader.load_data(), truth.pixels(key))
         seen.add(key)
     assert seen == expected
@@ -104,7 +106,7 @@ def test_channel_offsets_make_no_planes_and_are_kept_as_facts(tmp_path: Path) ->
     channels = [SyntheticChannel(n, f"C{n}", 500, offset) for n, offset in ((1, -5.0), (2, -3.0), (3, 0.0))]
     truth = write_operetta(tmp_path, planes=1, channels=channels)
     scan = _scan(truth)
-    assert set(scan.tiles.start[:, 2]) == {0}
+    assert set(scan.tiles.start[:, 2]) == {-5.0}  # the height of the first channel
     assert scan.facts["z_planes"] == 1 and scan.facts["z_step_um"] == 1.0
     assert [each["z_offset_um"] for each in scan.facts["channels"]] == [-5.0, -3.0, 0.0]
 
@@ -113,14 +115,14 @@ def test_channel_offsets_make_no_planes_and_are_kept_as_facts(tmp_path: Path) ->
 def test_z_step_is_taken_inside_one_channel(tmp_path: Path, step: float) -> None:
     scan = _scan(write_operetta(tmp_path, planes=3, z_step=step))
     assert scan.tiles.acquisitions[0].z_spacing == pytest.approx(step)
-    assert scan.tiles.acquisitions[0].start_z_space == "pixel"
-    assert set(scan.tiles.start[:, 2]) == {0, 1, 2}
+    lowest = scan.facts["channels"][0]["z_offset_um"]
+    assert sorted(set(scan.tiles.start[:, 2])) == pytest.approx([lowest, lowest + step, lowest + 2 * step])
 
 
 @pytest.mark.parametrize("flavour", ["V5", "V7"])
-def test_frames_are_numbered_from_zero_with_the_measured_step(tmp_path: Path, flavour: str) -> None:
+def test_frames_have_the_measured_times(tmp_path: Path, flavour: str) -> None:
     scan = _scan(write_operetta(tmp_path, flavour=flavour, times=3, planes=1, seconds=47.5))
-    assert set(scan.tiles.start[:, 0]) == {0, 1, 2}
+    assert sorted(set(scan.tiles.start[:, 0])) == scan.facts["frame_times_s"]
     details = scan.tiles.acquisitions[0]
     assert details.t_spacing == pytest.approx(47.5) and list(details.axes) == list("tczyx")
     assert np.diff(scan.facts["frame_times_s"]).tolist() == pytest.approx([47.5, 47.5])
@@ -217,7 +219,9 @@ def test_timepoints_that_begin_again_in_each_sequence_are_different_frames(tmp_p
     text = index.read_text("utf-8-sig")
     again = text.replace("<TimepointID>2</TimepointID><SequenceID>1<", "<TimepointID>1</TimepointID><SequenceID>2<")
     index.write_text(again, "utf-8")
-    assert sorted(set(_scan(truth).tiles.start[:, 0])) == [0, 1]
+    scan = _scan(truth)
+    assert sorted(set(scan.tiles.start[:, 0])) == scan.facts["frame_times_s"]
+    assert len(scan.facts["frame_times_s"]) == 2
 
 
 def test_rows_beyond_z(tmp_path: Path) -> None:
@@ -245,3 +249,16 @@ def test_channels_may_have_different_pixel_sizes_which_is_said(tmp_path: Path) -
     scan = _scan(truth)
     assert sorted(details.xy_pixel_size for details in scan.tiles.acquisitions) == pytest.approx([0.65, 1.3])
     assert any("different pixel sizes" in each for each in scan.warnings)
+
+
+def test_uneven_frames_keep_their_times(tmp_path: Path) -> None:
+    truth = write_operetta(tmp_path, times=3, planes=1, seconds=30.0, wells=("B03",), layout=(1, 1))
+    index = truth.folders[0] / "Images" / "Index.idx.xml"
+    text = index.read_text("utf-8-sig")
+    times = sorted(set(re.findall(r'<MeasurementTimeOffset Unit="s">([^<]*)<', text)), key=float)
+    assert len(times) >= 3
+    last = times[-1]
+    index.write_text(text.replace(f'"s">{last}<', f'"s">{float(last) + 100}<'), "utf-8")
+    scan = _scan(truth)
+    assert sorted(set(scan.tiles.start[:, 0])) == scan.facts["frame_times_s"]
+    assert np.ptp(np.diff(scan.facts["frame_times_s"])) > 50

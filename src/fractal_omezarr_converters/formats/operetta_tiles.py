@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
@@ -196,14 +197,33 @@ def channel_infos(
 
 @dataclass(frozen=True)
 class Axes:
-    """Indices and steps along z and t, and centres of the fields, for the planes of a measurement."""
+    """Indices and steps along z and t, and centres of the fields, for the planes of a measurement.
+
+    ``z_origin`` is the height (µm) of plane 0 of the first channel: other channels keep their offset as a fact, not as a
+    position, so that one plane number is one plane of the image. ``times`` are the seconds of each frame.
+    """
 
     z_index: NDArray[np.int64]
     t_index: NDArray[np.int64]
     centres: NDArray[np.float64]
     z_step: float
+    z_origin: float
     t_step: float
-    frames: int
+    times: Sequence[float | None]
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(self.times)
+
+    def starts(self) -> list[tuple[float, float, list[float]]]:
+        """Seconds, height (µm) and centre (x, y) of every plane; frames whose times are unknown are one step apart."""
+        times = [time for time in self.times if time is not None]
+        if len(times) < len(self.times) or any(after <= before for before, after in pairwise(times)):
+            times = [frame * self.t_step for frame in range(len(self.times))]
+        heights = self.z_origin + self.z_index * self.z_step
+        seconds = [times[frame] for frame in self.t_index.tolist()]
+        return list(zip(seconds, heights.tolist(), self.centres.tolist(), strict=True))
 
 
 def build_tiles(
@@ -224,8 +244,7 @@ def build_tiles(
     c_index = {number: place for place, number in enumerate(sorted(channels))}
     details: dict[tuple[float, float], AcquisitionDetails] = {}
     wells: dict[tuple[int, int], ImageInPlate] = {}
-    starts = zip(axes.t_index.tolist(), axes.z_index.tolist(), axes.centres.tolist(), strict=True)
-    for each, path, (t, z, (x, y)) in zip(sorted_planes.planes, sorted_planes.files, starts, strict=True):
+    for each, path, (t, z, (x, y)) in zip(sorted_planes.planes, sorted_planes.files, axes.starts(), strict=True):
         pixel = (each.pixel_x, each.pixel_y)
         if pixel not in details:
             details[pixel] = _details(pixel, axes, infos, sorted_planes.files_there)
@@ -253,10 +272,6 @@ def _details(pixel: tuple[float, float], axes: Axes, infos: list[ChannelInfo], f
         t_spacing=axes.t_step,
         channels=infos,
         axes=default_axes_builder(is_time_series=axes.frames > 1),
-        start_x_space="world",
-        start_y_space="world",
-        start_z_space="pixel",
-        start_t_space="pixel",
         # The type comes from the TIFF files (MaxIntensity says 65536 in V7); Harmony writes 16 bits.
         data_type=DataTypeEnum.AUTODETECT if files_there else DataTypeEnum.UINT16,
     )
