@@ -149,6 +149,16 @@ class StagePositionCorrections(UserFacingModel):
 
     align_xy: ClassVar[Any] = older_name("remove_xy_jitter")
 
+    @property
+    def align_z(self) -> bool:
+        """An older key that never had an effect."""
+        return False
+
+    @property
+    def align_t(self) -> bool:
+        """An older key that never had an effect."""
+        return False
+
     @model_validator(mode="before")
     @classmethod
     def _newer_names(cls, values: Any) -> Any:

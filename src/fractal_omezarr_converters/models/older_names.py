@@ -23,6 +23,8 @@ PIXEL_SIZE_NAMES = {"pixelsize": "xy_pixel_size"}
 CHANNEL_NAMES = {"colors": "color"}
 ACQUISITION_OPTION_NAMES = {"stage_corrections": "stage_orientation", "pixel_size": "pixel_info"}
 
+CORRECTIONS_NAMES = ("alignment_corrections", "corrections")
+
 #: Names of registration steps.
 STEP_NAMES = {"remove_offsets": "offset_removal", "fov_alignment_corrections": "xy_jitter_correction"}
 
@@ -174,10 +176,10 @@ def newer_converter_options(values: Mapping[str, Any]) -> dict[str, Any]:
     if tolerance is not None and not olden:
         olden = [grouping_of_tiling("Auto", tolerance)]
     for grouping in olden:
-        if "grouping" in result and _plain(newer_grouping(result["grouping"])) != _plain(grouping):
+        if "grouping" in result and not _agree(_whole(newer_grouping(result["grouping"])), _whole(grouping)):
             raise ValueError(
-                f"converter options: 'grouping' is {_plain(result['grouping'])!r} and the older tiling keys say "
-                f"{_plain(grouping)!r}; keep only 'grouping'."
+                f"converter options: 'grouping' is {_whole(result['grouping'])!r} and the older tiling keys say "
+                f"{_whole(grouping)!r}; keep only 'grouping'."
             )
         result.setdefault("grouping", grouping)
     if "temp_json_options" in result:
@@ -190,8 +192,9 @@ def _moved_into_runtime(values: dict[str, Any]) -> dict[str, Any]:
     runtime = values.get("runtime_settings")
     if runtime is None:
         return {**values, "runtime_settings": {"temp_json_options": temporary}}
-    settings = _plain(runtime)
-    if "temp_json_options" in settings and settings["temp_json_options"] != _plain(temporary):
+    settings = _whole(runtime)
+    stated = "temp_json_options" in getattr(runtime, "model_fields_set", settings)
+    if stated and not _agree(settings["temp_json_options"], _whole(temporary)):
         raise ValueError(
             "converter options: 'temp_json_options' and 'runtime_settings.temp_json_options' differ; keep the latter."
         )
@@ -205,6 +208,22 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return value
+
+
+def _whole(value: Any) -> Any:
+    """Give a model or mapping as plain values, defaults included."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump()
+    if isinstance(value, Mapping):
+        return {key: _whole(item) for key, item in value.items()}
+    return value
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Whether two statements contradict each other nowhere; what only one of them states is no contradiction."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return all(_agree(one[key], other[key]) for key in one.keys() & other.keys())
+    return bool(one == other)
 
 
 def newer_position_corrections(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -253,18 +272,23 @@ def newer_levels(value: Any) -> Any:
 # -------------------------------------------------------------------------------------------- filters, steps, documents
 
 
+OLDER_FILTERS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "Path Regex Include Filter": ("Path Regex Filter", "Include", {}),
+    "Path Regex Exclude Filter": ("Path Regex Filter", "Exclude", {}),
+    "Well Include Filter": ("Well Filter", "Include", {"wells_to_include": "wells"}),
+    "Well Exclude Filter": ("Well Filter", "Exclude", {"wells_to_remove": "wells"}),
+}
+
+
 def newer_filter(values: Any) -> Any:
     """Translate a tile filter of generation 1."""
+    if hasattr(values, "model_dump") and getattr(values, "name", None) in OLDER_FILTERS:
+        values = values.model_dump()
     if not isinstance(values, Mapping):
         return values
     name = values.get("name")
     rest = {key: value for key, value in values.items() if key != "name"}
-    older = {
-        "Path Regex Include Filter": ("Path Regex Filter", "Include", {}),
-        "Path Regex Exclude Filter": ("Path Regex Filter", "Exclude", {}),
-        "Well Include Filter": ("Well Filter", "Include", {"wells_to_include": "wells"}),
-        "Well Exclude Filter": ("Well Filter", "Exclude", {"wells_to_remove": "wells"}),
-    }.get(str(name))
+    older = OLDER_FILTERS.get(str(name))
     if older is None:
         return dict(values)
     newer, mode, names = older
@@ -273,12 +297,12 @@ def newer_filter(values: Any) -> Any:
 
 def newer_step(step: Mapping[str, Any]) -> dict[str, Any]:
     """Translate one registration step ``{"name", "params"}``."""
-    name, params = str(step["name"]), dict(step.get("params") or {})
-    if name == "remove_offsets":
-        return {"name": "offset_removal", "params": params}
-    if name == "fov_alignment_corrections":
-        name = "xy_jitter_correction"
-        params = renamed(params, {"alignment_corrections": "stage_position_corrections"}, f"step '{name}'")
+    name = STEP_NAMES.get(str(step["name"]), str(step["name"]))
+    params = dict(step.get("params") or {})
+    if name in ("offset_removal", "xy_jitter_correction", "reindex_channels"):
+        params = renamed(params, dict.fromkeys(CORRECTIONS_NAMES, "stage_position_corrections"), f"step '{name}'")
+        if "stage_position_corrections" in params:
+            params["stage_position_corrections"] = _whole(params["stage_position_corrections"])
     if name == "tile_regions" and "tiling_mode" in params:
         mode, tolerance = params.pop("tiling_mode"), params.pop("tolerance", None)
         grouping = grouping_of_tiling(mode, tolerance)

@@ -144,6 +144,11 @@ class ConverterOptions(UserFacingModel):
         return self.grouping.tiling_for_registration()
 
     @property
+    def tiling_tolerance(self) -> float:
+        """How far positions may lie off the grid, under its older place; 0 for strategies without a grid."""
+        return float(getattr(self.grouping.tiling_for_registration(), "tolerance", 0.0))
+
+    @property
     def tiling_mode(self) -> str:
         """The older tiling mode of this grouping."""
         return "No Tiling" if self.grouping.split_per_fov else self.grouping.tiling_for_registration().mode

@@ -31,10 +31,14 @@ from .filter_models import ImplementedFilters as ImplementedFilters
 from .filter_models import IntValue as IntValue
 from .filter_models import IsNoneValue as IsNoneValue
 from .filter_models import IsNotNoneValue as IsNotNoneValue
+from .filter_models import RegexExcludeFilter as RegexExcludeFilter
 from .filter_models import RegexFilter as RegexFilter
+from .filter_models import RegexIncludeFilter as RegexIncludeFilter
 from .filter_models import StringValue as StringValue
 from .filter_models import TRangeFilter as TRangeFilter
+from .filter_models import WellExcludeFilter as WellExcludeFilter
 from .filter_models import WellFilter as WellFilter
+from .filter_models import WellIncludeFilter as WellIncludeFilter
 from .filter_models import ZRangeFilter as ZRangeFilter
 from .filters import FilterCount as FilterCount
 from .filters import FilterFunctionProtocol as FilterFunctionProtocol
@@ -82,7 +86,9 @@ __all__ = [
     "NotTilableError",
     "PixelSizeModel",
     "ReadReport",
+    "RegexExcludeFilter",
     "RegexFilter",
+    "RegexIncludeFilter",
     "RegistrationFunctionProtocol",
     "RegistrationStep",
     "SetupCollectionFunction",
@@ -92,7 +98,9 @@ __all__ = [
     "ValidatorFunctionProtocol",
     "ValidatorModel",
     "ValidatorStep",
+    "WellExcludeFilter",
     "WellFilter",
+    "WellIncludeFilter",
     "ZRangeFilter",
     "add_collection_handler",
     "add_filter",

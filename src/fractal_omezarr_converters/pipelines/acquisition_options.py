@@ -38,24 +38,43 @@ class ColorMenu(StrEnum):
     """Colours to choose from; Auto takes the colour from the wavelength or the name of the channel."""
 
     Auto = "Auto"
-    blue = "Blue (#0000FF)"
-    red = "Red (#FF0000)"
-    yellow = "Yellow (#FFFF00)"
-    magenta = "Magenta (#FF00FF)"
-    cyan = "Cyan (#00FFFF)"
-    gray = "Gray (#808080)"
-    green = "Green (#00FF00)"
-    orange = "Orange (#FF8000)"
-    purple = "Purple (#8000FF)"
-    teal = "Teal (#008080)"
-    lime = "Lime (#00FF80)"
-    amber = "Amber (#FFBF00)"
-    pink = "Pink (#FF0080)"
-    navy = "Navy (#000080)"
-    maroon = "Maroon (#800000)"
-    olive = "Olive (#808000)"
-    coral = "Coral (#FF7F50)"
-    violet = "Violet (#EE82EE)"
+    Blue = "Blue (#0000FF)"
+    Red = "Red (#FF0000)"
+    Yellow = "Yellow (#FFFF00)"
+    Magenta = "Magenta (#FF00FF)"
+    Cyan = "Cyan (#00FFFF)"
+    Gray = "Gray (#808080)"
+    Green = "Green (#00FF00)"
+    Orange = "Orange (#FF8000)"
+    Purple = "Purple (#8000FF)"
+    Teal = "Teal (#008080)"
+    Lime = "Lime (#00FF80)"
+    Amber = "Amber (#FFBF00)"
+    Pink = "Pink (#FF0080)"
+    Navy = "Navy (#000080)"
+    Maroon = "Maroon (#800000)"
+    Olive = "Olive (#808000)"
+    Coral = "Coral (#FF7F50)"
+    Violet = "Violet (#EE82EE)"
+    # members in lower case, as the first generation had them
+    blue = Blue
+    red = Red
+    yellow = Yellow
+    magenta = Magenta
+    cyan = Cyan
+    gray = Gray
+    green = Green
+    orange = Orange
+    purple = Purple
+    teal = Teal
+    lime = Lime
+    amber = Amber
+    pink = Pink
+    navy = Navy
+    maroon = Maroon
+    olive = Olive
+    coral = Coral
+    violet = Violet
 
     @classmethod
     def _missing_(cls, value: object) -> ColorMenu | None:

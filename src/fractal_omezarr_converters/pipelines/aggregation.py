@@ -43,7 +43,7 @@ def tiles_aggregation_pipeline(
     Raises:
         ConvertersToolsUserError: no tile is left, or something is wrong with sources or positions (all of it at once).
     """
-    kept, counts = filter_tiles(tiles, filters_config=filters)
+    kept, counts = filter_tiles(tiles, filters_config=filters, resource=resource)
     if not len(kept):
         raise ConvertersToolsUserError(no_tiles_left(len(tiles), counts))
     table = kept if isinstance(kept, TileTable) else TileTable.from_tiles(kept)

@@ -85,7 +85,12 @@ def setup_ome_zarr_collection(
             directory, images, ngff_version, overwrite_mode, plate_facts=plate_facts, table_backend=table_backend
         )
     else:
-        handler(directory, images, ngff_version, overwrite_mode)
+        handler(
+            tiled_images=images,
+            zarr_dir=directory,
+            ngff_version=ngff_version,
+            overwrite_mode=OverwriteMode(overwrite_mode),
+        )
 
 
 def infer_collection_type(tiled_images: Sequence[Image]) -> str:

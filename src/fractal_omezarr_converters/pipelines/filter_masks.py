@@ -72,12 +72,14 @@ def acquisition_mask(table: TileTable, params: AcquisitionFilter, everything: Ti
 def attribute_mask(table: TileTable, params: AttributeFilter, everything: TileTable) -> Mask:
     """Tiles of which any value of the attribute equals any of the given ones."""
     sets = everything.attribute_sets
-    used = np.unique(everything.attribute_set)
-    lacking = [int(index) for index in used if params.key not in sets[index]]
-    if lacking:
-        keys = sorted({key for index in used for key in sets[index]})
-        tile = everything.tile(int(np.flatnonzero(everything.attribute_set == lacking[0])[0]))
-        some = "" if len(lacking) == len(used) else f", for example not '{tile.fov_name}' in {tile.collection.path()}"
+    used = [index for index in np.unique(everything.attribute_set) if params.key in sets[index]]
+    lacking = [int(index) for index in np.unique(table.attribute_set) if params.key not in table.attribute_sets[index]]
+    if lacking or not used:
+        keys = sorted({key for index in np.unique(everything.attribute_set) for key in sets[index]})
+        some = ""
+        if used:
+            tile = table.tile(int(np.flatnonzero(table.attribute_set == lacking[0])[0]))
+            some = f", for example not '{tile.fov_name}' in {tile.collection.path()}"
         raise ConvertersToolsUserError(
             f"The filter names the attribute '{params.key}', which not every tile has{some}; the attributes are {_listed(keys)}."
         )
@@ -99,7 +101,10 @@ def attribute_mask(table: TileTable, params: AttributeFilter, everything: TileTa
 
 def channel_mask(table: TileTable, params: ChannelFilter, everything: TileTable) -> Mask:
     """Tiles whose channels are all listed."""
-    labels = {label for details in everything.acquisitions for label in _labels(details)}
+    for index in np.unique(table.acquisition):
+        _labels(table.acquisitions[index])
+    stated = [details for details in everything.acquisitions if details.channels is not None]
+    labels = {label for details in stated for label in _labels(details)}
     missing = [label for label in params.channel_labels if label not in labels]
     if missing:
         raise ConvertersToolsUserError(
@@ -108,7 +113,8 @@ def channel_mask(table: TileTable, params: ChannelFilter, everything: TileTable)
     listed = np.zeros(len(table), dtype=np.int64)
     first = np.rint(table.start[:, 1]).astype(np.int64)
     count = np.rint(table.length[:, 1]).astype(np.int64)
-    for index, details in enumerate(table.acquisitions):
+    for index in np.unique(table.acquisition):
+        details = table.acquisitions[index]
         wanted = np.array([label in params.channel_labels for label in _labels(details)], dtype=np.int64)
         running = np.concatenate([[0], np.cumsum(wanted)])
         rows = table.acquisition == index

@@ -56,6 +56,34 @@ class WellFilter(FilterModel):
     """Wells such as A01 or a1, ranges such as A01-B03, or patterns such as *01 and B*."""
 
 
+class RegexIncludeFilter(FilterModel):
+    """The first generation's :class:`RegexFilter` that keeps tiles."""
+
+    name: Literal["Path Regex Include Filter"] = "Path Regex Include Filter"
+    regex: str
+
+
+class RegexExcludeFilter(FilterModel):
+    """The first generation's :class:`RegexFilter` that leaves tiles out."""
+
+    name: Literal["Path Regex Exclude Filter"] = "Path Regex Exclude Filter"
+    regex: str
+
+
+class WellIncludeFilter(FilterModel):
+    """The first generation's :class:`WellFilter` that keeps wells."""
+
+    name: Literal["Well Include Filter"] = "Well Include Filter"
+    wells_to_include: list[str]
+
+
+class WellExcludeFilter(FilterModel):
+    """The first generation's :class:`WellFilter` that leaves wells out."""
+
+    name: Literal["Well Exclude Filter"] = "Well Exclude Filter"
+    wells_to_remove: list[str]
+
+
 class FovNameFilter(_PatternFilter):
     """Keep or leave out fields of view by their names."""
 

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from fractal_omezarr_converters.core.tile import Tile
 from fractal_omezarr_converters.core.tile_table import TileTable
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
 from fractal_omezarr_converters.models.older_names import newer_filter
 from fractal_omezarr_converters.pipelines.filter_masks import BUILT_IN_MASKS, MaskFunction
 from fractal_omezarr_converters.pipelines.filter_models import FilterModel, ImplementedFilters
@@ -75,19 +75,37 @@ def add_filter(*, function: FilterFunctionProtocol, name: str | None = None, ove
     _FILTERS.add(function=function, name=name, overwrite=overwrite)
 
 
-def apply_filter_pipeline(tiles: Any, *, filters_config: Sequence[FilterModel | dict[str, Any]] | None) -> Any:
+def apply_filter_pipeline(
+    tiles: Any, *, filters_config: Sequence[FilterModel | dict[str, Any]] | None, resource: Any = None
+) -> Any:
     """Apply filters in order; a list of tiles gives a list, a table of tiles gives a table.
 
     Raises:
         ConvertersToolsUserError: a filter is unknown or names something that does not exist anywhere.
     """
-    return filter_tiles(tiles, filters_config=filters_config)[0]
+    return _filtered(tiles, filters_config, resource, None)[0]
 
 
 def filter_tiles(
-    tiles: Any, *, filters_config: Sequence[FilterModel | dict[str, Any]] | None
+    tiles: Any, *, filters_config: Sequence[FilterModel | dict[str, Any]] | None, resource: Any = None
 ) -> tuple[Any, list[FilterCount]]:
-    """Apply filters in order and count what each removed."""
+    """Apply filters in order and count what each removed; ``resource`` is handed to loaders of which a part is kept.
+
+    Raises:
+        ConvertersToolsUserError: a filter is wrong, or sources of which a part is to be kept cannot be read.
+    """
+    unreadable: list[str] = []
+    result = _filtered(tiles, filters_config, resource, unreadable)
+    raise_together(list(dict.fromkeys(unreadable))[:20], "Sources cannot be read")
+    return result
+
+
+def _filtered(
+    tiles: Any,
+    filters_config: Sequence[FilterModel | dict[str, Any]] | None,
+    resource: Any,
+    unreadable: list[str] | None,
+) -> tuple[Any, list[FilterCount]]:
     filters = [resolve_filter(one) for one in filters_config or ()]
     if not filters:
         return tiles, []
@@ -99,7 +117,7 @@ def filter_tiles(
     for one in filters:
         before, cropped = len(table), 0
         if len(table) and isinstance(one.name, str) and one.name in CROPPING and _is_built_in(one.name):
-            table, cropped = crop_to_range(table, one)
+            table, cropped = crop_to_range(table, one, resource, unreadable=unreadable)
             touched = touched or cropped > 0
         mask = _mask_of(table, one, everything, None if touched or items is None else [items[i] for i in kept])
         table, kept = table.select(mask), kept[mask]

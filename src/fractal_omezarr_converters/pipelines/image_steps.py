@@ -10,6 +10,7 @@ import numpy.typing as npt
 from fractal_omezarr_converters.core.geometry import round_edges
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.models.grouping import StagePositionCorrections
 from fractal_omezarr_converters.pipelines.sequence_steps import distinct_places, even_places, group_ids
 
 Image = TiledImage[Any, Any]
@@ -32,12 +33,19 @@ def offset_removal(
     remove_xy_offset: Literal["Keep", "Global"] = "Global",
     remove_z_offset: Literal["Keep", "Per-FOV", "Global"] = "Global",
     remove_t_offset: Literal["Keep", "Global"] = "Global",
+    stage_position_corrections: Any = None,
 ) -> Image:
     """Move all positions so that the image starts at 0; what was removed becomes the translation of the image.
+
+    ``stage_position_corrections`` (a model or its keys) is what earlier generations stated instead of the three choices.
 
     Raises:
         ConvertersToolsUserError: positions are kept, but some are negative.
     """
+    if stage_position_corrections is not None:
+        stated = StagePositionCorrections.model_validate(stage_position_corrections)
+        remove_xy_offset, remove_z_offset = stated.remove_xy_offset, stated.remove_z_offset
+        remove_t_offset = stated.remove_t_offset
     columns = tiled_image.columns
     start = columns.start.copy()
     removed = np.zeros(5)
@@ -58,7 +66,9 @@ def offset_removal(
                 f"Offsets along {'tczyx'[axis]} cannot be removed by '{mode}'; choose Keep or Global (z also Per-FOV)."
             )
     image = tiled_image.copy_with(columns=columns.replaced(start=start))
-    image.translation = [float(removed["tczyx".index(axis)]) for axis in image.axes]
+    again = any(step.get("name") == "offset_removal" for step in tiled_image.provenance)
+    before = tiled_image.translation if again and tiled_image.translation else [0.0] * len(image.axes)
+    image.translation = [float(removed["tczyx".index(axis)]) + was for axis, was in zip(image.axes, before)]
     return image
 
 
@@ -78,6 +88,7 @@ def align_to_pixel_grid(tiled_image: Image, *, mode: Literal["round", "floor", "
 
     Both ends of an interval are rounded together, so that neighbours keep touching. Times become the numbers of the
     distinct times, with their median step as interval; z positions do so only when they are not multiples of the z spacing.
+    What a kept offset leaves before the first frame or plane stays, in whole steps.
     """
     if mode not in ("round", "floor", "ceil"):
         raise ConvertersToolsUserError(f"Positions cannot be aligned by '{mode}'; choose round, floor or ceil.")
@@ -97,7 +108,8 @@ def align_to_pixel_grid(tiled_image: Image, *, mode: Literal["round", "floor", "
         start[:, Z], length[:, Z] = even * steps[Z], planes * steps[Z]
     else:
         z = distinct_places(start[:, Z], planes, stacks, steps[Z], "z")
-        start[:, Z], length[:, Z], image.z_spacing = z.index * z.step, planes * z.step, z.step
+        kept = round(float(z.values[0]) / z.step)
+        start[:, Z], length[:, Z], image.z_spacing = (z.index + kept) * z.step, planes * z.step, z.step
         notes.append(
             f"The z positions are not multiples of the stated spacing of {steps[Z]:g} µm: {len(z.values)} planes lie at their "
             f"distinct positions, and their median step of {z.step:g} µm is stated."
@@ -105,7 +117,8 @@ def align_to_pixel_grid(tiled_image: Image, *, mode: Literal["round", "floor", "
     visits = group_ids(columns.fov, columns.start[:, C], columns.start[:, Z])
     frames = np.maximum(np.rint(length[:, T] / steps[T]), 1).astype(np.int64)
     t = distinct_places(start[:, T], frames, visits, steps[T], "t")
-    start[:, T], length[:, T], image.t_spacing = t.index * t.step, frames * t.step, t.step
+    kept = round(float(t.values[0]) / t.step)
+    start[:, T], length[:, T], image.t_spacing = (t.index + kept) * t.step, frames * t.step, t.step
     if t.uneven:
         notes.append(
             f"The times are not equidistant: {len(t.values)} frames lie at their distinct times, their median step of "
@@ -115,15 +128,16 @@ def align_to_pixel_grid(tiled_image: Image, *, mode: Literal["round", "floor", "
     return image.copy_with(columns=columns.replaced(start=start, length=length))
 
 
-def xy_jitter_correction(tiled_image: Image, *, tolerance: float = JITTER_TOLERANCE, **older: Any) -> Image:
+def xy_jitter_correction(
+    tiled_image: Image, *, tolerance: float = JITTER_TOLERANCE, stage_position_corrections: Any = None
+) -> Image:
     """Give all tiles of a field of view the x, y of its first tile.
 
     Raises:
         ConvertersToolsUserError: a tile lies further from its field's median position than the tolerance (a share of
             the tile), so that it is another field with the same name.
     """
-    corrections = older.pop("stage_position_corrections", None)
-    if corrections is not None and not _wanted(corrections):
+    if not _wanted(stage_position_corrections, "remove_xy_jitter"):
         return tiled_image.copy_with()
     columns = tiled_image.columns
     order = np.argsort(columns.fov, kind="stable")
@@ -163,13 +177,15 @@ def _refuse_apart(image: Image, mine: npt.NDArray[np.bool_], axis: int) -> None:
     )
 
 
-def _wanted(corrections: Any) -> bool:
-    stated = corrections if isinstance(corrections, dict) else corrections.model_dump()
-    return bool(stated.get("remove_xy_jitter", stated.get("align_xy", True)))
+def _wanted(corrections: Any, key: str) -> bool:
+    """Whether a step is switched on where a pipeline of earlier generations hands all corrections to every step."""
+    return corrections is None or bool(getattr(StagePositionCorrections.model_validate(corrections), key))
 
 
-def reindex_channels(tiled_image: Image) -> Image:
+def reindex_channels(tiled_image: Image, *, stage_position_corrections: Any = None) -> Image:
     """Renumber the channels that occur to 0, 1, ...; channels that no tile holds leave the metadata."""
+    if not _wanted(stage_position_corrections, "reindex_channels"):
+        return tiled_image.copy_with()
     columns = tiled_image.columns
     first = np.rint(columns.start[:, C]).astype(np.int64)
     count = np.maximum(np.rint(columns.length[:, C]).astype(np.int64), 1)

@@ -10,16 +10,18 @@ from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
-from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
 from fractal_omezarr_converters.pipelines.cropped_loader import CroppedLoader
 
 CROPPING = {"Z Range Filter": ("z", 2), "Time Range Filter": ("t", 0)}
 
 
-def crop_to_range(table: TileTable, params: Any) -> tuple[TileTable, int]:
+def crop_to_range(
+    table: TileTable, params: Any, resource: Any = None, *, unreadable: list[str] | None = None
+) -> tuple[TileTable, int]:
     """The tiles with those cropped that lie partly in the range, and how many were cropped.
 
-    Tiles without a plane in the range, and tiles whose loader reads only the whole, stay as they are.
+    Tiles without a plane in the range, and tiles whose loader reads only the whole, stay as they are. So do tiles whose source
+    cannot be read; what is wrong with each is appended to ``unreadable``.
     """
     axis, column = CROPPING[params.name]
     low = getattr(params, f"min_{axis}")
@@ -41,7 +43,15 @@ def crop_to_range(table: TileTable, params: Any) -> tuple[TileTable, int]:
         inside &= True if high is None else positions <= high + 1e-9
         kept = np.flatnonzero(inside)
         loader = loaders.loader(row)
-        if not len(kept) or len(kept) == len(positions) or axis not in _axes_of(loader):
+        if not len(kept) or len(kept) == len(positions) or not loader.reads_parts():
+            continue
+        try:
+            axes = loader.data_axes(resource) or ""
+        except ConvertersToolsUserError as error:
+            if unreadable is not None:
+                unreadable.append(str(error))
+            continue
+        if axis not in axes:
             continue
         first, stop = int(kept[0]), int(kept[-1]) + 1
         changed[row] = CroppedLoader.of(loader, {axis: (first, stop)})
@@ -53,14 +63,6 @@ def crop_to_range(table: TileTable, params: Any) -> tuple[TileTable, int]:
     order = np.arange(len(table))
     order[list(changed)] = len(table) + np.arange(len(changed))
     return _with(table, start, length, added.select(order)), len(changed)
-
-
-def _axes_of(loader: ImageLoaderInterface) -> str:
-    """Axes of a loader that can be cropped by name; none when its file is only found later, below a resource."""
-    try:
-        return (loader.data_axes() or "") if loader.reads_parts() else ""
-    except ConvertersToolsUserError:
-        return ""
 
 
 def _planes(lengths: Any, details: AcquisitionDetails, axis: str) -> Any:

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any, NotRequired, Protocol, TypedDict
+
+import numpy as np
+from pydantic import BaseModel
 
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
@@ -126,7 +130,7 @@ def apply_registration_pipeline(
                 "let the function return the image."
             )
         image = result.copy_with()
-        image.provenance = [*image.provenance, dict(step)]
+        image.provenance = [*image.provenance, {**step, "params": plain_values(step["params"])}]
     return image
 
 
@@ -135,10 +139,26 @@ def _resolved(given: RegistrationStep) -> RegistrationStep:
     module = step.get("module")
     name = str(step.get("name"))
     _STEPS.get(name, str(module) if module else None)
-    complete: RegistrationStep = {"name": name, "params": dict(step.get("params") or {})}
+    params = dict(step.get("params") or {})
+    complete: RegistrationStep = {"name": name, "params": plain_values(params) if name in _BUILT_IN else params}
     if module:
         complete["module"] = str(module)
     return complete
+
+
+def plain_values(value: Any) -> Any:
+    """Parameters as JSON can hold them: models as mappings, what is left as text."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {str(key): plain_values(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_values(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def _check_parameters(step: RegistrationStep, function: Callable[..., Any]) -> None:

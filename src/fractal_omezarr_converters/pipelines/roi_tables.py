@@ -126,7 +126,8 @@ def time_points_table(before: Image, after: Image, frame: Integers) -> Columns |
     tile = np.repeat(np.arange(len(counts)), counts)
     within = np.arange(len(tile)) - (np.cumsum(counts) - counts)[tile]
     times = stated.start[tile, T] + within * before.t_spacing - stated.start[:, T].min()
-    frames = frame[tile] + within
+    empty = int(frame.min())  # frames that a kept offset leaves before the first
+    frames = frame[tile] + within - empty
     fov = stated.fov[tile]
     number = int(frames.max()) + 1
     if number < 2:
@@ -140,11 +141,11 @@ def time_points_table(before: Image, after: Image, frame: Integers) -> Columns |
     if alike:
         if np.all(np.abs(np.diff(first) - after.t_spacing) <= tolerance):
             return None
-        return {"t_index": list(range(number)), "t_second": _numbers(first)}
+        return {"t_index": list(range(empty, empty + number)), "t_second": _numbers(first)}
     fields, indices = np.nonzero(known)
     return {
         INDEX: [stated.fov_names[index] for index in fields],
-        "t_index": [int(index) for index in indices],
+        "t_index": [int(index) + empty for index in indices],
         "t_second": _numbers(earliest[fields, indices]),
     }
 

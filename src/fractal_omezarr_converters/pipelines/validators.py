@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypedDict
 
 from pydantic import ConfigDict, Field
 
@@ -22,8 +22,11 @@ class ValidatorModel(UserFacingModel):
     """Name of the validator."""
 
 
-ValidatorStep = ValidatorModel
-"""Older name of :class:`ValidatorModel`; a dict with ``name`` and ``params`` is accepted as well."""
+class ValidatorStep(TypedDict):
+    """A validator as the first generation stated it: its name, and parameters that its function gets as keywords."""
+
+    name: str
+    params: dict[str, Any]
 
 
 class LooseValidator(ValidatorModel):
@@ -58,7 +61,7 @@ def add_validator(function: Callable[..., Any], name: str | None = None, overwri
 
 def apply_validator_pipeline(
     tiled_images: Sequence[TiledImage[Any, Any]],
-    validators_config: Sequence[ValidatorModel | dict[str, Any]] | None = None,
+    validators_config: Sequence[ValidatorModel | ValidatorStep | dict[str, Any]] | None = None,
     resource: Any = None,
 ) -> list[TiledImage[Any, Any]]:
     """Apply every validator to every image and give the images back.

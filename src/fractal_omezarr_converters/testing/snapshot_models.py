@@ -58,7 +58,7 @@ class RoiAssertionModel(SnapshotModel):
 class TableAssertionModel(SnapshotModel):
     """One table of regions of interest."""
 
-    rois: dict[str, RoiAssertionModel]
+    rois: dict[str, RoiAssertionModel] = {}
 
 
 class ImageAssertionModel(SnapshotModel):
@@ -67,8 +67,8 @@ class ImageAssertionModel(SnapshotModel):
     axes: list[str]
     shape: list[int]
     pixelsize: list[float]
-    channel_labels: list[str]
-    wavelength_ids: list[str | None]
+    channel_labels: list[str] = []
+    wavelength_ids: list[str | None] = []
     types: dict[str, bool] = {}
     attributes: dict[str, Any] = {}
     tables: dict[str, TableAssertionModel | None] = {}
@@ -109,11 +109,11 @@ class MultiPlateAssertionModel(SnapshotModel):
     """All plates of a conversion, by the name of their folder; ``versions`` is informative and never compared."""
 
     plates: dict[str, PlateAssertionModel]
-    versions: dict[str, str] | None = None
+    versions: dict[str, str | None] | None = None
 
 
 class MultiSingleImageAssertionModel(_WithCommonPart):
     """All single images of a conversion, by the name of their folder; ``versions`` is never compared."""
 
     images: dict[str, ImageAssertionModel]
-    versions: dict[str, str] | None = None
+    versions: dict[str, str | None] | None = None
