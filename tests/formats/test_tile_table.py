@@ -333,7 +333,7 @@ def test_which_table_of_a_folder(tmp_path: Path) -> None:
     assert len(scan(folder / "tiles.csv").tiles) == 6
     with pytest.raises(ConvertersToolsFileNotFoundError, match=r"tiles\.csv or tiles\.parquet"):
         scan(tmp_path)
-    with pytest.raises(ConvertersToolsUserError, match="there is no option .tabel.*The options are"):
+    with pytest.raises(ConvertersToolsUserError, match=r"there is no option .tabel.*The options are"):
         scan(folder, options={"tabel": "x"})
 
 
