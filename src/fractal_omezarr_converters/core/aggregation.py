@@ -13,8 +13,9 @@ from fractal_omezarr_converters.core.attributes import union_of_attributes
 from fractal_omezarr_converters.core.columns import RegionColumns
 from fractal_omezarr_converters.core.duplicates import refuse_duplicates
 from fractal_omezarr_converters.core.source_types import data_type_of
+from fractal_omezarr_converters.core.stage_places import steps_of
 from fractal_omezarr_converters.core.tile import Tile
-from fractal_omezarr_converters.core.tile_table import TileTable, steps_of
+from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.collections import CollectionInterface, ImageInPlate

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
 from fractal_omezarr_converters.core.attributes import AttributeType
+from fractal_omezarr_converters.core.tile_slice import TileSlice
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 from fractal_omezarr_converters.models.collections import CollectionInterfaceType
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterfaceType
@@ -53,8 +54,6 @@ class Tile(BaseModel, Generic[CollectionInterfaceType, ImageLoaderInterfaceType]
 
     def to_roi(self) -> Roi:
         """Give position and size in world units on the acquisition's axes, named after the field of view."""
-        from fractal_omezarr_converters.core.tile_slice import TileSlice
-
         return TileSlice.from_tile(self).roi
 
     def find_data_type(self, resource: Any = None) -> str:

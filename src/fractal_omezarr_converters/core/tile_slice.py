@@ -10,13 +10,12 @@ import numpy as np
 from fractal_omezarr_converters.core import ngio_views, pixels
 from fractal_omezarr_converters.core.columns import LoaderColumns, RegionColumns
 from fractal_omezarr_converters.core.geometry import AXES, round_intervals
+from fractal_omezarr_converters.core.stage_places import StatedPlaces, StatedTile, tile_words
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterface, ImageLoaderInterfaceType
 
 if TYPE_CHECKING:
     from ngio import Roi
     from numpy.typing import NDArray
-
-    from fractal_omezarr_converters.core.tile import Tile
 
 
 class TileSlice(Generic[ImageLoaderInterfaceType]):  # noqa: UP046
@@ -52,12 +51,20 @@ class TileSlice(Generic[ImageLoaderInterfaceType]):  # noqa: UP046
         return made
 
     @classmethod
-    def from_tile(cls, tile: Tile[Any, ImageLoaderInterfaceType]) -> TileSlice[ImageLoaderInterfaceType]:
+    def from_tile(cls, tile: StatedTile) -> TileSlice[Any]:
         """Give the region of one tile, in world units."""
-        from fractal_omezarr_converters.core.tile_table import TileTable
-
-        table = TileTable.from_tiles([tile])
-        return cls.view(table.region_columns(), 0, "".join(tile.acquisition_details.axes), table.steps()[0])
+        stated = StatedPlaces.of_tile(tile)
+        start, length = stated.world(lambda _: tile_words(tile.fov_name, tile.image_loader))
+        columns = RegionColumns(
+            fov_names=[tile.fov_name],
+            fov=[0],
+            start=start,
+            length=length,
+            original=stated.on_stage()[0][:, 2:],
+            loaders=LoaderColumns.from_loaders([tile.image_loader]),
+        )
+        made: TileSlice[Any] = cls.view(columns, 0, "".join(tile.acquisition_details.axes), stated.steps()[0])
+        return made
 
     @property
     def roi(self) -> Roi:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,17 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from fractal_omezarr_converters.core.attributes import AttributeType
 from fractal_omezarr_converters.core.columns import RegionColumns
 from fractal_omezarr_converters.core.distinct_values import acquisition_key, attributes_key, collection_key, joined
-from fractal_omezarr_converters.core.geometry import AXES, axis_steps, orient, settle, to_world
+from fractal_omezarr_converters.core.geometry import AXES, Floats
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+from fractal_omezarr_converters.core.stage_places import StatedPlaces, stated_length, stated_start, tile_words
 from fractal_omezarr_converters.core.tile import Tile
-from fractal_omezarr_converters.core.tile_table_builder import TileTableBuilder
+from fractal_omezarr_converters.core.tile_collector import TileCollector
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 from fractal_omezarr_converters.models.collections import CollectionInterface
 
-__all__ = ["TileTable", "TileTableBuilder", "steps_of"]
-
-Floats = NDArray[np.float64]
 Numbers = NDArray[np.int32]
 
 
@@ -92,26 +90,25 @@ class TileTable:
                 start = dict(zip(AXES, self.start[i].tolist()))
                 length = dict(zip(AXES, self.length[i].tolist()))
                 raise ConvertersToolsUserError(
-                    f"The tile of field of view '{self.fov_names[int(self.fov[i])]}' from "
-                    f"{self.loaders.loader(i).describe_source()} {words} (start {start}, length {length}; "
+                    f"{self._words(i)} {words} (start {start}, length {length}; "
                     f"{int(wrong.sum())} such tiles): correct the metadata or the list of channels."
                 )
 
     @classmethod
     def from_tiles(cls, tiles: Iterable[Tile[Any, Any]]) -> TileTable:
         """Take Tile objects."""
-        builder = TileTableBuilder()
+        collector = TileCollector()
         for tile in tiles:
-            builder.add(
+            collector.add(
                 fov=tile.fov_name,
                 collection=tile.collection,
                 acquisition=tile.acquisition_details,
-                start=(tile.start_t, tile.start_c, tile.start_z, tile.start_y, tile.start_x),
-                length=(tile.length_t, tile.length_c, tile.length_z, tile.length_y, tile.length_x),
+                start=stated_start(tile),
+                length=stated_length(tile),
                 loader=tile.image_loader,
                 attributes=tile.attributes,
             )
-        return builder.build()
+        return cls(**collector.columns())
 
     def __len__(self) -> int:
         """Count the tiles."""
@@ -189,9 +186,13 @@ class TileTable:
             attribute_set=attribute_set,
         )
 
+    def stated(self) -> StatedPlaces:
+        """Give starts and lengths as the tiles state them, with their acquisitions."""
+        return StatedPlaces(self.start, self.length, self.acquisitions, self.acquisition)
+
     def steps(self) -> Floats:
         """Give the size of a pixel (s, 1, µm, µm, µm) along ``tczyx`` for every tile."""
-        return self._per_acquisition(steps_of)
+        return self.stated().steps()
 
     def world(self) -> tuple[Floats, Floats]:
         """Give starts and lengths in µm and seconds on the image's axes, after orientation of the stage.
@@ -204,39 +205,14 @@ class TileTable:
 
     @cached_property
     def _world(self) -> tuple[Floats, Floats]:
-        steps = self.steps()
-        start, length = self._on_stage(steps)
-        for number, details in enumerate(self.acquisitions):
-            orientation = details.stage_orientation
-            if orientation.swap_xy or orientation.flip_x or orientation.flip_y:
-                rows = self.acquisition == number
-                start[rows] = orient(
-                    start[rows],
-                    length[rows],
-                    swap_xy=orientation.swap_xy,
-                    flip_x=orientation.flip_x,
-                    flip_y=orientation.flip_y,
-                )
-        start = settle(start, steps)
-        lacking = self._per_acquisition(lambda details: [axis not in details.axes for axis in AXES]) > 0
-        too_long = lacking & (length > 1.5 * steps)
-        if too_long.any():
-            i, axis = (int(found[0]) for found in np.nonzero(too_long))
-            raise ConvertersToolsUserError(
-                f"The tile of field of view '{self.fov_names[int(self.fov[i])]}' from "
-                f"{self.loaders.loader(i).describe_source()} has length_{AXES[axis]} {self.length[i, axis]:g}, but the "
-                f"acquisition has no axis {AXES[axis]}: add it to the axes, or give the tile length 1."
-            )
-        return np.where(lacking, 0.0, start), np.where(lacking, steps, length)
+        return self.stated().world(self._words)
 
-    def _on_stage(self, steps: Floats) -> tuple[Floats, Floats]:
-        start = to_world(self.start, self._per_acquisition(lambda details: _in_pixels(details, "start")) > 0, steps)
-        length = to_world(self.length, self._per_acquisition(lambda details: _in_pixels(details, "length")) > 0, steps)
-        return start, length
+    def _words(self, i: int) -> str:
+        return tile_words(self.fov_names[int(self.fov[i])], self.loaders.loader(i))
 
     def raw_zyx(self) -> Floats:
         """Give the stage positions in µm in the order ``z y x``, before orientation, as the instrument states them."""
-        start, _ = self._on_stage(self.steps())
+        start, _ = self.stated().on_stage()
         return start[:, 2:]
 
     def raw_xyz(self) -> Floats:
@@ -255,19 +231,6 @@ class TileTable:
             loaders=self.loaders,
         )
         return columns.select(np.arange(len(columns)))
-
-    def _per_acquisition(self, values: Callable[[AcquisitionDetails], Any]) -> Floats:
-        rows = [np.asarray(values(details), dtype=np.float64) for details in self.acquisitions]
-        return np.array(rows, dtype=np.float64).reshape(-1, 5)[self.acquisition]
-
-
-def steps_of(details: AcquisitionDetails) -> Floats:
-    """Give the size of a pixel of an acquisition along ``tczyx``."""
-    return axis_steps(t=details.t_spacing, z=details.z_spacing, y=details.pixel_size_y, x=details.pixel_size_x)
-
-
-def _in_pixels(details: AcquisitionDetails, what: str) -> list[bool]:
-    return [axis != "c" and getattr(details, f"{what}_{axis}_space") == "pixel" for axis in AXES]
 
 
 def _channel_count(details: AcquisitionDetails) -> float:

@@ -2,99 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-import numpy as np
-
-from fractal_omezarr_converters.core.attributes import AttributeType
-from fractal_omezarr_converters.core.distinct_values import Distinct, acquisition_key, attributes_key, collection_key
-from fractal_omezarr_converters.core.loader_columns import LoaderColumns
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
-from fractal_omezarr_converters.models.collections import CollectionInterface
-from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
-
-if TYPE_CHECKING:
-    from fractal_omezarr_converters.core.tile_table import TileTable
-
-Five = tuple[float, float, float, float, float]
-
-_NO_ATTRIBUTES: dict[str, AttributeType] = {}
+from fractal_omezarr_converters.core.tile_collector import TileCollector
+from fractal_omezarr_converters.core.tile_table import TileTable
 
 
-class TileTableBuilder:
+class TileTableBuilder(TileCollector):
     """Collects tiles one by one and gives them as a table; equal collections, acquisitions, attributes are kept once."""
-
-    def __init__(self) -> None:
-        """Begin with no tile."""
-        self._fov = Distinct(str)
-        self._collection = Distinct(collection_key)
-        self._acquisition = Distinct(acquisition_key)
-        self._attributes = Distinct(attributes_key)
-        self._start: list[Five] = []
-        self._length: list[Five] = []
-        self._loaders: list[tuple[int, ImageLoaderInterface]] = []
-        self._files: list[str] = []
-        self._pages: list[int | None] = []
-        self._file_rows: list[int] = []
-
-    def __len__(self) -> int:
-        """Count the tiles so far."""
-        return len(self._start)
-
-    def add(
-        self,
-        *,
-        fov: str,
-        collection: CollectionInterface,
-        acquisition: AcquisitionDetails,
-        start: Five,
-        length: Five,
-        loader: ImageLoaderInterface | None = None,
-        file: str | None = None,
-        page: int | None = None,
-        attributes: Mapping[str, AttributeType] | None = None,
-    ) -> None:
-        """Add one tile (start and length along ``t, c, z, y, x``), read by ``loader`` or from ``file``."""
-        row = len(self._start)
-        if loader is not None:
-            self._loaders.append((row, loader))
-        elif file is not None:
-            self._files.append(file)
-            self._pages.append(page)
-            self._file_rows.append(row)
-        else:
-            raise ConvertersToolsUserError(f"The tile of field of view '{fov}' has neither a loader nor a file.")
-        self._fov.add(fov)
-        self._collection.add(collection)
-        self._acquisition.add(acquisition)
-        self._attributes.add(attributes or _NO_ATTRIBUTES)
-        self._start.append(start)
-        self._length.append(length)
 
     def build(self) -> TileTable:
         """Give all tiles as a table."""
-        from fractal_omezarr_converters.core.tile_table import TileTable
-
-        pages = self._pages if any(page is not None for page in self._pages) else None
-        parts = []
-        if self._loaders:
-            parts.append(LoaderColumns.from_loaders([loader for _, loader in self._loaders]))
-        if self._files:
-            parts.append(LoaderColumns.from_files(self._files, pages))
-        order = np.empty(len(self), dtype=np.int64)
-        order[[row for row, _ in self._loaders] + self._file_rows] = np.arange(len(self))
-        return TileTable(
-            fov_names=self._fov.values,
-            fov=self._fov.index,
-            start=self._start,
-            length=self._length,
-            loaders=LoaderColumns.concat(parts).select(order),
-            collections=self._collection.values,
-            collection=self._collection.index,
-            acquisitions=self._acquisition.values,
-            acquisition=self._acquisition.index,
-            attribute_sets=self._attributes.values,
-            attribute_set=self._attributes.index,
-        )
+        return TileTable(**self.columns())

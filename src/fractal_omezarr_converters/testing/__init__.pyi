@@ -1,4 +1,7 @@
 from .conformance import check_format as check_format
+from .operetta_truth import PlaneKey as PlaneKey
+from .operetta_truth import SyntheticChannel as SyntheticChannel
+from .operetta_truth import SyntheticOperetta as SyntheticOperetta
 from .plan_snapshots import build_plan_snapshot as build_plan_snapshot
 from .plan_snapshots import check_plan_snapshot as check_plan_snapshot
 from .snapshot_models import FingerprintModel as FingerprintModel
@@ -11,9 +14,6 @@ from .snapshot_models import TableAssertionModel as TableAssertionModel
 from .snapshots import build_snapshot as build_snapshot
 from .snapshots import compare_snapshots as compare_snapshots
 from .snapshots import run_converter_test as run_converter_test
-from .synthetic_operetta import PlaneKey as PlaneKey
-from .synthetic_operetta import SyntheticChannel as SyntheticChannel
-from .synthetic_operetta import SyntheticOperetta as SyntheticOperetta
 from .synthetic_operetta import write_operetta as write_operetta
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
-    from fractal_omezarr_converters.testing.synthetic_operetta import PlaneKey, SyntheticChannel, SyntheticOperetta
+    from fractal_omezarr_converters.testing.operetta_truth import PlaneKey, SyntheticChannel, SyntheticOperetta
 
 NAMESPACES = {
     "V5": "http://www.perkinelmer.com/PEHH/HarmonyV5",
