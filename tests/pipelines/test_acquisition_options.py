@@ -23,7 +23,7 @@ def labels(details) -> list[str]:
 def test_everything_stated_replaces_the_metadata(details):
     options = AcquisitionOptions(
         channels=[
-            ChannelInfoUI(channel_label="A", color=ColorMenu.red),
+            ChannelInfoUI(channel_label="A", color=ColorMenu.Red),
             ChannelInfoUI(channel_label="B", wavelength_id="488"),
         ],
         pixel_info=PixelSizeModel(z_spacing=0.3),
@@ -97,7 +97,7 @@ def test_a_list_that_does_not_fit_is_refused_with_the_labels(details):
 @pytest.mark.parametrize("text", ["Blue (#0000FF)", "Blue (0000FF)", "blue"])
 def test_colours_of_all_generations(text):
     assert ColorMenu(text).to_hexstr() == "#0000FF"
-    assert ChannelInfoUI(channel_label="a", colors=text).color is ColorMenu.blue
+    assert ChannelInfoUI(channel_label="a", colors=text).color is ColorMenu.Blue
     assert ColorMenu.Auto.to_hexstr() is None
 
 

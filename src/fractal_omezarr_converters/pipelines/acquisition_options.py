@@ -56,25 +56,6 @@ class ColorMenu(StrEnum):
     Olive = "Olive (#808000)"
     Coral = "Coral (#FF7F50)"
     Violet = "Violet (#EE82EE)"
-    # members in lower case, as the first generation had them
-    blue = Blue
-    red = Red
-    yellow = Yellow
-    magenta = Magenta
-    cyan = Cyan
-    gray = Gray
-    green = Green
-    orange = Orange
-    purple = Purple
-    teal = Teal
-    lime = Lime
-    amber = Amber
-    pink = Pink
-    navy = Navy
-    maroon = Maroon
-    olive = Olive
-    coral = Coral
-    violet = Violet
 
     @classmethod
     def _missing_(cls, value: object) -> ColorMenu | None:
