@@ -49,6 +49,8 @@ class Frame:
     ) -> None:
         self.name = name
         self.columns = columns
+        #: Cells as their writer knows them, for messages, of columns that were changed since.
+        self.shown: dict[str, Cells] = {}
         self.notes: list[str] = []
         self.problems: list[str] = []
         self.lines = lines if lines is not None else range(1, len(self) + 1)
@@ -82,7 +84,7 @@ class Frame:
         """Record cells of one column that are wrong for one reason; the first ones are shown with their values."""
         if not len(rows):
             return
-        cells = self.columns.get(name)
+        cells = self.shown.get(name, self.columns.get(name))
         shown = []
         for row in rows[:WRONG_CELLS_SHOWN]:
             cell = None if cells is None else _plain(cells[row])

@@ -180,12 +180,32 @@ def _tiles(
         frame.notes += _compare_sizes(frame.name, headers, tiles.select(np.flatnonzero(present)))
     _say_what_is_unknown(frame, fields, stated, tiles)
     frame.raise_problems()
+    present &= _first_of_repeats(frame, tiles)
     states = PlaneStates()
     planes = np.rint(_pixel_lengths(tiles)[:, :3].prod(axis=1)).astype(np.int64)
     states.present = int(planes[present].sum())
     for row in np.flatnonzero(missing).tolist():
         states.count("missing_file", str(frame.columns[FILE_COLUMN][row]), int(planes[row]))
-    return (tiles.select(np.flatnonzero(present)) if missing.any() else tiles), states
+    return (tiles if present.all() else tiles.select(np.flatnonzero(present))), states
+
+
+def _first_of_repeats(frame: Frame, tiles: TileTable) -> npt.NDArray[np.bool_]:
+    """False for rows that repeat an earlier one, place and source alike; they are noted and used once."""
+    first = np.ones(len(tiles), dtype=bool)
+    places = np.column_stack([tiles.collection, tiles.fov, tiles.start])
+    _, number, count = np.unique(places, axis=0, return_inverse=True, return_counts=True)
+    shared = np.flatnonzero(count[number.ravel()] > 1)
+    if not len(shared):
+        return first
+    keys = np.column_stack([number.ravel()[shared], tiles.loaders.select(shared).identity()])
+    kept = np.unique(keys, axis=0, return_index=True)[1]
+    repeats = np.delete(shared, kept)
+    if len(repeats):
+        first[repeats] = False
+        lines = ", ".join(str(frame.lines[row]) for row in repeats[:FILES_SHOWN].tolist())
+        more = ", ..." if len(repeats) > FILES_SHOWN else ""
+        frame.notes.append(f"{frame.name}: rows that repeat an earlier row are used once (row {lines}{more}).")
+    return first
 
 
 def _find_all(frame: Frame, folder: Path, *, leave: bool) -> npt.NDArray[np.bool_]:
@@ -199,14 +219,15 @@ def _find_all(frame: Frame, folder: Path, *, leave: bool) -> npt.NDArray[np.bool
         listed = [name for name in found.missing if name]
         more = f" and {len(listed) - FILES_SHOWN} more" if len(listed) > FILES_SHOWN else ""
         frame.problems.append(
-            f"{frame.name} names {len(listed)} file{'s' * (len(listed) > 1)} that cannot be found below '{folder}':"
+            f"{frame.name} names {len(listed)} file{'s' * (len(listed) > 1)} that cannot be found beside it:"
             f" {', '.join(listed[:FILES_SHOWN])}{more}; correct 'file_path' or copy the files."
         )
     absolute = [path + text[len(name) :] for path, text, name in zip(found.paths, texts, names)]
+    frame.shown[FILE_COLUMN] = list(frame.columns[FILE_COLUMN])
     frame.columns[FILE_COLUMN] = [path if text else None for path, text in zip(absolute, texts)]
     missing: npt.NDArray[np.bool_] = np.array([name in lost for name in names], dtype=bool)
     if missing.all() and leave and len(missing):
-        frame.problems.append(f"{frame.name}: none of its files can be found below '{folder}'; copy the files there.")
+        frame.problems.append(f"{frame.name}: none of its files can be found beside it; copy the files there.")
     return missing
 
 
