@@ -202,7 +202,9 @@ def test_f16_kept_positions_far_from_zero_are_refused(make_tile, tmp_path):
 def test_a_field_at_the_end_of_the_world_is_named(make_tile, tmp_path):
     tiles = [make_tile(f"F{i}", start_x=16.0 * i) for i in range(3)] + [make_tile("lost", start_x=1e5, start_y=1e5)]
     options = ConverterOptions(grouping=MosaicGrouping(tiling_strategy=InplaceTiling()))
-    with pytest.raises(ConvertersToolsUserError, match="'lost' lies far from the others"):
+    with pytest.raises(
+        ConvertersToolsUserError, match=r"'lost', at [yx] = 2[0-9]* in pixels, lies far from the others"
+    ):
         convert(tiles, tmp_path, options)
 
 

@@ -17,6 +17,7 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsFileNotFoundError,
     ConvertersToolsUserError,
 )
+from fractal_omezarr_converters.models.urls import refuse_special_file
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 # pandas reads these words (all but Nan and NAN) as "no value"; tables of existing users were written with that in mind
@@ -181,6 +182,7 @@ def _text_cells(cells: list[Any], empty: frozenset[str]) -> list[Any]:
 
 
 def _decoded(path: Path) -> str:
+    refuse_special_file(path)
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
     field_serializer,
     field_validator,
@@ -22,13 +23,14 @@ from fractal_omezarr_converters.core.columns import RegionColumns
 from fractal_omezarr_converters.core.fov_group import TileFOVGroup
 from fractal_omezarr_converters.core.geometry import AXES, C, Floats, axis_steps, union
 from fractal_omezarr_converters.core.regions import Regions
+from fractal_omezarr_converters.core.source_stamps import stamps_of
 from fractal_omezarr_converters.core.tile import Tile
 from fractal_omezarr_converters.core.tile_slice import TileSlice
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import ChannelInfo
 from fractal_omezarr_converters.models.axes import CANONICAL_AXES_TYPE, checked_axes
 from fractal_omezarr_converters.models.collections import CollectionInterfaceType
-from fractal_omezarr_converters.models.loaders import ImageLoaderInterfaceType
+from fractal_omezarr_converters.models.loaders import ImageLoaderInterfaceType, SourceFile
 
 if TYPE_CHECKING:
     import dask.array
@@ -65,6 +67,10 @@ class TiledImage(BaseModel, Generic[CollectionInterfaceType, ImageLoaderInterfac
     """Registration steps that were applied, in order, with their parameters."""
     notes: list[str] = Field(default_factory=list)
     """What a user should read about this image."""
+    source_stamps: Any = None
+    """What the files behind the regions were when they were looked at, so that others in their place are noticed."""
+
+    _stamped_loaders: Any = PrivateAttr(default=None)
 
     @model_validator(mode="before")
     @classmethod
@@ -173,6 +179,15 @@ class TiledImage(BaseModel, Generic[CollectionInterfaceType, ImageLoaderInterfac
     def pixel_size(self) -> PixelSize:
         """Size of a pixel as ngio's PixelSize."""
         return ngio_views.make_pixel_size(self.steps)
+
+    def stamp_sources(self, sources: Sequence[SourceFile]) -> None:
+        """Keep what the files behind the regions are now."""
+        self.source_stamps = stamps_of(sources)
+        self._stamped_loaders = self.columns.loaders
+
+    def has_stamps_of_its_sources(self) -> bool:
+        """Say whether the files were stamped in this process, and the loaders are still the same."""
+        return self.source_stamps is not None and self._stamped_loaders is self.columns.loaders
 
     def group_by_fov(self) -> list[TileFOVGroup[ImageLoaderInterfaceType]]:
         """Give the fields of view in order of first appearance."""

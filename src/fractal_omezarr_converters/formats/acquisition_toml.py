@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 from fractal_omezarr_converters.models.older_names import newer_acquisition_details, newer_channel
+from fractal_omezarr_converters.models.urls import refuse_special_file
 
 LIST_KEYS = ("channel_names", "wavelengths")
 
@@ -57,6 +58,7 @@ def channels_from_lists(names: list[str], wavelengths: list[str] | None) -> list
 
 
 def _document(path: Path) -> dict[str, Any]:
+    refuse_special_file(path)
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
+from fractal_omezarr_converters.core.source_stamps import changed_sources
 from fractal_omezarr_converters.core.tiled_image import TiledImage
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsOutputExistsError, ConvertersToolsUserError
 from fractal_omezarr_converters.fractal.handover import tiled_image_from_json, tiled_image_from_json_str
 from fractal_omezarr_converters.fractal.image_list import ImageListUpdateDict, Scalar, image_list_update
 from fractal_omezarr_converters.fractal.job import ConvertParallelInitArgs
@@ -48,24 +50,36 @@ def generic_compute_task(
     started = time.perf_counter()
     job = _checked_job(init_args, zarr_url)
     image = _description(job, collection_type, image_loader_type)
+    _refuse_another_place(image, job, zarr_url)
     steps = registration_steps(job.converter_options)
     plan = plan_image(image, converter_options=job.converter_options, registration_pipeline=steps, resource=resource)
     if _is_done(zarr_url, plan, job):
         logger.info("%s is complete already", zarr_url)
     else:
-        with job.converter_options.runtime_settings.apply():
-            write_plan(
-                plan,
-                zarr_url=zarr_url,
-                converter_options=job.converter_options,
-                overwrite_mode=job.overwrite_mode,
-                resource=resource,
-                own={SOURCE_KEY: make_record(image, job.converter_options), RUN_KEY: job.run},
-            )
+        _refuse_changed_sources(image, plan)
+        try:
+            _write(image, plan, zarr_url, job, resource)
+        except ConvertersToolsOutputExistsError:
+            if not _is_done(zarr_url, plan, job):  # else a second copy of this very job was faster
+                raise
         logger.info("%s written in %.1f s", zarr_url, time.perf_counter() - started)
     if job.tiled_image_json_dump_url is not None:
         mark_done(job.tiled_image_json_dump_url)
     return entry_of(zarr_url, plan)
+
+
+def _write(
+    image: TiledImage[Any, Any], plan: ImagePlan, zarr_url: str, job: ConvertParallelInitArgs, resource: Any
+) -> None:
+    with job.converter_options.runtime_settings.apply():
+        write_plan(
+            plan,
+            zarr_url=zarr_url,
+            converter_options=job.converter_options,
+            overwrite_mode=job.overwrite_mode,
+            resource=resource,
+            own={SOURCE_KEY: make_record(image, job.converter_options), RUN_KEY: job.run},
+        )
 
 
 def registration_steps(options: ConverterOptions) -> list[RegistrationStep]:
@@ -118,9 +132,35 @@ def _checked_job(init_args: ConvertParallelInitArgs | Mapping[str, Any], zarr_ur
         ) from error
 
 
+def _refuse_changed_sources(image: TiledImage[Any, Any], plan: ImagePlan) -> None:
+    """Raise when source files are not what they were when init planned the image."""
+    if image.source_stamps is None:
+        return
+    changed = changed_sources(image.source_stamps, plan.sources)
+    if not changed:
+        return
+    first = changed[0]
+    written = datetime.fromtimestamp(first.mtime_ns / 1e9, UTC)
+    raise ConvertersToolsUserError(
+        f"{len(changed)} source files of image '{image.path}' were changed after the conversion was planned, for example "
+        f"'{first.path}' (now {first.size} bytes, written {written:%Y-%m-%d %H:%M:%S} UTC); wait until the acquisition is "
+        "complete, then run the converter again from its first step."
+    )
+
+
+def _refuse_another_place(image: TiledImage[Any, Any], job: ConvertParallelInitArgs, zarr_url: str) -> None:
+    """Raise when place and description of a job of ours do not belong together; jobs of older converters do not say."""
+    if job.run is not None and not f"/{zarr_url.rstrip('/')}".endswith(f"/{image.path}"):
+        raise ConvertersToolsUserError(
+            f"The zarr_url of a job is {zarr_url}, but its description is of the image '{image.path}': they do not match, "
+            "jobs were mixed up; run the converter again."
+        )
+
+
 def _description(
     job: ConvertParallelInitArgs, collection_type: type | None, image_loader_type: type | None
 ) -> TiledImage[Any, Any]:
     if job.tiled_image_json_str is not None:
         return tiled_image_from_json_str(job.tiled_image_json_str, collection_type, image_loader_type)
-    return tiled_image_from_json(str(job.tiled_image_json_dump_url), collection_type, image_loader_type)
+    url = str(job.tiled_image_json_dump_url)
+    return tiled_image_from_json(url, collection_type, image_loader_type, digest=job.digest)

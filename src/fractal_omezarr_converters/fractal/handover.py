@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import posixpath
@@ -26,6 +27,7 @@ from fractal_omezarr_converters.ngff.stores import open_store
 
 __all__ = [
     "cleanup_if_exists",
+    "digest_of",
     "dump_json_str",
     "dump_to_json",
     "remove_json",
@@ -54,8 +56,17 @@ def dump_json_str(temp_json_url: str, json_str: str) -> str:
     return temp_json_url.rstrip("/\\") + "/" + name
 
 
+def digest_of(text: str | bytes) -> str:
+    """Digest of a description, by which compute knows that it reads what init wrote."""
+    return hashlib.blake2b(text.encode() if isinstance(text, str) else text, digest_size=16).hexdigest()
+
+
 def tiled_image_from_json(
-    tiled_image_json_dump_url: str, collection_type: type | None = None, image_loader_type: type | None = None
+    tiled_image_json_dump_url: str,
+    collection_type: type | None = None,
+    image_loader_type: type | None = None,
+    *,
+    digest: str | None = None,
 ) -> TiledImage[Any, Any]:
     """Read the description of an image from its file, waiting at most 5 s in total for a slow file system.
 
@@ -63,14 +74,22 @@ def tiled_image_from_json(
 
     Raises:
         ConvertersToolsFileNotFoundError: the file is not there.
+        ConvertersToolsUserError: it is not what init wrote (with ``digest``), or cannot be read.
     """
     folder, name = posixpath.split(tiled_image_json_dump_url.replace("\\", "/"))
     store = open_store(folder)
+    found = False
     for wait in _waits():
         text = store.get(name)
-        if text is not None:
+        found = found or text is not None
+        if text is not None and (digest is None or digest_of(text) == digest):
             return _load(text, collection_type, image_loader_type, tiled_image_json_dump_url)
         time.sleep(wait)
+    if found:
+        raise ConvertersToolsUserError(
+            f"The hand-over file {tiled_image_json_dump_url} is not what the init step wrote: it was changed or is not complete; "
+            "run the converter again."
+        )
     raise ConvertersToolsFileNotFoundError(
         f"The hand-over file {tiled_image_json_dump_url} is missing: check that this computer sees the folder that the "
         f"init step wrote to, and that no later conversion of the same dataset removed it; then run the converter again."

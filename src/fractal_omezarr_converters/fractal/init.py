@@ -14,7 +14,7 @@ from typing import Any
 
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
-from fractal_omezarr_converters.fractal.handover import dump_json_str
+from fractal_omezarr_converters.fractal.handover import digest_of, dump_json_str
 from fractal_omezarr_converters.fractal.job import ConvertParallelInitArgs
 from fractal_omezarr_converters.fractal.run_folder import make_run_folder, remove_useless_runs
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
@@ -81,7 +81,8 @@ def build_parallelization_list(
 ) -> list[dict[str, Any]]:
     """Give one ``{"zarr_url", "init_args"}`` per image; descriptions travel inside while they are small, else as files."""
     place = absolute_zarr_dir(zarr_dir)
-    descriptions = [(join_url_paths(place, image.path), image.model_dump_json()) for image in tiled_images]
+    stamped = [_with_stamps(image) for image in tiled_images]
+    descriptions = [(join_url_paths(place, image.path), image.model_dump_json()) for image in stamped]
     handing = converter_options.runtime_settings.temp_json_options
     total = sum(len(text) for _, text in descriptions)
     temp_url = handing.format_temp_url(place)
@@ -97,9 +98,25 @@ def build_parallelization_list(
             converter_options=converter_options,
             overwrite_mode=overwrite_mode,
             run=run,
+            digest=digest_of(text) if folder else None,
         )
         jobs.append({"zarr_url": url, "init_args": arguments.to_json()})
     return jobs
+
+
+def _with_stamps(image: TiledImage[Any, Any]) -> TiledImage[Any, Any]:
+    """The image with what its files are now, by which compute notices others in their place."""
+    from fractal_omezarr_converters.pipelines.header_checks import check_sources
+
+    if image.has_stamps_of_its_sources():
+        return image
+    found = check_sources(image, headers=False)
+    stamped = image.copy_with()
+    if found.problems:
+        stamped.source_stamps = None
+    else:
+        stamped.stamp_sources(found.sources)
+    return stamped
 
 
 def check_images(images: Images) -> None:

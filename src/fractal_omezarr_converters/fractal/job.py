@@ -19,6 +19,8 @@ class ConvertParallelInitArgs(BaseModel):
     converter_options: ConverterOptions = Field(default_factory=ConverterOptions)
     overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE
     run: str | None = None
+    digest: str | None = None
+    """Digest of the hand-over file, so that a file that was changed or is not complete is not used."""
 
     @model_validator(mode="after")
     def _one_description(self) -> Self:

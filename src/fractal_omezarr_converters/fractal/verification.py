@@ -26,6 +26,8 @@ from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
 #: Pixels of one block that is compared at a time, per axis y and x, and bytes of source tiles kept for the next block.
 BLOCK_EDGE = 2048
 CACHE_BYTES = 256 * 2**20
+#: What codecs raise on damaged chunks.
+DECODE_ERRORS = (RuntimeError, ValueError, TypeError, LookupError, EOFError, MemoryError, OSError)
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,13 @@ def _compare(store: Store, plan: ImagePlan) -> tuple[int, int, str | None]:
     axes = ["tczyx".index(axis) for axis in plan.axes]
     pixels = 0
     for begin, end in _blocks(shape, np.asarray(plan.layout.chunks), tiles.deepest):
-        found = np.asarray(array[tuple(slice(int(begin[k]), int(end[k])) for k in axes)]).reshape(end - begin)
+        part = tuple(slice(int(begin[k]), int(end[k])) for k in axes)
+        try:
+            found = np.asarray(array[part]).reshape(end - begin)
+        except DECODE_ERRORS as error:
+            spans = ", ".join(f"{'tczyx'[k]} {begin[k]} to {end[k] - 1}" for k in axes)
+            said = f"Level 0 cannot be read at {spans} ({error}): a chunk is damaged; convert the image again."
+            return _planes_before(begin, shape), pixels, said
         wanted = tiles.expected(begin, end, found.dtype)
         pixels += found.size
         if not _same(found, wanted[0]):

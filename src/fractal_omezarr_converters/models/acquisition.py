@@ -35,6 +35,10 @@ __all__ = [
     "unique_channels",
 ]
 
+SMALLEST_STEP = 1e-9
+LARGEST_STEP = 1e9
+"""Pixel sizes and spacings (µm) and intervals (s) outside of these bounds are mistakes: a femtometre, a kilometre."""
+
 
 class DataTypeEnum(StrEnum):
     """Type of the pixels; ``autodetect`` asks the files."""
@@ -140,13 +144,13 @@ class AcquisitionDetails(UserFacingModel):
     """Space in which tiles state their length along z."""
     length_t_space: SPACE_TYPE = "pixel"
     """Space in which tiles state their length in time."""
-    xy_pixel_size: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    xy_pixel_size: float = Field(default=1.0, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False)
     """µm per pixel along x, and along y unless `y_pixel_size` is given."""
-    y_pixel_size: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    y_pixel_size: float | None = Field(default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False)
     """µm per pixel along y; empty: as along x."""
-    z_spacing: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    z_spacing: float = Field(default=1.0, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False)
     """µm per plane."""
-    t_spacing: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    t_spacing: float = Field(default=1.0, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False)
     """Seconds per frame."""
     channels: list[ChannelInfo] | None = None
     """One entry per channel index; empty: `channel_0`, `channel_1`, ..."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsWarning
 from fractal_omezarr_converters.models.planes import Array, Part, Selection, choose, read
-from fractal_omezarr_converters.models.urls import existing_local_path, is_remote_url, is_there
+from fractal_omezarr_converters.models.urls import existing_local_path, is_remote_url, is_there, refuse_special_file
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".tf2", ".tf8", ".btf", ".stk"})
 RASTER_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp"})
@@ -28,6 +28,8 @@ def chosen_part(path: str, selection: Selection) -> Iterator[Part]:
         raise ConvertersToolsFileNotFoundError(
             f"File '{path}' does not exist; check the path, and that the disk is connected."
         )
+    if not is_remote_url(path):
+        refuse_special_file(path)
     suffix = _suffix(path)
     if suffix in NPY_SUFFIXES:
         from fractal_omezarr_converters.models.npy_files import npy_planes
@@ -73,7 +75,9 @@ def load_tiff(path: str | Path) -> Array:
     """Read a TIFF file; axes that are not 1 long in the order t, c, z, y, x."""
     from fractal_omezarr_converters.models.tiff_series import tiff_planes
 
-    with tiff_planes(str(existing_local_path(path)), Selection()) as planes:
+    found = str(existing_local_path(path))
+    refuse_special_file(found)
+    with tiff_planes(found, Selection()) as planes:
         return read(choose(planes, Selection()))
 
 
@@ -82,6 +86,7 @@ def load_png(path: str | Path) -> Array:
     from fractal_omezarr_converters.models.raster_files import raster_planes
 
     found = str(existing_local_path(path))
+    refuse_special_file(found)
     return read(choose(raster_planes(found, f"File '{found}'", "auto"), Selection()))
 
 
@@ -90,6 +95,7 @@ def load_npy(path: str | Path) -> Array:
     from fractal_omezarr_converters.models.npy_files import npy_planes
 
     found = str(existing_local_path(path))
+    refuse_special_file(found)
     planes = npy_planes(found, f"File '{found}'")
     pixels = read(choose(planes, Selection()))
     return pixels if planes.unnamed_shape is None else pixels.reshape(planes.unnamed_shape)

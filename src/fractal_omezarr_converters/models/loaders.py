@@ -22,6 +22,7 @@ from fractal_omezarr_converters.models.urls import (
     is_remote_url,
     is_there,
     join_url_paths,
+    refuse_special_file,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +43,12 @@ class SourceFile(NamedTuple):
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> SourceFile:
-        """Look at a file."""
+        """Look at a file.
+
+        Raises:
+            ConvertersToolsUserError: it is a pipe, a device or a socket.
+        """
+        refuse_special_file(path)
         facts = Path(path).stat()
         return cls(os.fspath(path), facts.st_size, facts.st_mtime_ns)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import stat
 import unicodedata
 from enum import StrEnum
 from pathlib import Path
@@ -148,6 +149,22 @@ def local_url_to_path(url: str | os.PathLike[str]) -> Path:
 def is_there(path: str | os.PathLike[str]) -> bool:
     """Say whether a local file or folder exists; names that no disk can have do not."""
     return os.path.exists(path)  # noqa: PTH110  # Path.exists raises for names that are too long
+
+
+def refuse_special_file(path: str | os.PathLike[str]) -> None:
+    """Raise for a pipe, a device or a socket, which to open could block for ever; what is not there passes.
+
+    Raises:
+        ConvertersToolsUserError: The path leads to a special file.
+    """
+    try:
+        kind = os.stat(path).st_mode  # noqa: PTH116  # as is_there: no exception for impossible names
+    except (OSError, ValueError):
+        return
+    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+        raise ConvertersToolsUserError(
+            f"'{os.fspath(path)}' is not a regular file but a pipe, a device or a socket; put the image file itself there."
+        )
 
 
 def existing_local_path(url: str | os.PathLike[str]) -> Path:

@@ -152,8 +152,11 @@ def labels_attributes(version: str, names: Sequence[str], foreign: Mapping[str, 
 
 
 def group_document(version: str, attributes: Mapping[str, Any] | None = None) -> dict[str, bytes]:
-    """Give the files of a Zarr group: `.zgroup` and `.zattrs` in 0.4, `zarr.json` in 0.5 and 0.6."""
+    """Give the files of a Zarr group in the order of writing: `.zattrs`, then `.zgroup` in 0.4; `zarr.json` in 0.5 and 0.6.
+
+    `.zgroup` comes last because it makes the group: a run that ends in between leaves no group without its attributes.
+    """
     if zarr_format(version) == 2:
-        return {".zgroup": json_bytes({"zarr_format": 2}), ".zattrs": json_bytes(attributes or {})}
+        return {".zattrs": json_bytes(attributes or {}), ".zgroup": json_bytes({"zarr_format": 2})}
     document = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes or {})}
     return {"zarr.json": json_bytes(document)}

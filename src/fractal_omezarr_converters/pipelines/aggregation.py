@@ -84,6 +84,8 @@ def check_images(
     for image in images:
         found = check_sources(image, resource)
         problems += found.problems if files_needed or not found.missing else found.problems[found.missing :]
+        if not found.problems:
+            image.stamp_sources(found.sources)
         for dtype, number in found.narrowed.items():
             notes.append(
                 f"Image '{image.path}' is written as {image.data_type}, but {number} of its sources hold {dtype}; "

@@ -6,12 +6,14 @@ that can be checked without pixels has been checked.
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from fractal_omezarr_converters.core.tiled_image import TiledImage
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode, WriterMode
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.documents import group_document, image_attributes
@@ -34,6 +36,16 @@ if TYPE_CHECKING:
     from fractal_omezarr_converters.ngff.pixel_report import PixelReport
 
 OWN_KEY = completion.OUR_KEY
+REMEDIES = {
+    errno.ENOSPC: "free space on the disk or choose another one",
+    errno.EDQUOT: "free space in your quota or choose another disk",
+    errno.EFBIG: "raise the limit of file sizes (ulimit -f) or choose smaller chunks and shards",
+    errno.EROFS: "choose a folder that can be written to",
+    errno.EACCES: "ask for the right to write there",
+    errno.EPERM: "ask for the right to write there",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+}
+"""What to do when the disk refuses, by the number of the error."""
 PARALLEL = (WriterMode.BY_TILE_DASK, WriterMode.BY_FOV_DASK)
 
 
@@ -119,7 +131,7 @@ def write_plan(
     settings = converter_options.runtime_settings
     threads = settings.num_workers if chosen in PARALLEL else settings.num_workers or 1
     limit = settings.memory_limit_mb
-    with StagedImage(root, name, mode) as staged:
+    with _naming_the_image(zarr_url), StagedImage(root, name, mode) as staged:
         report = write_pixels(
             staged.store,
             plan.layout,
@@ -132,6 +144,22 @@ def write_plan(
         completion.mark(staged.store, "", _completion(plan, report))
         staged.commit()
     return LazyOmeZarrContainer(zarr_url, plan, report)
+
+
+@contextmanager
+def _naming_the_image(zarr_url: str) -> Iterator[None]:
+    """Say of which image, and what to do, when a disk refuses."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, ConvertersToolsError):
+            raise
+        where = f" at '{error.filename}'" if error.filename else ""
+        raise ConvertersToolsUserError(
+            f"{zarr_url} could not be written: {error.strerror or error}{where}; "
+            f"{REMEDIES.get(error.errno or 0, 'check that the disk is connected and can be written to')}, then run the "
+            "conversion again. What was there before is unchanged."
+        ) from error
 
 
 def _place(zarr_url: str) -> tuple[Store, str]:

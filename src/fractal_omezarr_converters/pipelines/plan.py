@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -24,6 +23,7 @@ from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.ngff.layout import ImageLayout, plan_layout
 from fractal_omezarr_converters.pipelines.header_checks import check_sources
 from fractal_omezarr_converters.pipelines.image_steps import pixel_steps
+from fractal_omezarr_converters.pipelines.plan_checks import check_positions, check_size, check_times
 from fractal_omezarr_converters.pipelines.registration import (
     RegistrationStep,
     apply_registration_pipeline,
@@ -34,11 +34,6 @@ from fractal_omezarr_converters.pipelines.roi_tables import time_points_table
 RECIPE = 1
 """Raised when the same plan would be written differently, so that images of earlier versions are made again on Extend."""
 
-PADDING_LIMIT = 4
-"""Kept positions may make an array at most this many times larger than its data."""
-SPARSE_LIMIT = 100
-LARGE_BYTES = 2**30
-"""An array of more than this size must not be more than a hundred times larger than its data: an outlier among the positions."""
 LARGEST_MISSING = 50_000_000
 
 
@@ -135,6 +130,8 @@ def plan_image(
         steps = build_default_registration_pipeline(
             options.stage_position_corrections, options.grouping.tiling_for_registration()
         )
+    check_positions(tiled_image)
+    check_times(tiled_image)
     image = apply_registration_pipeline(tiled_image, steps)
     if sources is None:
         found = check_sources(tiled_image, resource, headers=False)
@@ -144,7 +141,7 @@ def plan_image(
     missing = missing_planes(image, placement)
     overlapped = _overlapped_pixels(placement)
     itemsize = np.dtype(image.data_type).itemsize
-    warnings = [*image.notes, *_check_size(image, placement, itemsize)]
+    warnings = [*image.notes, *check_size(image, placement, itemsize)]
     if missing.count:
         warnings.append(
             f"{counted(missing.count, 'plane')} of image '{image.path}' {'has' if missing.count == 1 else 'have'} no source "
@@ -241,38 +238,6 @@ def _overlapped_pixels(placement: Placement) -> int:
             patterns[key] = sum(one.pixels for one in overlaps(corners, sizes))
         total += patterns[key] * int(np.prod(length[rows[0], :3]))
     return total
-
-
-def _check_size(image: TiledImage[Any, Any], placement: Placement, itemsize: int) -> list[str]:
-    """Refuse arrays that are far larger than their data; say how large the padding is.
-
-    Raises:
-        ConvertersToolsUserError: a position lies absurdly far away, or kept positions pad too much.
-    """
-    size = math.prod(placement.shape)
-    data = int(np.prod(placement.length, axis=1).sum())
-    inner = (placement.start + placement.length).max(axis=0) - placement.start.min(axis=0)
-    unpadded = int(np.prod(inner[[0, 2, 3, 4]])) * placement.shape[1]
-    if unpadded < size:
-        text = (
-            f"Image '{image.path}' starts at stage position 0 because positions are kept: "
-            f"{_dimensions(placement)} px, {size / unpadded:.1f} times what the tiles need"
-        )
-        if size > PADDING_LIMIT * unpadded:
-            raise ConvertersToolsUserError(f"{text}; set the removal of offsets to Global.")
-        return [f"{text}."]
-    if size > SPARSE_LIMIT * data and size * itemsize > LARGE_BYTES:
-        far = int(np.argmax(np.abs(placement.start - np.median(placement.start, axis=0))[:, 3:].max(axis=1)))
-        raise ConvertersToolsUserError(
-            f"Image '{image.path}' would be {_dimensions(placement)} px ({size * itemsize / 1e9:.0f} GB), "
-            f"{size / data:.0f} times its data; the field of view '{image.columns.fov_name(far)}' lies far from the others: "
-            "correct its position, leave it out with a filter, or write one image per field of view."
-        )
-    return []
-
-
-def _dimensions(placement: Placement) -> str:
-    return " x ".join(str(placement.shape["tczyx".index(axis)]) for axis in placement.axes)
 
 
 def fingerprint(

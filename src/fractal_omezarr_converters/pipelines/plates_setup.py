@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fractal_omezarr_converters.core.tiled_image import TiledImage
-from fractal_omezarr_converters.errors import ConvertersToolsOutputExistsError, ConvertersToolsUserError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsOutputExistsError,
+    ConvertersToolsUserError,
+    ConvertersToolsWarning,
+)
 from fractal_omezarr_converters.models.options import OverwriteMode
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.field_numbers import FieldOfView, number_plate_fields
-from fractal_omezarr_converters.ngff.groups import join, read_group
+from fractal_omezarr_converters.ngff.groups import Group, join, read_group
 from fractal_omezarr_converters.ngff.plate_conditions import ImagePlace, write_plate_conditions
 from fractal_omezarr_converters.ngff.plates import Acquisition, PlateContent, WellImage, WriteMode, write_plate
 from fractal_omezarr_converters.ngff.stores import Store
@@ -20,6 +25,7 @@ from fractal_omezarr_converters.pipelines.roi_tables import plate_condition_tabl
 
 Image = TiledImage[Any, Any]
 MOSAIC, PER_FOV = "Mosaic", "Per-FOV"
+WELLS_SHOWN = 10
 
 
 def write_plates(
@@ -48,12 +54,19 @@ def write_plates(
 def _write_mode(store: Store, plate: str, images: Sequence[Image], version: str, mode: OverwriteMode) -> WriteMode:
     """How the documents of one plate are written, after checking that they may be."""
     existing = read_group(store, plate)
-    if existing is None or mode == OverwriteMode.OVERWRITE:
-        return "create" if existing is None else "replace"
+    if existing is None:
+        return "create"
+    if mode == OverwriteMode.OVERWRITE:
+        _refuse_to_lose_acquisitions(store, plate, existing, images)
+        return "replace"
     if mode == OverwriteMode.NO_OVERWRITE and not _was_left_unfinished(store, plate, images):
         raise ConvertersToolsOutputExistsError(
             f"Plate '{plate}' exists in {store.url}; choose Extend to add to it, Overwrite to replace it, or another "
             "output directory."
+        )
+    if "plate" not in existing.ome:
+        raise ConvertersToolsOutputExistsError(
+            f"'{plate}' exists in {store.url} but is no plate; choose another plate name or output directory."
         )
     if existing.version != version:
         raise ConvertersToolsUserError(
@@ -61,6 +74,32 @@ def _write_mode(store: Store, plate: str, images: Sequence[Image], version: str,
             f"set the OME-Zarr version to {existing.version} or choose another output directory."
         )
     return "extend"
+
+
+def _refuse_to_lose_acquisitions(store: Store, plate: str, existing: Group, images: Sequence[Image]) -> None:
+    """Raise when a plate to be replaced holds acquisitions that this run does not make; name wells that it will list no more.
+
+    Raises:
+        ConvertersToolsOutputExistsError: whole acquisitions would be lost.
+    """
+    described = existing.ome.get("plate", {})
+    mine = {_place(image).acquisition for image in images}
+    others = sorted({one["id"] for one in described.get("acquisitions", []) if "id" in one} - mine)
+    if others:
+        raise ConvertersToolsOutputExistsError(
+            f"Plate '{plate}' in {store.url} holds acquisition {', '.join(map(str, others))}, which this run does not make and "
+            "Overwrite would lose; choose Extend to add to the plate, or convert all its acquisitions in one run."
+        )
+    wells = {_place(image).well_path() for image in images}
+    dropped = [well["path"] for well in described.get("wells", []) if well["path"] not in wells]
+    if dropped:
+        shown = ", ".join(dropped[:WELLS_SHOWN]) + (" and more" if len(dropped) > WELLS_SHOWN else "")
+        warnings.warn(
+            f"Plate '{plate}' is overwritten and will no longer list {len(dropped)} wells that this run does not make ({shown}); "
+            "their files stay until you delete them.",
+            ConvertersToolsWarning,
+            stacklevel=2,
+        )
 
 
 def _was_left_unfinished(store: Store, plate: str, images: Sequence[Image]) -> bool:

@@ -55,7 +55,7 @@ def distinct_places(values: Floats, counts: Integers, groups: Integers, spacing:
     every = values[rows] + within * spacing
     places = _clusters(every, tolerance)
     if places.max(initial=0) > 0:
-        places = _frame_numbers(every, groups[rows], places, tolerance)
+        places = _frame_numbers(every, groups[rows], places, spacing)
     index = places[first]
     if np.any(places - index[rows] != within):
         torn = int(rows[np.flatnonzero(places - index[rows] != within)[0]])
@@ -103,8 +103,12 @@ def _clusters(values: Floats, tolerance: float) -> Integers:
     return places
 
 
-def _frame_numbers(values: Floats, groups: Integers, distinct: Integers, tolerance: float) -> Integers:
-    """Frame of each value: the distinct time, or the visit number when the fields have stamps of their own."""
+def _frame_numbers(values: Floats, groups: Integers, distinct: Integers, spacing: float) -> Integers:
+    """Frame of each value: the distinct time, or the visit number when the fields have stamps of their own.
+
+    Values that are all multiples of the spacing are no stamps but numbers of frames, of which a field may lack some.
+    """
+    tolerance = SAME * spacing
     order = np.lexsort((values, groups))
     sorted_groups, sorted_values = groups[order], values[order]
     new_group = np.concatenate([[True], np.diff(sorted_groups) != 0])
@@ -118,12 +122,20 @@ def _frame_numbers(values: Floats, groups: Integers, distinct: Integers, toleran
     visits = np.bincount(group_number[new_value])
     if np.all(visits == distinct.max() + 1):
         return distinct
+    if _are_multiples(values, spacing):
+        return distinct
     if np.all(visits == visits[0]) and _visits_follow_each_other(values, rank):
         return rank
     reference = _places_of_reference(values, group_of, visits, tolerance)
     if reference is not None and _as_many_places_as_visits(reference, group_of, visits):
         return reference
     return distinct
+
+
+def _are_multiples(values: Floats, spacing: float) -> bool:
+    """Whether values lie on multiples of the spacing, counted from the lowest."""
+    counts = (values - values.min()) / spacing
+    return bool(np.all(np.abs(counts - np.rint(counts)) <= SAME))
 
 
 def _visits_follow_each_other(values: Floats, rank: Integers) -> bool:
