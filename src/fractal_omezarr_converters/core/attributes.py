@@ -10,6 +10,9 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 AttributeType = list[str | None] | list[int | None] | list[float | None] | list[bool | None]
 """A list of one scalar kind, with None for missing; several values are several rows of the condition table."""
 
+RESERVED_ATTRIBUTES = ("plate", "well", "acquisition", "row", "column", "path_in_well")
+"""Names that Fractal's image list and the condition table of a plate use themselves."""
+
 _Row = dict[str, Any]
 
 
@@ -39,6 +42,12 @@ def union_of_attributes(sets: Iterable[Mapping[str, AttributeType]], where: str)
             distinct.setdefault(tuple((key, type(value), value) for key, value in sorted(row.items())), row)
     rows = list(distinct.values())
     keys = dict.fromkeys(key for row in rows for key in row)
+    refused = [key for key in keys if key in RESERVED_ATTRIBUTES]
+    if refused:
+        raise ConvertersToolsUserError(
+            f"The tiles of {where} have the attribute {', '.join(map(repr, refused))}, but Fractal uses the names "
+            f"{', '.join(RESERVED_ATTRIBUTES)} itself; choose another name."
+        )
     if any(len(row) != len(keys) for row in rows):
         rows = _joined(rows)
     columns = {key: [row.get(key) for row in rows] for key in keys}

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fractal_omezarr_converters.core.attributes import RESERVED_ATTRIBUTES
 from fractal_omezarr_converters.core.frames import Frame
 from fractal_omezarr_converters.core.table_places import distinct
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-# Fractal's image list and the condition table of a plate use these names themselves
-RESERVED_ATTRIBUTES = ("plate", "well", "acquisition", "row", "column", "path_in_well")
 
 
 def attributes_of_rows(frame: Frame, known: frozenset[str]) -> tuple[list[dict[str, list[Any]]], npt.NDArray[np.int32]]:

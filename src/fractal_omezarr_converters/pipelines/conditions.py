@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
+from fractal_omezarr_converters.core.attributes import RESERVED_ATTRIBUTES
 from fractal_omezarr_converters.core.frame_sources import read_frame
 from fractal_omezarr_converters.core.frames import Frame, Scalar
-from fractal_omezarr_converters.core.table_attributes import RESERVED_ATTRIBUTES
 from fractal_omezarr_converters.core.table_wells import well_of_rows
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.errors import (

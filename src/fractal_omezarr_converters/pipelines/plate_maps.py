@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fractal_omezarr_converters.core.attributes import RESERVED_ATTRIBUTES
 from fractal_omezarr_converters.core.frame_sources import PARQUET_SUFFIXES, Sheet, parquet_columns, read_sheet
 from fractal_omezarr_converters.core.frames import Frame, Scalar
-from fractal_omezarr_converters.core.table_attributes import RESERVED_ATTRIBUTES
 from fractal_omezarr_converters.core.table_wells import MOST_COLUMNS, Well
 from fractal_omezarr_converters.errors import raise_together
 from fractal_omezarr_converters.models.well_names import parse_row
