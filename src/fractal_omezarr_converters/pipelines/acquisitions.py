@@ -19,6 +19,7 @@ from fractal_omezarr_converters.formats.contract import Scan
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
+from fractal_omezarr_converters.pipelines.acquisition_conditions import with_condition_tables
 from fractal_omezarr_converters.pipelines.acquisition_options import AcquisitionOptions
 from fractal_omezarr_converters.pipelines.aggregation import no_tiles_left, tiles_aggregation_pipeline
 from fractal_omezarr_converters.pipelines.filter_models import FilterModel
@@ -78,6 +79,7 @@ def read_acquisitions(
         validators=validators,
         resource=resource,
         files_needed=files_needed,
+        conditions_joined=True,
     )
     _record_corrections(images, report.scans, tables)
     return images, report
@@ -106,11 +108,12 @@ def _read(request: AcquisitionRequest, report: ReadReport, *, files_needed: bool
         _refuse_without_files(request.source, scan)
     said = [f"{request.source}: {_below(request.source, text)}" for text in [*scan.warnings, *scan.states.sentences()]]
     table = with_options(scan.tiles, request.options)
-    kept, counts = filter_tiles(table, filters_config=[*request.options.filters, *request.filters])
+    filters = [*request.options.filters, *request.filters]
+    kept, counts = filter_tiles(table, filters_config=filters, files_needed=files_needed)
     report.filter_counts.append(counts)
     if not len(kept):
         raise ConvertersToolsUserError(f"{request.source}: {no_tiles_left(len(table), counts)}")
-    joined, notes = _with_conditions(kept, before=table)
+    joined, notes = with_condition_tables(kept, before=table)
     said += notes
     report.warnings += said
     for text in said:
@@ -154,37 +157,6 @@ def with_options(table: TileTable, options: AcquisitionOptions) -> TileTable:
         attribute_sets=table.attribute_sets,
         attribute_set=table.attribute_set,
     )
-
-
-def _with_conditions(table: TileTable, before: TileTable) -> tuple[TileTable, list[str]]:
-    """Join the condition tables that the acquisitions name; wells that a filter removed are not missing from the images."""
-    paths = list(dict.fromkeys(one.condition_table_path for one in table.acquisitions if one.condition_table_path))
-    if not paths:
-        return table, []
-    from fractal_omezarr_converters.pipelines.conditions import join, read_conditions
-
-    notes: list[str] = []
-    for path in paths:
-        conditions = read_conditions(path)
-        join(before, conditions)
-        wells = {(one.row, one.column) for one in _used_places(table)}
-        rows = [index for index, key in enumerate(conditions.keys) if (key.row, key.column) in wells]
-        kept = type(conditions)(
-            conditions.name,
-            [conditions.keys[index] for index in rows],
-            {name: [cells[index] for index in rows] for name, cells in conditions.conditions.items()},
-        )
-        joined = join(table, kept)
-        table = joined.joined
-        notes += joined.notes
-        if joined.wells_without:
-            notes.append(f"{conditions.name} has no conditions for the wells {', '.join(joined.wells_without)}.")
-    return table, notes
-
-
-def _used_places(table: TileTable) -> list[ImageInPlate]:
-    used = sorted(set(table.collection.tolist()))
-    return [one for index in used if isinstance(one := table.collections[index], ImageInPlate)]
 
 
 def _refuse_repeated_fields(requests: Sequence[AcquisitionRequest], tables: Sequence[TileTable]) -> None:

@@ -11,6 +11,7 @@ from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning, raise_together
 from fractal_omezarr_converters.models.options import ConverterOptions
+from fractal_omezarr_converters.pipelines.acquisition_conditions import with_condition_tables
 from fractal_omezarr_converters.pipelines.filter_models import FilterModel
 from fractal_omezarr_converters.pipelines.filters import FilterCount, filter_tiles
 from fractal_omezarr_converters.pipelines.header_checks import check_sources, missing_sources
@@ -29,6 +30,7 @@ def tiles_aggregation_pipeline(
     validators: Sequence[ValidatorModel | dict[str, Any]] | None = None,
     resource: Any = None,
     files_needed: bool = True,
+    conditions_joined: bool = False,
 ) -> list[Image]:
     """Filter tiles, group them into images and validate the images; no pixel is read.
 
@@ -39,14 +41,19 @@ def tiles_aggregation_pipeline(
         validators: Validators to apply besides the checks that always run.
         resource: Handed to the loaders.
         files_needed: Raise when files are missing; otherwise they are warned of, which is enough for a plan.
+        conditions_joined: The condition tables that the acquisitions name are joined to the tiles already.
 
     Raises:
         ConvertersToolsUserError: no tile is left, or something is wrong with sources or positions (all of it at once).
     """
-    kept, counts = filter_tiles(tiles, filters_config=filters, resource=resource)
+    before = tiles if isinstance(tiles, TileTable) else TileTable.from_tiles(tiles)
+    kept, counts = filter_tiles(tiles, filters_config=filters, resource=resource, files_needed=files_needed)
     if not len(kept):
         raise ConvertersToolsUserError(no_tiles_left(len(tiles), counts))
-    table = kept if isinstance(kept, TileTable) else TileTable.from_tiles(kept)
+    table = before if kept is tiles else kept if isinstance(kept, TileTable) else TileTable.from_tiles(kept)
+    if not conditions_joined:
+        table, notes = with_condition_tables(table, before)
+        _say(notes)
     absent = missing_sources(table.loaders, resource)
     if files_needed:
         raise_together(_first(absent), "Sources cannot be read")

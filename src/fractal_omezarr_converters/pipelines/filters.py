@@ -87,7 +87,11 @@ def apply_filter_pipeline(
 
 
 def filter_tiles(
-    tiles: Any, *, filters_config: Sequence[FilterModel | dict[str, Any]] | None, resource: Any = None
+    tiles: Any,
+    *,
+    filters_config: Sequence[FilterModel | dict[str, Any]] | None,
+    resource: Any = None,
+    files_needed: bool = True,
 ) -> tuple[Any, list[FilterCount]]:
     """Apply filters in order and count what each removed; ``resource`` is handed to loaders of which a part is kept.
 
@@ -96,7 +100,8 @@ def filter_tiles(
     """
     unreadable: list[str] = []
     result = _filtered(tiles, filters_config, resource, unreadable)
-    raise_together(list(dict.fromkeys(unreadable))[:20], "Sources cannot be read")
+    if files_needed:
+        raise_together(list(dict.fromkeys(unreadable))[:20], "Sources cannot be read")
     return result
 
 
