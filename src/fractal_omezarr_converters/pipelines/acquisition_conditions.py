@@ -1,0 +1,74 @@
+"""Join the condition tables that acquisitions name to the tiles of these acquisitions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from fractal_omezarr_converters.core.tile_table import TileTable
+from fractal_omezarr_converters.models.collections import ImageInPlate
+from fractal_omezarr_converters.pipelines.conditions import ConditionTable, join, read_conditions
+
+Mask = npt.NDArray[np.bool_]
+
+
+def with_condition_tables(table: TileTable, before: TileTable) -> tuple[TileTable, list[str]]:
+    """Give the tiles with their conditions as attributes, and what to say about it.
+
+    Args:
+        table: Tiles that are left.
+        before: Tiles before any filter; wells that a filter removed are not missing from the images.
+
+    Raises:
+        ConvertersToolsFileNotFoundError: a condition table does not exist.
+        ConvertersToolsUserError: a condition table does not fit the wells.
+    """
+    notes: list[str] = []
+    paths = [table.acquisitions[index].condition_table_path for index in np.unique(table.acquisition)]
+    for path in dict.fromkeys(path for path in paths if path):
+        conditions = read_conditions(path)
+        join(before.select(_rows_that_name(before, path)), conditions)
+        mine = _rows_that_name(table, path)
+        part = table.select(mine)
+        joined = join(part, _for_wells_of(part, conditions))
+        table = _with_attributes(table, mine, joined.joined)
+        notes += joined.notes
+        if joined.wells_without:
+            notes.append(f"{conditions.name} has no conditions for the wells {', '.join(joined.wells_without)}.")
+    return table, notes
+
+
+def _rows_that_name(table: TileTable, path: str) -> Mask:
+    named = np.array([one.condition_table_path == path for one in table.acquisitions], dtype=np.bool_)
+    return np.asarray(named[table.acquisition])
+
+
+def _for_wells_of(table: TileTable, conditions: ConditionTable) -> ConditionTable:
+    used = [table.collections[index] for index in np.unique(table.collection)]
+    wells = {(one.row, one.column) for one in used if isinstance(one, ImageInPlate)}
+    rows = [index for index, key in enumerate(conditions.keys) if (key.row, key.column) in wells]
+    return replace(
+        conditions,
+        keys=[conditions.keys[index] for index in rows],
+        conditions={name: [cells[index] for index in rows] for name, cells in conditions.conditions.items()},
+    )
+
+
+def _with_attributes(table: TileTable, rows: Mask, part: TileTable) -> TileTable:
+    attribute_set = table.attribute_set.copy()
+    attribute_set[rows] = part.attribute_set + len(table.attribute_sets)
+    return TileTable(
+        fov_names=table.fov_names,
+        fov=table.fov,
+        start=table.start,
+        length=table.length,
+        loaders=table.loaders,
+        collections=table.collections,
+        collection=table.collection,
+        acquisitions=table.acquisitions,
+        acquisition=table.acquisition,
+        attribute_sets=[*table.attribute_sets, *part.attribute_sets],
+        attribute_set=attribute_set,
+    )
