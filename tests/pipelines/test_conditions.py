@@ -14,7 +14,8 @@ from fractal_omezarr_converters.core import (
     tiled_image_from_tiles,
 )
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
-from fractal_omezarr_converters.models import AcquisitionDetails
+from fractal_omezarr_converters.models import AcquisitionDetails, ConverterOptions
+from fractal_omezarr_converters.pipelines import WellFilter, tiles_aggregation_pipeline
 from fractal_omezarr_converters.pipelines.conditions import ConditionTable, join, read_conditions
 
 WELLS = ("A1", "A2", "C1", "AB13")
@@ -190,3 +191,37 @@ def test_the_condition_table_of_a_real_operetta_export(shared_data: Path) -> Non
         "replicate": [1, 2, 1],
         "bool_col": [True, False, False],
     }
+
+
+def test_f37_tiles_that_are_handed_in_get_the_conditions_that_they_name(make_tile, details, tmp_path: Path) -> None:
+    """The way of existing converters: tiles with details that name a table, no folder that is read."""
+    (tmp_path / "one.csv").write_text("well,drug\nA03,Taxol\nB03,DMSO\n")
+    (tmp_path / "two.csv").write_text("well,dose\nA03,5\n")
+    tables = [
+        details.model_copy(update={"condition_table_path": str(tmp_path / name)}) for name in ("one.csv", "two.csv")
+    ]
+    made = [
+        make_tile(row="A", acquisition=0, acquisition_details=tables[0]),
+        make_tile(row="B", acquisition=0, acquisition_details=tables[0]),
+        make_tile(row="A", acquisition=1, acquisition_details=tables[1]),
+        make_tile(row="C", acquisition=2, attributes={"drug": ["none"]}),
+    ]
+    images = tiles_aggregation_pipeline(made, converter_options=ConverterOptions())
+    assert [image.attributes for image in images] == [
+        {"drug": ["Taxol"]},
+        {"drug": ["DMSO"]},
+        {"dose": [5]},
+        {"drug": ["none"]},
+    ]
+    only_b = [WellFilter(wells=["B03"])]
+    [image] = tiles_aggregation_pipeline(made, converter_options=ConverterOptions(), filters=only_b)
+    assert image.attributes == {"drug": ["DMSO"]}
+    (tmp_path / "two.csv").write_text("well,dose\nH12,5\n")
+    with pytest.raises(ConvertersToolsUserError, match="H12"):
+        tiles_aggregation_pipeline(made, converter_options=ConverterOptions())
+
+
+@pytest.mark.parametrize("name", ["well", "row", "path_in_well"])
+def test_f35_reserved_names_are_refused_on_tiles_too(make_tile, name: str) -> None:
+    with pytest.raises(ConvertersToolsUserError, match=f"attribute '{name}', but Fractal uses the names plate, well"):
+        tiles_aggregation_pipeline([make_tile(attributes={name: ["x"]})], converter_options=ConverterOptions())

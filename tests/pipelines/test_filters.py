@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import tifffile
 
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
-from fractal_omezarr_converters.models import SingleImage
+from fractal_omezarr_converters.models import ConverterOptions, DefaultImageLoader, SingleImage
 from fractal_omezarr_converters.pipelines import (
     AcquisitionFilter,
     AttributeFilter,
@@ -23,6 +25,7 @@ from fractal_omezarr_converters.pipelines import (
     add_filter,
     apply_filter_pipeline,
     filter_tiles,
+    tiles_aggregation_pipeline,
 )
 
 
@@ -177,3 +180,49 @@ def test_own_filters_get_tile_and_model(plate):
     assert {tile.fov_name for tile in kept} == {"F1"}
     with pytest.raises(ConvertersToolsUserError, match="no filter called 'third field'"):
         apply_filter_pipeline(plate, filters_config=[{"name": "third field"}])
+
+
+def test_only_the_tiles_that_are_left_must_have_the_attribute(make_tile):
+    tiles = [make_tile("F", row="A", attributes={"drug": ["x"]}), make_tile("F", row="B")]
+    drug = AttributeFilter(key="drug", values=[StringValue(value="x")])
+    assert wells(apply_filter_pipeline(tiles, filters_config=[WellFilter(wells=["A03"]), drug])) == ["A03"]
+    with pytest.raises(
+        ConvertersToolsUserError, match=r"not every tile has, for example not 'F' in Plate\.zarr/B/03/0"
+    ):
+        apply_filter_pipeline(tiles, filters_config=[drug])
+
+
+def test_only_the_tiles_that_are_left_must_have_names_of_channels(make_tile, details):
+    nameless = details.model_copy(update={"channels": None})
+    tiles = [make_tile("F", row="A"), make_tile("F", row="B", acquisition_details=nameless)]
+    dapi = ChannelFilter(channel_labels=["DAPI"])
+    assert wells(apply_filter_pipeline(tiles, filters_config=[WellFilter(wells=["A03"]), dapi])) == ["A03"]
+    with pytest.raises(ConvertersToolsUserError, match="needs the names of the channels"):
+        apply_filter_pipeline(tiles, filters_config=[dapi])
+
+
+def stacks(make_tile, folder, *names):
+    for name in names:
+        pixels = np.arange(4 * 24 * 32, dtype=np.uint16).reshape(4, 24, 32)
+        tifffile.imwrite(folder / f"{name}.tif", pixels, ome=False, photometric="minisblack", metadata={"axes": "ZYX"})
+    return lambda path, **more: make_tile(shape=(4, 24, 32), loader=DefaultImageLoader(file_path=path), **more)
+
+
+def test_stacks_below_a_resource_are_cropped_too(make_tile, tmp_path):
+    stack = stacks(make_tile, tmp_path, "a")
+    [image] = tiles_aggregation_pipeline(
+        [stack("a.tif")],
+        converter_options=ConverterOptions(),
+        filters=[ZRangeFilter(min_z=2.0, max_z=5.0)],
+        resource=str(tmp_path),
+    )
+    assert image.shape() == (1, 1, 2, 24, 32)
+    assert image.load_data(str(tmp_path))[0, 0, :, 0, 0].tolist() == [768, 2 * 768]
+
+
+def test_f27_a_range_does_not_hide_a_missing_stack(make_tile, tmp_path):
+    """A stack that begins below the range and cannot be cropped must not vanish as if it lay outside."""
+    stack = stacks(make_tile, tmp_path, "there")
+    tiles = [stack(str(tmp_path / f"{name}.tif"), row=row) for name, row in (("there", "A"), ("gone", "B"))]
+    with pytest.raises(ConvertersToolsUserError, match=r"gone\.tif"):
+        tiles_aggregation_pipeline(tiles, converter_options=ConverterOptions(), filters=[ZRangeFilter(min_z=2.0)])

@@ -46,11 +46,12 @@ def tiles_aggregation_pipeline(
     Raises:
         ConvertersToolsUserError: no tile is left, or something is wrong with sources or positions (all of it at once).
     """
-    before = tiles if isinstance(tiles, TileTable) else TileTable.from_tiles(tiles)
-    kept, counts = filter_tiles(tiles, filters_config=filters, resource=resource, files_needed=files_needed)
+    given = tiles if isinstance(tiles, TileTable) else list(tiles)
+    kept, counts = filter_tiles(given, filters_config=filters, resource=resource, files_needed=files_needed)
     if not len(kept):
-        raise ConvertersToolsUserError(no_tiles_left(len(tiles), counts))
-    table = before if kept is tiles else kept if isinstance(kept, TileTable) else TileTable.from_tiles(kept)
+        raise ConvertersToolsUserError(no_tiles_left(len(given), counts))
+    before = given if isinstance(given, TileTable) else TileTable.from_tiles(given)
+    table = before if not counts else kept if isinstance(kept, TileTable) else TileTable.from_tiles(kept)
     if not conditions_joined:
         table, notes = with_condition_tables(table, before)
         _say(notes)

@@ -112,10 +112,10 @@ def _filtered(
     unreadable: list[str] | None,
 ) -> tuple[Any, list[FilterCount]]:
     filters = [resolve_filter(one) for one in filters_config or ()]
-    if not filters:
-        return tiles, []
     as_table = isinstance(tiles, TileTable)
     items = None if as_table else list(tiles)
+    if not filters or not len(tiles if items is None else items):
+        return tiles if items is None else items, []
     everything = tiles if as_table else TileTable.from_tiles(cast("list[Tile[Any, Any]]", items))
     kept, table, counts = np.arange(len(everything)), everything, []
     touched = False
