@@ -19,7 +19,7 @@ from fractal_omezarr_converters.models.axes import (
 )
 from fractal_omezarr_converters.models.colors import distinct_colors, free_colors, known_color, parse_color
 from fractal_omezarr_converters.models.older_names import newer_acquisition_details, newer_channel, older_name
-from fractal_omezarr_converters.models.user_facing import UserFacingModel
+from fractal_omezarr_converters.models.user_facing import UserFacingModel, shown_default
 
 __all__ = [
     "CANONICAL_AXES_TYPE",
@@ -160,7 +160,9 @@ class AcquisitionDetails(UserFacingModel):
     """Type of the pixels."""
     condition_table_path: str | None = None
     """Table of conditions that belongs to the acquisition."""
-    stage_orientation: StageOrientation = StageOrientation.model_construct(flip_x=False, flip_y=False, swap_xy=False)
+    stage_orientation: StageOrientation = Field(
+        default_factory=StageOrientation, json_schema_extra=shown_default(StageOrientation)
+    )
     """How stage coordinates relate to the axes of the image."""
 
     pixelsize: ClassVar[Any] = older_name("xy_pixel_size")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+
+_OWN_PACKAGE = __name__.partition(".")[0]
 
 
 def _title_of_field(name: str, _field: Any) -> str:
@@ -21,11 +23,39 @@ class UserFacingModel(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        use_attribute_docstrings=True,
         defer_build=True,
         validate_default=False,
         field_title_generator=_title_of_field,
     )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_keywords: Any) -> None:
+        """Read the texts below the fields: at once for models of other packages, for ours when a form is made."""
+        if cls.__module__.partition(".")[0] != _OWN_PACKAGE:
+            cls._describe_fields()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler, /) -> dict[str, Any]:
+        """Add the texts below the fields to the schema."""
+        cls._describe_fields()
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, field in cls.model_fields.items():
+            shown = properties.get(field.alias or name)
+            if shown is None or field.description is None:
+                continue
+            if handler.resolve_ref_schema(shown).get("description") != field.description:
+                shown.setdefault("description", field.description)
+        return schema
+
+    @classmethod
+    def _describe_fields(cls) -> None:
+        from fractal_omezarr_converters.models.attribute_docs import attribute_docs
+
+        texts = attribute_docs(cls)
+        for name, field in cls.__pydantic_fields__.items():
+            if field.description is None:
+                field.description = texts.get(name)
 
 
 def shown_default(model: type[BaseModel]) -> Callable[[dict[str, Any]], None]:

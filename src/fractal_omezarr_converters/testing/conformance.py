@@ -81,9 +81,11 @@ def rule_the_format_describes_itself(case: Case) -> None:
     assert stated.markers and all(isinstance(each, str) and each for each in stated.markers), "no markers"
     assert stated.kind in ("plate", "image"), f"kind '{stated.kind}'"
     assert issubclass(stated.options, FormatOptions), "options is not a FormatOptions model"
+    shown = stated.options.model_json_schema().get("properties", {})
     for name, field in stated.options.model_fields.items():
         assert not field.is_required(), f"option '{name}' has no default"
-        assert field.description or name in FormatOptions.model_fields, f"option '{name}' has no description"
+        described = shown[name].get("description") or name in FormatOptions.model_fields
+        assert described, f"option '{name}' has no description"
 
 
 def rule_recognises_its_data_and_nothing_empty(case: Case) -> None:
