@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fractal_omezarr_converters.errors import NotAGridError, NotTilableError
-from fractal_omezarr_converters.pipelines.tiling import axis_grid, common_size, nearest_corners, overlaps, snap_to_grid
+from fractal_omezarr_converters.pipelines.tiling import common_size, nearest_corners, overlaps, snap_to_grid
 
 
 def names_of(count: int) -> list[str]:
@@ -22,7 +22,8 @@ def test_f12_a_missing_column_is_still_a_grid() -> None:
 
 
 def test_f12_only_double_steps_are_one_step() -> None:
-    assert axis_grid(np.array([0.0, 460.0, 920.0]), 256, 1, "x").cells.tolist() == [0, 1, 2]
+    positions = np.array([[0, 0], [460, 0], [920, 0]], dtype=float)
+    np.testing.assert_array_equal(snap_to_grid(positions, (256, 256), 1)[:, 0], [0, 256, 512])
 
 
 @settings(max_examples=60, deadline=None)
@@ -46,20 +47,22 @@ def test_a_grid_with_holes_keeps_neighbours(cells: set[tuple[int, int]], pitch: 
     np.testing.assert_array_equal(snap_to_grid(positions[order], (200, 100), 1.5), snapped[order])
 
 
-def test_uneven_steps_are_not_a_grid_and_are_named() -> None:
-    with pytest.raises(NotAGridError, match=r"along x: steps of 200, 333 px"):
-        axis_grid(np.array([0.0, 200.0, 533.0]), 256, 1, "x")
+def test_uneven_steps_are_not_a_grid_and_a_field_is_named() -> None:
+    positions = np.array([[0, 0], [200, 0], [533, 0]], dtype=float)
+    with pytest.raises(NotAGridError, match=r"along x, 'FOV_\d' lies .* px off its cell .*1.5 px are allowed"):
+        snap_to_grid(positions, (256, 256), 1, names_of(3))
 
 
 def test_random_positions_are_not_a_grid_of_tiny_steps() -> None:
     with pytest.raises(NotAGridError):
-        axis_grid(np.array([0.0, 3.0, 200.0, 411.0]), 256, 1, "y")
+        snap_to_grid(np.array([[0, 0.0], [0, 3.0], [0, 200.0], [0, 411.0]]), (256, 256), 1)
 
 
 def test_staggered_rows_are_not_a_grid_of_half_steps() -> None:
     positions = np.array([[0, 0], [200, 0], [100, 200], [300, 200]], dtype=float)
-    with pytest.raises(NotAGridError, match="staggered"):
-        snap_to_grid(positions, (200, 200), 1)
+    for tolerance in (1, 90):
+        with pytest.raises(NotAGridError):
+            snap_to_grid(positions, (200, 200), tolerance)
 
 
 def test_f13_unequal_sizes_are_named() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +25,26 @@ from fractal_omezarr_converters.models.grouping import (
     TilingStrategy,
 )
 from fractal_omezarr_converters.models.older_names import newer_tiling_strategy
-from fractal_omezarr_converters.pipelines.image_steps import C, T, X, Y, Z, pixel_steps
-from fractal_omezarr_converters.pipelines.tiling import common_size, nearest_corners, overlaps, snap_to_grid
+from fractal_omezarr_converters.pipelines.lattice import Lattice, fit_lattice
+from fractal_omezarr_converters.pipelines.mosaic_fields import Fields, overlap_notes
+from fractal_omezarr_converters.pipelines.tiling import (
+    CORNER_LIMIT,
+    ROUNDING,
+    automatic_limits,
+    common_size,
+    grid_corners,
+    nearest_corners,
+    overlaps,
+    refuse_gaps,
+    refuse_strays,
+    refuse_torn_neighbours,
+)
 
 Image = TiledImage[Any, Any]
 Floats = npt.NDArray[np.float64]
+
+NOTEWORTHY = 0.02
+"""Overlap or gap, as a share of a field, from which the user is told that fields are moved apart or together."""
 
 
 def resolve_strategy(strategy: Any, tolerance: float | None = None) -> Any:
@@ -61,124 +76,122 @@ def tile_regions(tiled_image: Image, *, tiling_strategy: Any = None, **older: An
         ConvertersToolsUserError: two fields would lie on one place.
     """
     strategy = resolve_strategy(older.pop("tiling_mode", tiling_strategy), older.pop("tolerance", None))
-    fields = _Fields(tiled_image)
-    image = tiled_image.copy_with()
+    fields = Fields(tiled_image)
     fields.refuse_collisions(fields.corner, "Inplace")
-    corners, used, notes = _arrange(fields, strategy)
-    fields.refuse_collisions(corners, used)
-    columns = tiled_image.columns
-    start = columns.start.copy()
-    shift = (corners - fields.corner) * fields.pixel
-    start[:, X] += shift[fields.row, 0]
-    start[:, Y] += shift[fields.row, 1]
-    image = image.copy_with(columns=columns.replaced(start=start))
-    image.notes = [*image.notes, *notes]
-    image.provenance = [*image.provenance, {"name": "tile_regions", "result": used}]
+    arranged = _arrange(fields, strategy)
+    fields.refuse_collisions(arranged.corners, arranged.used)
+    image = fields.moved_to(arranged.corners)
+    image.notes = [*image.notes, *arranged.notes]
+    image.provenance = [*image.provenance, {"name": "tile_regions", "result": arranged.used, **arranged.facts}]
     return image
 
 
-class _Fields:
-    """The fields of view of an image as boxes in whole pixels: corner and size as rows of x, y."""
+class _Arranged(NamedTuple):
+    """New corners, the strategy that was used, what to tell the user, and figures for the provenance."""
 
-    def __init__(self, image: Image) -> None:
-        self.image = image
-        columns = image.columns
-        steps = pixel_steps(image)
-        self.pixel = steps[[X, Y]]
-        used, self.row = np.unique(columns.fov, return_inverse=True)
-        self.names = [columns.fov_names[index] for index in used]
-        self.corner = np.full((len(used), 2), np.inf)
-        stop = np.full((len(used), 2), -np.inf)
-        begin = np.rint(columns.start[:, [X, Y]] / self.pixel)
-        end = begin + np.rint(columns.length[:, [X, Y]] / self.pixel)
-        np.minimum.at(self.corner, self.row, begin)
-        np.maximum.at(stop, self.row, end)
-        self.size = stop - self.corner
-
-    def refuse_collisions(self, corners: Floats, used: str) -> None:
-        """Raise when two fields lie on one place and hold the same channel, frame and plane."""
-        _, place = np.unique(np.concatenate([corners, self.size], axis=1), axis=0, return_inverse=True)
-        if len(np.unique(place)) == len(place):
-            return
-        columns = self.image.columns
-        boxes = np.rint(
-            np.concatenate([columns.start[:, [T, C, Z]], columns.length[:, [T, C, Z]]], axis=1)
-            / np.tile(pixel_steps(self.image)[[T, C, Z]], 2)
-        ).astype(np.int64)
-        for shared in np.flatnonzero(np.bincount(place) > 1):
-            rows = np.flatnonzero(place[self.row] == shared)
-            pair = _first_clash(boxes[rows], self.row[rows])
-            if pair is not None:
-                one, other = (int(rows[index]) for index in pair)
-                sources = [columns.loaders.loader(row).describe_source() for row in (one, other)]
-                where = "on one position" if used == "Inplace" else "in one cell of the grid"
-                raise ConvertersToolsUserError(
-                    f"The fields of view '{self.names[self.row[one]]}' and '{self.names[self.row[other]]}' lie {where}, and one "
-                    f"would hide the other: {sources[0]} and {sources[1]}; correct their positions, leave one out with a "
-                    "filter, or write one image per field of view."
-                )
+    corners: Floats
+    used: str
+    notes: list[str]
+    facts: dict[str, Any]
 
 
-def _first_clash(boxes: npt.NDArray[np.int64], field: npt.NDArray[np.int64]) -> tuple[int, int] | None:
-    """Two boxes (t, c, z) of different fields that overlap."""
-    seen: dict[tuple[int, int, int], int] = {}
-    for index, box in enumerate(boxes.tolist()):
-        for t in range(box[0], box[0] + box[3]):
-            for c in range(box[1], box[1] + box[4]):
-                for z in range(box[2], box[2] + box[5]):
-                    earlier = seen.setdefault((t, c, z), index)
-                    if field[earlier] != field[index]:
-                        return earlier, index
-    return None
-
-
-def _arrange(fields: _Fields, strategy: Any) -> tuple[Floats, str, list[str]]:
-    """New corners, the strategy that was used, and what to tell the user."""
-    if len(fields.names) == 1 or isinstance(strategy, InplaceTiling):
-        notes = [] if len(fields.names) == 1 else _overlap_notes(fields)
-        return fields.corner, "Inplace", notes
+def _arrange(fields: Fields, strategy: Any) -> _Arranged:
+    if len(fields.names) == 1:
+        return _Arranged(fields.corner, "Inplace", [], {})
+    if isinstance(strategy, InplaceTiling):
+        return _in_place(fields, [])
     if isinstance(strategy, AutoTiling):
-        return _arrange_automatically(fields, strategy)
+        return _arrange_automatically(fields, strategy.tolerance)
     size = common_size(fields.size, fields.names)
     if isinstance(strategy, SnapToGridTiling):
-        return snap_to_grid(fields.corner, size, strategy.tolerance), "Snap to Grid", []
+        lattice = fit_lattice(fields.corner, np.asarray(size))
+        refuse_strays(lattice, np.full(2, strategy.tolerance + ROUNDING), fields.names)
+        return _on_grid(fields, size, lattice)
     if isinstance(strategy, SnapToCornersTiling):
-        return _at_corners(fields, size), "Snap to Corners", []
+        return _at_corners(fields, size, 0.5)
     raise ConvertersToolsUserError(
         f"The tiling strategy {strategy!r} is not known; choose Auto, Snap to Grid or Inplace."
     )
 
 
-def _at_corners(fields: _Fields, size: tuple[float, float]) -> Floats:
-    """Nearest corners; fields on one position (with different planes) share theirs."""
-    places, first, place = np.unique(fields.corner, axis=0, return_index=True, return_inverse=True)
-    return nearest_corners(places, size, [fields.names[index] for index in first])[place.ravel()]
-
-
-def _arrange_automatically(fields: _Fields, strategy: AutoTiling) -> tuple[Floats, str, list[str]]:
-    """Grid if the positions form one, else nearest corners, else in place with a warning."""
+def _arrange_automatically(fields: Fields, tolerance: float) -> _Arranged:
+    """Grid if the positions form one, else nearest corners if no neighbours are torn, else in place with a warning."""
     try:
         size = common_size(fields.size, fields.names)
         try:
-            return snap_to_grid(fields.corner, size, strategy.tolerance), "Snap to Grid", []
-        except NotAGridError:
-            return _at_corners(fields, size), "Snap to Corners", []
+            lattice = fit_lattice(fields.corner, np.asarray(size))
+            refuse_strays(lattice, automatic_limits(lattice, tolerance), fields.names)
+        except NotAGridError as error:
+            if not overlaps(fields.corner.astype(np.int64), fields.size.astype(np.int64)):
+                raise
+            try:
+                return _at_corners(fields, size, CORNER_LIMIT)
+            except NotAGridError:
+                raise error from None
+        refuse_gaps(fields.corner, size)
+        return _on_grid(fields, size, lattice)
     except (NotAGridError, NotTilableError) as error:
         note = f"Image '{fields.image.path}': the fields of view stay at their stage positions (Inplace). {error}"
         warnings.warn(note, ConvertersToolsWarning, stacklevel=2)
-        return fields.corner, "Inplace", [note, *_overlap_notes(fields)]
+        return _in_place(fields, [note])
 
 
-def _overlap_notes(fields: _Fields) -> list[str]:
-    """What is lost when fields of view overlap in place: how many pixels, and which field wins."""
-    found = overlaps(fields.corner.astype(np.int64), fields.size.astype(np.int64))
-    if not found:
+def _in_place(fields: Fields, notes: list[str]) -> _Arranged:
+    return _Arranged(fields.corner, "Inplace", [*notes, *overlap_notes(fields, fields.corner)], {})
+
+
+def _at_corners(fields: Fields, size: tuple[float, float], limit: float) -> _Arranged:
+    """Nearest corners; fields on one position (with different planes) share theirs."""
+    places, first, place = np.unique(fields.corner, axis=0, return_index=True, return_inverse=True)
+    names = [fields.names[index] for index in first]
+    corners = nearest_corners(places, size, names)
+    refuse_torn_neighbours(places, corners, size, limit, names)
+    corners = corners[place.ravel()]
+    furthest = _furthest(fields, corners)
+    notes = []
+    if furthest >= NOTEWORTHY * max(size):
+        notes.append(
+            f"The fields of view form no grid and went to the nearest corners of a grid of field-sized cells, up to "
+            f"{furthest:.0f} px away from their stage positions: distances across fields are not exact."
+        )
+    return _Arranged(corners, "Snap to Corners", notes, {"furthest_move_px": round(furthest, 1)})
+
+
+def _on_grid(fields: Fields, size: tuple[float, float], lattice: Lattice) -> _Arranged:
+    corners = grid_corners(fields.corner, size, lattice)
+    furthest = _furthest(fields, corners)
+    facts = {
+        "columns_and_rows": (lattice.cells.max(axis=0) + 1).tolist(),
+        "pitch_px": [round(float(value), 3) for value in lattice.pitch],
+        "rotation_degrees": round(lattice.degrees, 4),
+        "residual_px": round(lattice.sigma, 3),
+        "residual_um": round(float(np.sqrt(np.mean((lattice.residual * fields.pixel) ** 2))), 4),
+        "furthest_move_px": round(furthest, 1),
+    }
+    return _Arranged(corners, "Snap to Grid", _moved_apart(fields, size, lattice, furthest), facts)
+
+
+def _moved_apart(fields: Fields, size: tuple[float, float], lattice: Lattice, furthest: float) -> list[str]:
+    """What the grid does to distances, when that is more than a trifle."""
+    overlap = np.asarray(size) - lattice.pitch
+    share = overlap / np.asarray(size)
+    parts = []
+    for word, sign in (("overlap", 1), ("lie apart", -1)):
+        along = [f"{overlap[k] * sign:.0f} px ({share[k] * sign:.0%}) in {'xy'[k]}" for k in (0, 1)]
+        large = [text for text, value in zip(along, share * sign, strict=True) if value >= NOTEWORTHY]
+        if large:
+            parts.append(f"{word} by {' and '.join(large)}")
+    if not parts and furthest < 0.5 * min(size):
         return []
-    examples = ", ".join(
-        f"'{fields.names[one.winner]}' over '{fields.names[one.loser]}' ({one.pixels} px)" for one in found[:3]
-    )
-    more = f" and {len(found) - 3} more pairs" if len(found) > 3 else ""
-    total = sum(one.pixels for one in found)
+    seen = "what lies in an overlap is shown twice and " if (share >= NOTEWORTHY).any() else ""
+    turned = f", turned by {lattice.degrees:.2f} degrees" if abs(lattice.degrees) >= 0.05 else ""
     return [
-        f"Fields of view overlap in place: {total} pixels of each plane are overwritten by the later one: {examples}{more}."
+        f"The fields of view {', '.join(parts) or 'stray from their rows'}{turned}, and went to the cells of a grid, up to "
+        f"{furthest:.0f} px ({furthest * float(fields.pixel.max()):.4g} µm) away from their stage positions: {seen}distances "
+        "across fields are not exact; choose Stitch or Inplace to keep distances."
     ]
+
+
+def _furthest(fields: Fields, corners: Floats) -> float:
+    moved = corners - fields.corner
+    return float(np.hypot(moved[:, 0], moved[:, 1]).max())

@@ -13,20 +13,22 @@ import numpy as np
 import numpy.typing as npt
 
 from fractal_omezarr_converters.errors import NotAGridError, NotTilableError
+from fractal_omezarr_converters.pipelines.lattice import AMBIGUOUS, Lattice, find_neighbours, fit_lattice
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-SMALLEST_STEP = 0.25
-"""Positions whose common step is below this share of a field are not taken for a grid: more than 75 % overlap."""
-
-
-class AxisGrid(NamedTuple):
-    """Positions along one axis read as cells of one pitch."""
-
-    cells: Integers
-    step: float
-    steps: Floats
+ROUNDING = 0.5
+"""Whole pixels stray by this much from any exact lattice."""
+STRAY = 0.1
+"""Auto takes fields for a grid when they stray at most by this share of the pitch ..."""
+FEW_FIELDS = 16
+SIGMAS = 6
+"""... or, with more than a few fields, by as much as so many times their typical error, but never so far as to be ambiguous."""
+WIDEST_GAP = 0.1
+"""Auto closes gaps between fields up to this share of a field."""
+CORNER_LIMIT = 0.25
+"""Auto takes nearest corners only when neighbours keep their distance up to this share of a field."""
 
 
 def common_size(sizes: Floats, names: Sequence[str]) -> tuple[float, float]:
@@ -49,57 +51,95 @@ def common_size(sizes: Floats, names: Sequence[str]) -> tuple[float, float]:
     )
 
 
-def axis_grid(positions: Floats, size: float, tolerance: float, axis: str) -> AxisGrid:
-    """Read positions along one axis as whole multiples of one step; missing columns or rows are allowed.
-
-    Raises:
-        NotAGridError: there is no such step; the steps that occur are named.
-    """
-    order = np.argsort(positions, kind="stable")
-    gaps = np.diff(positions[order])
-    group = np.concatenate([[0], np.cumsum(gaps > tolerance)])
-    count = int(group[-1]) + 1
-    centres = np.bincount(group, weights=positions[order], minlength=count) / np.bincount(group, minlength=count)
-    cells = np.zeros(len(positions), dtype=np.int64)
-    if count == 1:
-        return AxisGrid(cells, size, np.zeros(0))
-    steps = np.diff(centres)
-    multiples = np.maximum(1, np.rint(steps / steps.min())).astype(np.int64)
-    step = float(steps.sum() / multiples.sum())
-    if np.any(np.abs(steps - multiples * step) > tolerance) or step < SMALLEST_STEP * size:
-        listed = ", ".join(f"{value:g}" for value in np.unique(np.round(steps, 2))[:8])
-        raise NotAGridError(
-            f"The fields of view do not lie on a regular grid along {axis}: steps of {listed} px are not multiples of one "
-            f"step within the tolerance of {tolerance:g} px; raise the tolerance, or choose Inplace."
-        )
-    cells[order] = np.concatenate([[0], np.cumsum(multiples)])[group]
-    return AxisGrid(cells, step, steps)
-
-
-def snap_to_grid(positions: Floats, size: tuple[float, float], tolerance: float) -> Floats:
+def snap_to_grid(
+    positions: Floats, size: tuple[float, float], tolerance: float, names: Sequence[str] | None = None
+) -> Floats:
     """Corners of grid cells as large as a field: overlaps vanish because the fields are moved apart.
 
     Raises:
-        NotAGridError: the positions are no regular grid, or every second cell is empty in all rows (staggered fields).
+        NotAGridError: the positions are no regular grid within the tolerance.
     """
-    x = axis_grid(positions[:, 0], size[0], tolerance, "x")
-    y = axis_grid(positions[:, 1], size[1], tolerance, "y")
-    for along, across, axis, length in ((x, y, "x", size[0]), (y, x, "y", size[1])):
-        if along.step < length * 0.75 and _widest_common_step(along.cells, across.cells) > 1:
+    lattice = fit_lattice(positions, np.asarray(size, dtype=np.float64))
+    refuse_strays(lattice, np.full(2, tolerance + ROUNDING), names)
+    return grid_corners(positions, size, lattice)
+
+
+def grid_corners(positions: Floats, size: tuple[float, float], lattice: Lattice) -> Floats:
+    """Corners of the cells of a lattice when every cell is as large as a field."""
+    return np.asarray(positions.min(axis=0) + lattice.cells * np.asarray(size), dtype=np.float64)
+
+
+def automatic_limits(lattice: Lattice, tolerance: float) -> Floats:
+    """How far (x, y) a field may lie from its cell when nobody insists on a grid."""
+    limits = STRAY * lattice.pitch
+    if len(lattice.residual) > FEW_FIELDS:
+        limits = np.maximum(limits, SIGMAS * 1.4826 * np.median(np.abs(lattice.residual), axis=0))
+    return np.asarray(np.maximum(limits, tolerance + ROUNDING), dtype=np.float64)
+
+
+def refuse_strays(lattice: Lattice, limits: Floats, names: Sequence[str] | None = None) -> None:
+    """Raise when a field lies further from its cell (x, y) than the limits, or so far that its cell is not certain.
+
+    Raises:
+        NotAGridError: naming the field that lies furthest away.
+    """
+    allowed = np.minimum(limits, AMBIGUOUS * lattice.pitch)
+    excess = np.abs(lattice.residual) - allowed - 1e-6
+    if not (excess > 0).any():
+        return
+    field, axis = (int(k) for k in np.unravel_index(int(excess.argmax()), excess.shape))
+    name = "one of them" if names is None else f"'{names[field]}'"
+    column, row = lattice.cells[field].tolist()
+    remedy = "choose Inplace" if limits[axis] > allowed[axis] else "raise the tolerance, or choose Inplace"
+    raise NotAGridError(
+        f"The fields of view do not lie on a regular grid: along {'xy'[axis]}, {name} lies "
+        f"{abs(lattice.residual[field, axis]):.3g} px off its cell (column {column + 1}, row {row + 1}, "
+        f"pitch {lattice.pitch[0]:.6g} x {lattice.pitch[1]:.6g} px), and {allowed[axis]:.3g} px are allowed; {remedy}."
+    )
+
+
+def refuse_gaps(positions: Floats, size: tuple[float, float]) -> None:
+    """Raise when neighbours lie so far apart that moving them together would falsify distances.
+
+    Raises:
+        NotAGridError: naming the width of the gap.
+    """
+    neighbours = find_neighbours(positions, np.asarray(size, dtype=np.float64))
+    for axis in (0, 1):
+        mine = neighbours.axis == axis
+        if not mine.any():
+            continue
+        gap = (
+            float((positions[neighbours.second[mine], axis] - positions[neighbours.first[mine], axis]).min())
+            - size[axis]
+        )
+        if gap > WIDEST_GAP * size[axis]:
             raise NotAGridError(
-                f"The fields of view are staggered: along {axis} no two fields of one line lie {along.step:g} px apart, "
-                "although this is the step of all lines together; choose Inplace."
+                f"The fields of view lie {gap:.0f} px apart along {'xy'[axis]} and would lose their distances on a grid of "
+                "touching fields; choose Snap to Grid if you want that all the same."
             )
-    cells = np.stack([x.cells, y.cells], axis=1)
-    return np.asarray(positions.min(axis=0) + cells * np.asarray(size), dtype=np.float64)
 
 
-def _widest_common_step(along: Integers, across: Integers) -> int:
-    """Greatest common divisor of the cell distances inside the lines; 1 when a line has neighbours or none has two."""
-    order = np.lexsort((along, across))
-    same_line = np.diff(across[order]) == 0
-    steps = np.diff(along[order])[same_line]
-    return int(np.gcd.reduce(steps)) if len(steps) and steps.any() else 1
+def refuse_torn_neighbours(
+    positions: Floats, corners: Floats, size: tuple[float, float], limit: float, names: Sequence[str]
+) -> None:
+    """Raise when the distance of fields that touch or nearly touch changes by more than a share of their size.
+
+    Raises:
+        NotAGridError: naming the two fields whose distance changes most.
+    """
+    reach = np.broadcast_to(np.ceil(np.asarray(size) * (1 + limit)).astype(np.int64), positions.shape)
+    worst, torn = None, limit
+    for pair in overlaps(np.rint(positions).astype(np.int64), reach):
+        moved = corners[pair.winner] - corners[pair.loser] - (positions[pair.winner] - positions[pair.loser])
+        change = float((np.abs(moved) / size).max())
+        if change > torn:
+            worst, torn = pair, change
+    if worst is not None:
+        raise NotAGridError(
+            f"At the corners of a grid of field-sized cells, the distance of the neighbours '{names[worst.loser]}' and "
+            f"'{names[worst.winner]}' would change by {torn:.0%} of a field; choose Inplace."
+        )
 
 
 def nearest_corners(positions: Floats, size: tuple[float, float], names: Sequence[str]) -> Floats:
