@@ -6,6 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Computers differ in speed: no example is too slow. In continuous integration the examples are the same in every run, so that a
+# red run can be repeated; locally every run tries others.
+settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("local"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 PROJECT = Path(__file__).resolve().parent.parent
 
