@@ -91,8 +91,13 @@ def choose(planes: StoredPlanes, selection: Selection) -> Part:
     """Find the part that a selection means.
 
     Raises:
-        ConvertersToolsUserError: There is no such channel, plane or frame, or an axis is left that an image cannot have.
+        ConvertersToolsUserError: There is no such channel, plane or frame, an axis is left that an image cannot have, or the
+            numbers are complex.
     """
+    if planes.dtype.kind not in "buif":
+        raise ConvertersToolsUserError(
+            f"{planes.source} holds numbers of the type {planes.dtype}, which an image cannot have; save real numbers."
+        )
     lengths = dict(zip(planes.lead, planes.lead_shape))
     fixed: dict[str, int] = {}
     samples, channel = _samples(planes, selection)

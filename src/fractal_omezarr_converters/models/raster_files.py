@@ -54,10 +54,16 @@ def _png(path: str, data: bytes, source: str, palette: Palette) -> StoredPlanes:
     samples = _PNG_SAMPLES[kind]
     kept = (0,) if kind == 4 else (0, 1, 2) if kind == 6 else ()
 
+    stretched = 255 // (2**bits - 1) if bits < 8 else 1  # the decoder spreads 1, 2 and 4 bits over 0 to 255
+
     def decode() -> Array:
         import imagecodecs
 
-        return np.asarray(imagecodecs.png_decode(_bytes(path)))[..., : samples if samples > 1 else None]
+        pixels = np.asarray(imagecodecs.png_decode(_bytes(path)))
+        if samples > 1:
+            return pixels[..., :samples]
+        grey: Array = pixels[..., 0] if pixels.ndim == 3 else pixels  # one grey may be declared transparent
+        return grey if stretched == 1 else grey // np.uint8(stretched)
 
     dtype = np.uint16 if bits == 16 else np.uint8
     return _stored((height, width), dtype, source, decode, samples=samples if samples > 1 else 0, kept=kept)

@@ -62,7 +62,8 @@ def _source(path: str, selection: Selection) -> str:
 
 
 def _planes(file: OpenTiff, selection: Selection) -> StoredPlanes:
-    source = _source(file.path, selection)
+    """Describe the planes; they serve every choice of channel, z, t and plane, so their name says none of it."""
+    source = _source(file.path, selection._replace(channel=None, z=None, t=None, plane=None))
     if selection.page is not None:
         _check_number("page", selection.page, len(file.tif.pages), source)
         return _grid(file, selection, {}, [PlanePlace(None, selection.page)], source=source)
@@ -256,6 +257,8 @@ def _page_per_plane(file: OpenTiff, series: Any, axes: str, selection: Selection
     lead = "".join(axis for axis in axes if axis not in "yxs")
     shape = tuple(int(n) for n, axis in zip(series.shape, axes) if axis not in "yxs")
     if len(pages) != len(series.pages) or len(pages) != math.prod(shape) or not axes.startswith(lead):
+        return None
+    if axes.index("x") < axes.index("y"):  # rows and columns of the pages are exchanged: the names count
         return None
     indices = [page.index for page in pages]
     if selection.level or not all(isinstance(index, int) for index in indices):
