@@ -191,7 +191,11 @@ def test_an_image_that_exists_is_refused_unless_the_mode_allows(tmp_path: Path) 
     images, out = plate_images(tmp_path, "A"), str(tmp_path / "out")
     (job,) = build_parallelization_list(images, zarr_dir=out, converter_options=ConverterOptions())
     generic_compute_task(**job)
-    (another,) = build_parallelization_list(images, zarr_dir=out, converter_options=ConverterOptions())
+    (another,) = build_parallelization_list(
+        images,
+        zarr_dir=out,
+        converter_options=ConverterOptions(omezarr_options={"table_backend": "json"}),  # type: ignore[arg-type]
+    )
     with pytest.raises(ConvertersToolsOutputExistsError):
         generic_compute_task(**another)
     (over,) = build_parallelization_list(

@@ -23,6 +23,7 @@ from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.groups import require_group
+from fractal_omezarr_converters.ngff.staging import recover
 from fractal_omezarr_converters.ngff.stores import open_store
 from fractal_omezarr_converters.pipelines.creation import write_plan
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
@@ -53,6 +54,7 @@ def generic_compute_task(
     _refuse_another_place(image, job, zarr_url)
     steps = registration_steps(job.converter_options)
     plan = plan_image(image, converter_options=job.converter_options, registration_pipeline=steps, resource=resource)
+    recover(*zarr_url.rstrip("/").rsplit("/", 1))
     if _is_done(zarr_url, plan, job):
         logger.info("%s is complete already", zarr_url)
     else:
@@ -110,11 +112,11 @@ def entry_of(zarr_url: str, plan: ImagePlan) -> ImageListUpdateDict:
 
 
 def _is_done(zarr_url: str, plan: ImagePlan, job: ConvertParallelInitArgs) -> bool:
-    """Complete by this plan; other than with Extend only when this very run wrote it: the job was delivered twice."""
+    """Complete by this plan; with Overwrite only when this very run wrote it: the job was delivered twice."""
     store = open_store(zarr_url)
     if not completion.is_complete(store, "", plan.fingerprint):
         return False
-    if job.overwrite_mode is OverwriteMode.EXTEND:
+    if job.overwrite_mode is not OverwriteMode.OVERWRITE:
         return True
     return job.run is not None and require_group(store, "").own.get(RUN_KEY) == job.run
 

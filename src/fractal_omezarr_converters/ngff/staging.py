@@ -47,8 +47,7 @@ class StagedImage:
         self.store: Store = self._root.child(self._staged if self._root.can_rename else self.image_path)
 
     def __enter__(self) -> Self:
-        if isinstance(self._root, LocalStore):
-            self._recover(self._root)
+        recover(self._root, self.image_path)
         self._refuse_to_replace()
         self._owner = Owner(self.store)
         if not self._root.can_rename:
@@ -122,32 +121,6 @@ class StagedImage:
             f"{self._root.url}/{self.image_path} holds {ours}; choose Overwrite to replace it, or another place for the output."
         )
 
-    def _recover(self, root: LocalStore) -> None:
-        """Put back an image that a dead run had moved aside, and remove what dead runs were writing."""
-        for name in root.folders(self._folder.rstrip("/")):
-            path = self._folder + name
-            if name.startswith(f".{self._name}.{_ASIDE}-"):
-                self._put_back(root, path)
-                continue
-            token = name.removeprefix(f".{self._name}.{_STAGED}-")
-            if token != name and is_left_behind(root, path, token):
-                root.delete(path)
-
-    def _put_back(self, root: LocalStore, aside: str) -> None:
-        """An image found aside: a run ended between its two renames, or before it had removed the old image."""
-        staged = aside.replace(f".{_ASIDE}-", f".{_STAGED}-")
-        if root.exists(self.image_path):
-            root.delete(aside)
-        elif (
-            root.exists(staged)
-            and completion.read(root, staged) is not None
-            and not root.exists(f"{staged}/{OWNER_FILE}")
-        ):
-            root.rename(staged, self.image_path)
-            root.delete(aside)
-        else:
-            root.rename(aside, self.image_path)
-
     def _clear_in_place(self) -> None:
         """Remove the old image below our claim, its documents first, so that it never counts as finished without its chunks."""
         for name in _DOCUMENTS:
@@ -157,3 +130,35 @@ class StagedImage:
         for key in list(self.store.list()):
             if key != OWNER_FILE:
                 self.store.delete(key)
+
+
+def recover(store_root: Store | str | os.PathLike[str], image_path: str) -> None:
+    """Put back an image that a dead run had moved aside, and remove what dead runs were writing (local disks only)."""
+    root = open_store(store_root)
+    if not isinstance(root, LocalStore):
+        return
+    folder, _, image = image_path.strip("/").rpartition("/")
+    for name in root.folders(folder):
+        path = f"{folder}/{name}" if folder else name
+        for kind in (_ASIDE, _STAGED):
+            token = name.removeprefix(f".{image}.{kind}-")
+            if token == name or not is_left_behind(root, path, token):
+                continue
+            if kind == _ASIDE:
+                _put_back(root, image_path.strip("/"), path)
+            else:
+                root.delete(path)
+
+
+def _put_back(root: LocalStore, image_path: str, aside: str) -> None:
+    """An image found aside: a run ended between its two renames, or before it had removed the old image."""
+    staged = aside.replace(f".{_ASIDE}-", f".{_STAGED}-")
+    if root.exists(image_path):
+        root.delete(aside)
+    elif (
+        root.exists(staged) and completion.read(root, staged) is not None and not root.exists(f"{staged}/{OWNER_FILE}")
+    ):
+        root.rename(staged, image_path)
+        root.delete(aside)
+    else:
+        root.rename(aside, image_path)

@@ -179,7 +179,7 @@ class LocalStore:
         if path.is_dir() and not path.is_symlink():
             import shutil
 
-            shutil.rmtree(path)
+            shutil.rmtree(path, onexc=_unless_gone)
         else:
             path.unlink(missing_ok=True)
 
@@ -194,6 +194,12 @@ class LocalStore:
     def child(self, prefix: str) -> LocalStore:
         """The store of a sub-folder."""
         return LocalStore(self._at(prefix))
+
+
+def _unless_gone(_function: object, _path: str, error: BaseException) -> None:
+    """Another process that removes the same folder may be faster."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _write_all(descriptor: int, data: Buffer) -> None:
