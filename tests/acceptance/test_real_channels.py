@@ -133,3 +133,12 @@ def test_flat_field_is_off_unless_asked_for_and_recorded_when_it_is(
         for image in (plain, tmp_path / IMAGE)
     ]
     assert "flat_field" not in steps[0] and steps[1][0] == "flat_field"
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.6"])
+def test_judges_have_nothing_to_object_to(
+    phenix_channels: Path, plain: Path, tmp_path: Path, version: str, judge: Callable[..., None]
+) -> None:
+    convert(phenix_channels, tmp_path, ngff_version=version, workers=1, verify=True)
+    judge(tmp_path / IMAGE.parts[0])
+    judge(plain.parents[2])

@@ -233,6 +233,8 @@ def _shorter(text: str) -> str:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_judges_have_nothing_to_object_to(
-    mosaics: dict[str, Path], version: str, judge: Callable[[Path], None]
+    mosaics: dict[str, Path], compose_plate: Path, tmp_path: Path, version: str, judge: Callable[..., None]
 ) -> None:
-    judge(mosaics[version].parents[2])
+    convert(compose_plate, tmp_path, ngff_version=version, workers=1, verify=True)
+    judge(tmp_path / "Test_Sample_BALL.zarr")
+    judge(mosaics[version].parents[2], odd_sizes=True)
