@@ -47,8 +47,9 @@ class NotTilableError(ConvertersToolsUserError):
 class ConvertersToolsInternalError(ConvertersToolsError, RuntimeError):
     """A state that no correct converter can reach; the message ends with where to report it."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(f"{message} This is a fault in the converter; please report it at {REPORT_URL}")
+    def __str__(self) -> str:
+        """Give the message and where to report it; the suffix is no argument, so that it is there once in any process."""
+        return f"{super().__str__()} This is a fault in the converter; please report it at {REPORT_URL}"
 
 
 class ConvertersToolsWarning(UserWarning):

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BeforeValidator
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
-AttributeType = list[str | None] | list[int | None] | list[float | None] | list[bool | None]
+
+def _plain_values(values: Any) -> Any:
+    """Turn numpy's scalars into Python's and NaN into None; refuse what is not a list of one kind.
+
+    Raises:
+        ValueError: It is not a list, or its values are of several kinds.
+    """
+    if isinstance(values, np.ndarray):
+        values = values.tolist()
+    if not isinstance(values, list | tuple):
+        raise ValueError(f"the value {values!r} of an attribute is not a list; write [{values!r}].")
+    plain = [value.item() if isinstance(value, np.generic) else value for value in values]
+    plain = [None if isinstance(value, float) and math.isnan(value) else value for value in plain]
+    kinds = {type(value) for value in plain if value is not None}
+    if not kinds <= {int, float} and len(kinds) > 1:
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise ValueError(f"the values {values[:5]!r} of an attribute are of several kinds ({names}); use one kind.")
+    return plain
+
+
+AttributeType = Annotated[
+    list[str | None] | list[int | None] | list[float | None] | list[bool | None], BeforeValidator(_plain_values)
+]
 """A list of one scalar kind, with None for missing; several values are several rows of the condition table."""
 
 RESERVED_ATTRIBUTES = ("plate", "well", "acquisition", "row", "column", "path_in_well")
