@@ -82,3 +82,10 @@ def test_a_dask_address_that_does_not_answer_is_one_sentence() -> None:
 def test_the_init_task_may_give_what_fractal_gets() -> None:
     updates = exec_compound_task(lambda: {"parallelization_list": init_four()}, compute, {})
     assert len(updates) == 4
+
+
+def test_runners_are_given_as_json_too_and_others_are_refused() -> None:
+    assert len(exec_compound_task(init_four, compute, {}, runner={"mode": "Threaded", "num_threads": 2})) == 4  # type: ignore[arg-type]
+    for wrong in ("threads", {"mode": "Slurm"}, 3):
+        with pytest.raises(ConvertersToolsUserError, match=r"is not known: give SequentialRunner\(\)"):
+            exec_compound_task(init_four, compute, {}, runner=wrong)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 
@@ -169,6 +169,19 @@ def raise_failures(outcomes: Sequence[Outcome]) -> None:
     ) from ExceptionGroup("failed images", errors)
 
 
+def _runner(stated: Any) -> _Runner:
+    if stated is None or isinstance(stated, _Runner):
+        return stated or SequentialRunner()
+    try:
+        adapter: TypeAdapter[_Runner] = TypeAdapter(RunnerType)
+        return adapter.validate_python(stated)
+    except ValidationError as error:
+        raise ConvertersToolsUserError(
+            f"The runner {stated!r} is not known: give SequentialRunner(), ThreadedRunner(), MultiprocessingRunner(), "
+            "DaskRunner() or None."
+        ) from error
+
+
 def exec_compound_task(
     init_task_fn: Task,
     compute_task_fn: Task,
@@ -181,13 +194,14 @@ def exec_compound_task(
     Raises:
         ConvertersToolsError: after all other images are done, when any failed; it lists all failures.
     """
+    chosen = _runner(runner)
     parallelization_list = init_task_fn(**init_task_kwargs)
     if isinstance(parallelization_list, dict):
         parallelization_list = parallelization_list.get("parallelization_list", [])
     jobs = [{**item, **(compute_task_kwargs or {})} for item in parallelization_list]
     finished: list[Outcome] = []
     told = 0
-    for outcome in (runner or SequentialRunner()).outcomes(compute_task_fn, jobs):
+    for outcome in chosen.outcomes(compute_task_fn, jobs):
         finished.append(outcome)
         tenth = 10 * len(finished) // len(jobs)
         if tenth > told:
