@@ -44,6 +44,7 @@ from fractal_omezarr_converters.pipelines import (
     build_default_registration_pipeline,
     setup_ome_zarr_collection,
     tiled_image_creation_pipeline,
+    with_modules,
 )
 
 
@@ -277,3 +278,23 @@ def test_handlers_are_called_by_keyword(make_tile, tmp_path) -> None:
         overwrite_mode=OverwriteMode.EXTEND,
     )
     assert seen == [(["s.zarr"], str(tmp_path), "0.5", OverwriteMode.EXTEND)]
+
+
+def test_parameters_of_own_steps_arrive_as_they_are_and_are_noted_as_json(image, tmp_path) -> None:
+    got: list[Any] = []
+
+    def noted(tiled_image, model, shift, mode):
+        got.append((model, shift, mode))
+        return tiled_image
+
+    add_registration_func(function=noted)
+    params = {"model": AutoTiling(tolerance=3), "shift": np.float64(2.5), "mode": TilingMode.AUTO}
+    made = apply_registration_pipeline(image, [{"name": "noted", "params": params}])
+    assert got == [(AutoTiling(tolerance=3), 2.5, TilingMode.AUTO)]
+    assert json.loads(json.dumps(made.provenance))[-1]["params"] == {
+        "model": {"mode": "Auto", "tolerance": 3.0},
+        "shift": 2.5,
+        "mode": "Auto",
+    }
+    steps = with_modules(second_generation(StagePositionCorrections(), SnapToGridTiling()))
+    assert json.loads(json.dumps(steps)) == steps
