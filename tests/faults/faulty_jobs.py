@@ -75,7 +75,8 @@ def main() -> None:
                 text = stream.read()
             _, status = os.waitpid(child, 0)
             answers.append(json.loads(text) if text else {"status": "killed", "signal": os.WTERMSIG(status)})
-        print(json.dumps(answers), flush=True)
+        sys.stdout.write(json.dumps(answers) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

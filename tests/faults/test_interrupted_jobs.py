@@ -22,7 +22,7 @@ def changes_of_a_job(harmed, folder: Path) -> int:
 @pytest.mark.parametrize("mode", MODES)
 def test_a_killed_job_leaves_no_image_and_every_mode_completes_it(harmed, tmp_path: Path, mode) -> None:
     changes = changes_of_a_job(harmed, tmp_path)
-    for at in (1, 3, changes // 3, changes // 2, changes - 4, changes - 1, changes):
+    for at in (1, changes // 3, changes - 4, changes):
         out = tmp_path / f"out-{at}"
         some = tiles(tmp_path / "in")
         (job,) = init(some, out)
@@ -111,7 +111,11 @@ def run_as_nobody(script: str, job: dict, folder: Path) -> dict:
 
     order = [{"job": job, "below": str(folder), "as_nobody": True}]
     ran = subprocess.run(
-        [sys.executable, "-W", "ignore", script], input=json.dumps(order) + "\n", capture_output=True, text=True
+        [sys.executable, "-W", "ignore", script],
+        input=json.dumps(order) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
     )
     (answer,) = json.loads(ran.stdout)
     return answer

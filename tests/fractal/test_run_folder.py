@@ -29,10 +29,10 @@ def test_f67_two_runs_into_one_folder_have_folders_of_their_own(tmp_path: Path) 
     second = make_run_folder(temp, zarr_dir="/out", images=["/out/b"])
     assert first != second
     url = hand_over(first)
-    cleaned = make_run_folder(temp, zarr_dir="/out", images=["/out/c"])
+    third = make_run_folder(temp, zarr_dir="/out", images=["/out/c"])
     remove_useless_runs(temp, zarr_dir="/out", images=["/out/c"])
     assert Path(url).read_text() == "{}"
-    assert Path(second).is_dir() and Path(cleaned).is_dir() is False
+    assert Path(second).is_dir() and Path(third).is_dir()
 
 
 def test_f67_cleanup_leaves_files_of_the_user(tmp_path: Path) -> None:
@@ -89,9 +89,13 @@ def test_f66_a_run_is_kept_until_it_is_finished_or_made_again(tmp_path: Path) ->
     assert not Path(run).exists()
 
 
-def test_a_run_whose_images_are_made_again_is_removed(tmp_path: Path) -> None:
+def test_a_run_whose_images_are_made_again_is_removed_when_it_is_old(tmp_path: Path) -> None:
     run = make_run_folder(str(tmp_path), zarr_dir="/out", images=["/out/a"])
-    hand_over(run)
+    url = hand_over(run)
+    remove_useless_runs(str(tmp_path), zarr_dir="/out", images=["/out/a", "/out/b"])
+    assert Path(url).exists()
+    mark = Path(run, MARK)
+    mark.write_text(json.dumps({**json.loads(mark.read_text()), "created": "2020-01-01T00:00:00+00:00"}))
     remove_useless_runs(str(tmp_path), zarr_dir="/out", images=["/out/a", "/out/b"])
     assert not Path(run).exists()
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -274,9 +275,15 @@ def test_the_lock_of_a_dead_run_is_taken_over(tmp_path: Path) -> None:
 
 def test_a_lock_that_is_held_is_respected(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
-    with (
-        plate_lock(store, "P"),
-        pytest.raises(ConvertersToolsUserError, match="being set up by another run"),
-        plate_lock(store, "P", timeout=0.2),
-    ):
-        pass
+
+    def ask() -> None:
+        with plate_lock(store, "P", timeout=0.2):
+            pass
+
+    with plate_lock(store, "P"), ThreadPoolExecutor(1) as pool:
+        with pytest.raises(ConvertersToolsUserError, match="being set up by another run"):
+            pool.submit(ask).result()
+        ask()
+        with pytest.raises(ConvertersToolsUserError, match="being set up by another run"):
+            pool.submit(ask).result()
+    ask()

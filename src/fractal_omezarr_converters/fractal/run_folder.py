@@ -6,8 +6,8 @@
         handover-<32 hex digits>.json.done   written when that image is finished
 
 Two runs never share a folder. A run's folder stays, so that each job can be repeated, until a later run of the same
-dataset makes it useless: all its images are finished, or the later run makes all of them again. Nothing is ever removed
-recursively, and nothing that does not carry our mark.
+dataset makes it useless: all its images are finished, or it is a week old and the later run makes all of them again.
+Nothing is ever removed recursively, and nothing that does not carry our mark.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import posixpath
 import re
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ MARK = ".fractal-omezarr-converters.json"
 MADE_BY = "fractal-omezarr-converters"
 HANDOVER_NAME = re.compile(r"handover-[0-9a-f]{32}\.json")
 DONE = ".done"
+LONGEST_RUN = timedelta(days=7)
+"""Jobs that did not finish by then will not."""
 RUN_NAME = re.compile(r"run-\d{8}T\d{6}-[0-9a-f]{8}")
 
 
@@ -92,9 +94,19 @@ def remove_useless_runs(temp_url: str, *, zarr_dir: str, images: Iterable[str]) 
         files = files_of(store)
         handovers = {file for file in files if HANDOVER_NAME.fullmatch(file)}
         finished = all(file + DONE in files for file in handovers)
-        if (handovers and finished) or wanted.issuperset(mark.get("images", [])):
+        if (handovers and finished) or (wanted.issuperset(mark.get("images", [])) and _is_old(mark)):
             remove_marked_files(store)
             remove_emptied_folder(parent)
+
+
+def _is_old(mark: dict[str, Any]) -> bool:
+    """Whether the jobs of a run must have ended by now: the same init may have been started twice at once."""
+    try:
+        created = datetime.fromisoformat(str(mark.get("created")))
+    except ValueError:
+        return True
+    made = created if created.tzinfo is not None else created.replace(tzinfo=UTC)
+    return datetime.now(UTC) - made > LONGEST_RUN
 
 
 def files_of(store: Store) -> set[str]:

@@ -138,6 +138,10 @@ def safe_image_name(name: str) -> tuple[str, str | None]:
     return _safe(name, "Image name", _letter_of_image)
 
 
+LONGEST_NAME = 200
+"""Bytes of a name; disks allow 255, and hidden files beside a plate or image carry its name and more."""
+
+
 def _safe(name: str, what: str, allowed: Callable[[str], bool]) -> tuple[str, str | None]:
     asked = unicodedata.normalize("NFC", name).strip()
     if asked.lower().endswith(".zarr"):
@@ -149,6 +153,11 @@ def _safe(name: str, what: str, allowed: Callable[[str], bool]) -> tuple[str, st
         good = "_" * len(good)
     if good.startswith("__"):
         good = "_" + good.lstrip("_")
+    length = len(good.encode())
+    if length > LONGEST_NAME:
+        raise ValueError(
+            f"{what} '{good[:40]}...' has {length} bytes, and a folder's name here may have {LONGEST_NAME}; give a shorter one."
+        )
     if good == asked:
         return good, None
     return good, f"{what} '{name}' has letters that a folder's name cannot have; the name '{good}' is used instead."

@@ -14,6 +14,7 @@ import random
 import socket
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
@@ -23,11 +24,12 @@ logger = logging.getLogger(__name__)
 
 # A plate's documents take seconds; a lock on another machine that is older than this belongs to a dead run.
 STALE_SECONDS = 600.0
+_held: ContextVar[frozenset[Path]] = ContextVar("held plate locks", default=frozenset())
 
 
 @contextlib.contextmanager
 def plate_lock(store: Store, plate_path: str, timeout: float = 120.0) -> Iterator[None]:
-    """Hold the lock of a plate while its documents are read, merged and written.
+    """Hold the lock of a plate while its documents are read, merged and written; whoever holds it may ask for it again.
 
     Raises:
         ConvertersToolsUserError: another run holds it for longer than ``timeout`` seconds.
@@ -37,11 +39,16 @@ def plate_lock(store: Store, plate_path: str, timeout: float = 120.0) -> Iterato
         return
     target = store.path / plate_path
     lock = target.parent / f".{target.name}.being-set-up"
+    if lock in _held.get():
+        yield
+        return
     lock.parent.mkdir(parents=True, exist_ok=True)
     _acquire(lock, plate_path, timeout)
+    before = _held.set(_held.get() | {lock})
     try:
         yield
     finally:
+        _held.reset(before)
         lock.unlink(missing_ok=True)
 
 

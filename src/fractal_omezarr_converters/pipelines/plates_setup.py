@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from fractal_omezarr_converters.core.tiled_image import TiledImage
@@ -19,6 +20,7 @@ from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.field_numbers import FieldOfView, number_plate_fields
 from fractal_omezarr_converters.ngff.groups import Group, join, read_group
 from fractal_omezarr_converters.ngff.plate_conditions import ImagePlace, write_plate_conditions
+from fractal_omezarr_converters.ngff.plate_lock import plate_lock
 from fractal_omezarr_converters.ngff.plates import Acquisition, PlateContent, WellImage, WriteMode, write_plate
 from fractal_omezarr_converters.ngff.stores import Store
 from fractal_omezarr_converters.pipelines.roi_tables import plate_condition_table
@@ -37,18 +39,21 @@ def write_plates(
     facts: Mapping[tuple[str, int], PlateFacts],
     backend: str,
 ) -> None:
-    """Check all plates first, then write their documents; nothing is deleted.
+    """Check all plates first, then write their documents; nothing is deleted, and other runs wait meanwhile.
 
     Raises:
         ConvertersToolsOutputExistsError: a plate exists and may not be changed.
         ConvertersToolsUserError: a plate would mix versions, or mosaics and single fields.
     """
-    modes = {plate: _write_mode(store, plate, images, version, mode) for plate, images in by_plate.items()}
-    for plate, images in by_plate.items():
-        grouping = _number_fields(store, plate, images, keep=modes[plate] == "extend")
-        content = _content(images, grouping, facts)
-        write_plate(store, plate, content, version, modes[plate])
-        _write_conditions(store, plate, list(images), version, backend, keep=modes[plate] == "extend")
+    with ExitStack() as locks:
+        for plate in sorted(by_plate):
+            locks.enter_context(plate_lock(store, plate))
+        modes = {plate: _write_mode(store, plate, images, version, mode) for plate, images in by_plate.items()}
+        for plate, images in by_plate.items():
+            grouping = _number_fields(store, plate, images, keep=modes[plate] == "extend")
+            content = _content(images, grouping, facts)
+            write_plate(store, plate, content, version, modes[plate])
+            _write_conditions(store, plate, list(images), version, backend, keep=modes[plate] == "extend")
 
 
 def _write_mode(store: Store, plate: str, images: Sequence[Image], version: str, mode: OverwriteMode) -> WriteMode:
