@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
+import numpy as np
 import pytest
+import tifffile
 
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.urls import (
     UrlType,
     absolute_url,
@@ -28,7 +34,9 @@ from fractal_omezarr_converters.models.urls import (
     ("url", "kind"),
     [
         ("/data", "local"), ("~/data", "local"), ("C:\\data", "local"), ("C:/data", "local"), ("\\\\server\\share", "local"),
-        ("file:///data", "local"), ("s3://bucket/a", "s3"), ("http://a/b", "not_supported"), ("gs://a", "not_supported"),
+        ("file:///data", "local"), ("file://server/share/a", "local"), ("file:///C:/data", "local"), ("~", "local"),
+        ("S3://bucket/a", "s3"), ("https://a/b", "not_supported"), ("s3://bucket/a", "s3"),
+        ("http://a/b", "not_supported"), ("gs://a", "not_supported"),
     ],
 )  # fmt: skip
 def test_kinds(url: str, kind: str) -> None:
@@ -36,9 +44,10 @@ def test_kinds(url: str, kind: str) -> None:
     assert is_absolute_url(url)
 
 
-def test_relative_is_not_absolute() -> None:
-    assert not is_absolute_url("data/plate")
-    assert not is_absolute_url("C:data")
+@pytest.mark.parametrize("url", ["data/plate", "C:data", "./a", "..", "a", ""])
+def test_relative_is_not_absolute(url: str) -> None:
+    assert not is_absolute_url(url)
+    assert find_url_type(url) is UrlType.NOT_SUPPORTED
 
 
 @pytest.mark.parametrize(
@@ -47,6 +56,9 @@ def test_relative_is_not_absolute() -> None:
         ("/a/b", ("c", "d"), "/a/b/c/d"), ("/a/", ("/b/", "c//d/"), "/a/b/c/d"), ("/a/b", ("../c", "./d"), "/a/c/d"),
         ("s3://bucket", ("a", "..", "b"), "s3://bucket/b"), ("s3://bucket//a/", (), "s3://bucket/a"), ("a", ("b",), "a/b"),
         ("a", ("../..", "b"), "../b"), ("C:\\data", ("x", "y"), "C:/data/x/y"), ("/", ("a",), "/a"), ("/", (), "/"),
+        ("C:\\data\\a", ("..\\x", "y\\z"), "C:/data/x/y/z"), ("C:\\", ("..", "a"), "C:/a"), ("s3://bucket", ("a\\b",), "s3://bucket/a\\b"),
+        ("file:///a b/c", ("d",), "/a b/c/d"), ("file://server/share/a", ("../b",), "\\\\server\\share/b"),
+        ("~/a", ("b",), "~/a/b"),
         ("\\\\server\\share\\a", ("b",), "\\\\server\\share/a/b"), ("/a", ("..", "..", "b"), "/b"), ("", ("a",), "a"),
     ],
 )  # fmt: skip
@@ -144,3 +156,35 @@ def test_any_scheme_of_fsspec() -> None:
     assert glob_url_paths(base_url="memory://plates", pattern="*.tif") == ["memory:///plates/a.tif"]
     with pytest.raises(ConvertersToolsUserError, match="Listing is not possible for 'nosuch://a'"):
         filesystem_for_url("nosuch://a", "Listing")
+
+
+def test_the_folder_above_the_home_is_not_the_working_directory() -> None:
+    assert join_url_paths("~", "../b") == f"{Path.home().parent.as_posix().rstrip('/')}/b"
+    assert join_url_paths("~/a", "..", "b") == f"{Path.home().as_posix()}/b"
+
+
+def test_local_paths_are_absolute_on_this_computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert local_url_to_path("a/../b") == tmp_path / "b"
+    assert local_url_to_path("~/a") == Path.home() / "a"
+    assert local_url_to_path(f"file://{tmp_path}/a%20b") == tmp_path / "a b"
+    assert local_url_to_path(f' "{tmp_path}/c d" ') == tmp_path / "c d"
+
+
+@pytest.mark.parametrize("url", ["/a", "a/b", "~/a", "file:///a"])
+def test_the_file_system_of_local_paths(url: str) -> None:
+    assert "file" in filesystem_for_url(url).protocol
+
+
+def test_images_are_read_over_http(tmp_path: Path) -> None:
+    pixels = np.arange(12 * 17, dtype="uint16").reshape(12, 17)
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    serve = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        shelf = f"http://127.0.0.1:{server.server_port}"
+        np.testing.assert_array_equal(DefaultImageLoader(file_path=f"{shelf}/a.tif").load_data(), pixels)
+        for name in ("gone.tif", "gone.png", "gone.npy"):
+            with pytest.raises(ConvertersToolsFileNotFoundError, match=f"{name}' does not exist"):
+                DefaultImageLoader(file_path=name).load_data(shelf)
+        server.shutdown()

@@ -98,6 +98,10 @@ def naming(source: str) -> Iterator[None]:
         yield
     except ConvertersToolsError:
         raise
+    except FileNotFoundError as error:
+        raise ConvertersToolsFileNotFoundError(
+            f"{source} does not exist; check the path, and that the disk or network is connected."
+        ) from error
     except READ_ERRORS as error:
         said = str(error).strip().rstrip(".") or type(error).__name__
         raise ConvertersToolsUserError(

@@ -33,9 +33,19 @@ def clean_url(url: str | os.PathLike[str]) -> str:
     while len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         text = text[1:-1].strip()
     if text.lower().startswith("file:"):
-        plain = re.sub(r"^//(localhost(?=/))?", "", unquote(text[5:]))
-        text = plain[1:] if re.match(r"/[A-Za-z]:", plain) else plain
+        text = _path_of_file_url(unquote(text[5:]))
     return text
+
+
+def _path_of_file_url(rest: str) -> str:
+    """Give the path of what follows ``file:`` (RFC 8089); a host other than this computer is a Windows share."""
+    host, path = "", rest
+    if rest.startswith("//"):
+        host, slash, path = rest[2:].partition("/")
+        path = slash + path
+    if host.lower() not in ("", "localhost"):
+        return "\\\\" + host + path.replace("/", "\\")
+    return path[1:] if re.match(r"/[A-Za-z]:", path) else path
 
 
 def find_url_type(url: str | os.PathLike[str]) -> UrlType:
@@ -73,7 +83,10 @@ def join_url_paths(base: str | os.PathLike[str], *paths: str | os.PathLike[str])
     Raises:
         ConvertersToolsUserError: ``..`` leaves the bucket or host.
     """
-    root, rest = _split(clean_url(base))
+    text = clean_url(base)
+    if text.startswith("~") and ".." in re.split(r"[\\/]+", "/".join([text, *map(os.fspath, paths)])):
+        text = Path(text).expanduser().as_posix()  # only then can the folder above the home be named
+    root, rest = _split(text)
     windows = _is_windows_root(root)
     segments: list[str] = []
     for part in (rest, *(os.fspath(path) for path in paths)):
