@@ -66,7 +66,7 @@ class ColorMenu(StrEnum):
         for member in cls:
             if text in (member.value.casefold(), member.name.casefold()):
                 return member
-        return cls.violet if text == "violet (#8000ff)" else None
+        return cls.Violet if text == "violet (#8000ff)" else None
 
     def to_hexstr(self) -> str | None:
         """The colour as ``#RRGGBB``; None for Auto."""
