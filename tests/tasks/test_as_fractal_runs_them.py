@@ -42,7 +42,7 @@ class Job:
 @pytest.fixture
 def plate(tmp_path: Path) -> SyntheticOperetta:
     return write_operetta(
-        tmp_path / "source data", wells=("B03", "C05"), layout=(1, 2), field_shape=(24, 40), planes=2, overlap=4
+        tmp_path / "source data", wells=("B03", "C05"), layout=(1, 2), field_shape=(24, 40), planes=2, overlap=0
     )
 
 
@@ -133,6 +133,28 @@ def test_what_a_user_did_wrong_is_one_sentence(plate: SyntheticOperetta, tmp_pat
     job = Job(INIT, {"zarr_dir": str(tmp_path / "out"), "acquisitions": []}, tmp_path / "jobs")
     assert job.code != 0 and "No acquisition is given" in job.log
     assert not (tmp_path / "out").exists()
+
+
+def test_the_log_of_a_refused_task_ends_with_a_sentence_not_a_traceback(
+    plate: SyntheticOperetta, tmp_path: Path
+) -> None:
+    run_all(plate, tmp_path / "out", tmp_path / "jobs")
+    again = Job(INIT, arguments(plate, tmp_path / "out"), tmp_path / "jobs")
+    wrong = Job(INIT, arguments(plate, tmp_path / "out", overwrite="Sometimes"), tmp_path / "jobs")
+    damaged = plate.folders[0] / plate.images_folder / plate.url(PlaneKey("C05", 2, 1, 1))
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[: len(content) // 2].ljust(len(content), b"\xff"))
+    init = Job(INIT, arguments(plate, tmp_path / "new"), tmp_path / "jobs")
+    assert init.code == 0, init.log
+    failed = Job(COMPUTE, init.result["parallelization_list"][1], tmp_path / "jobs")
+    for job, words in (
+        (again, ("ERROR", "Synthetic Plate.zarr", "Extend")),
+        (wrong, ("ERROR", "overwrite", "Extend")),
+        (failed, ("ERROR", damaged.name)),
+    ):
+        assert job.code == 1 and job.result is None, job.log
+        assert "Traceback" not in job.log and "warning" not in job.log.lower(), job.log
+        assert all(word in job.log.splitlines()[-1] for word in words), job.log
 
 
 def test_arguments_of_older_converters_load(plate: SyntheticOperetta, tmp_path: Path) -> None:
