@@ -18,7 +18,14 @@ from fractal_omezarr_converters.models.acquisition import (
     default_channels,
     rgb_channels,
 )
-from fractal_omezarr_converters.models.colors import COLOR_CYCLE, NAMED_COLORS, DefaultColors, parse_color
+from fractal_omezarr_converters.models.colors import (
+    COLOR_CYCLE,
+    NAMED_COLORS,
+    DefaultColors,
+    color_of_label,
+    color_of_wavelength,
+    parse_color,
+)
 
 
 def channels(*labels: str, **more: Any) -> list[ChannelInfo]:
@@ -175,3 +182,53 @@ def test_older_names_of_an_acquisition() -> None:
     assert AcquisitionDetails(pixelsize=0.3, xy_pixel_size=0.3) == AcquisitionDetails(pixelsize=0.3)
     with pytest.raises(ValidationError, match="keep only 'xy_pixel_size'"):
         AcquisitionDetails(pixelsize=0.3, xy_pixel_size=0.4)
+
+
+def test_a_copy_with_changes_is_checked_like_a_new_object() -> None:
+    details = AcquisitionDetails(z_spacing=3, channels=channels("a"))
+    assert details.model_copy(update={"pixelsize": 0.3}) == AcquisitionDetails(
+        xy_pixel_size=0.3, z_spacing=3, channels=channels("a")
+    )
+    assert details.model_copy() == details
+    for wrong in ({"xy_pixel_size": -1}, {"axes": ["x", "y"]}, {"pixel_sise": 1.0}):
+        with pytest.raises(ValidationError):
+            details.model_copy(update=wrong)
+
+
+def test_equal_values_under_both_names_pass_however_they_are_written() -> None:
+    assert ChannelInfo(channel_label="a", color="#0000ff", colors="Blue (0000FF)").color == "#0000FF"
+    with pytest.raises(ValidationError, match="keep only 'color'"):
+        ChannelInfo(channel_label="a", color="#0000FF", colors=DefaultColors.red)
+    both = AcquisitionDetails(stage_corrections=StageOrientation(flip_x=True), stage_orientation={"flip_x": True})
+    assert both.stage_orientation == StageOrientation(flip_x=True)
+
+
+@pytest.mark.parametrize(
+    ("nanometres", "color"),
+    [
+        (199, None), (200, "magenta"), (379.9, "magenta"), (380, "blue"), (449.9, "blue"), (450, "cyan"), (494, "cyan"),
+        (495, "green"), (519, "green"), (520, "lime"), (559, "lime"), (560, "yellow"), (589, "yellow"), (590, "orange"),
+        (619, "orange"), (620, "red"), (750, "red"), (751, "magenta"), (1500, "magenta"), (1501, None),
+    ],
+)  # fmt: skip
+def test_f40_edges_of_the_bands(nanometres: float, color: str | None) -> None:
+    assert color_of_wavelength(nanometres) == (color and f"#{NAMED_COLORS[color]}")
+
+
+def test_f40_only_the_first_number_of_a_wavelength_counts() -> None:
+    assert ChannelInfo(channel_label="DAPI", wavelength_id="A01_C561").color == f"#{NAMED_COLORS['blue']}"
+    assert ChannelInfo(channel_label="?", wavelength_id="em 525/50").color == f"#{NAMED_COLORS['lime']}"
+
+
+@pytest.mark.parametrize("label", ["unknownthing", "gfpx", "DAPI2000", "bluebell", "Cy35", "mScarletX"])
+def test_f40_a_part_of_a_word_is_no_dye(label: str) -> None:
+    assert color_of_label(label) is None
+
+
+def test_named_colors_are_those_of_the_form() -> None:
+    assert NAMED_COLORS == {
+        "blue": "0000FF", "red": "FF0000", "yellow": "FFFF00", "magenta": "FF00FF", "cyan": "00FFFF", "gray": "808080",
+        "green": "00FF00", "orange": "FF8000", "purple": "8000FF", "teal": "008080", "lime": "00FF80", "amber": "FFBF00",
+        "pink": "FF0080", "navy": "000080", "maroon": "800000", "olive": "808000", "coral": "FF7F50", "violet": "EE82EE",
+    }  # fmt: skip
+    assert {color.name: color.to_hex() for color in DefaultColors} == {**NAMED_COLORS, "violet": "8000FF"}

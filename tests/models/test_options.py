@@ -206,6 +206,22 @@ def test_runtime_settings_are_set_and_restored() -> None:
     assert dask.config.get("scheduler", None) == before
 
 
+def test_the_zarrs_pipeline_is_used_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import zarr
+
+    before = zarr.config.get("codec_pipeline.path")
+    settings = RuntimeSettings(use_zarrs_codec=True)
+    if importlib.util.find_spec("zarrs") is None:
+        with settings.apply():
+            assert zarr.config.get("codec_pipeline.path") == before
+        (tmp_path / "zarrs").mkdir()
+        (tmp_path / "zarrs" / "__init__.py").touch()
+        monkeypatch.syspath_prepend(tmp_path)
+    with settings.apply():
+        assert zarr.config.get("codec_pipeline.path") == "zarrs.ZarrsCodecPipeline"
+    assert zarr.config.get("codec_pipeline.path") == before
+
+
 # -------------------------------------------------------------------------------------------------------------- the form
 
 

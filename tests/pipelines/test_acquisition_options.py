@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.models import DataTypeEnum, StageOrientation
+from fractal_omezarr_converters.models import ChannelInfo, DataTypeEnum, StageOrientation
 from fractal_omezarr_converters.pipelines import (
     AcquisitionOptions,
     ChannelInfoUI,
@@ -109,3 +109,9 @@ def test_filters_of_all_generations():
 def test_json_round_trip():
     options = AcquisitionOptions(channels=[ChannelInfoUI(channel_label="a")], filters=[WellFilter(wells=["A1"])])
     assert AcquisitionOptions.model_validate_json(options.model_dump_json()) == options
+
+
+def test_channels_of_the_first_generation_are_accepted_with_the_colours_that_were_asked_for() -> None:
+    given = [ChannelInfo(channel_label="GFP", colors="Blue (0000FF)"), ChannelInfo(channel_label="Foo", z_offset=3)]
+    stated = AcquisitionOptions(channels=given).channels or []
+    assert [(one.channel_label, one.color) for one in stated] == [("GFP", ColorMenu.Blue), ("Foo", ColorMenu.Auto)]

@@ -194,6 +194,14 @@ class AcquisitionDetails(UserFacingModel):
     def _unique_channels(cls, channels: list[ChannelInfo] | None) -> list[ChannelInfo] | None:
         return unique_channels(channels) if channels else None
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Give a copy with some fields changed; changes are checked like those of a new object, older names count."""
+        if not update:
+            return super().model_copy(deep=deep)
+        own = {name: getattr(self, name) for name in type(self).model_fields}
+        changes = newer_acquisition_details(update)
+        return type(self).model_validate({**own, **changes})
+
     @property
     def pixel_size_x(self) -> float:
         """µm per pixel along x."""

@@ -12,6 +12,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fractal_omezarr_converters.models.colors import parse_color
+
 logger = logging.getLogger(__name__)
 
 ACQUISITION_NAMES = {
@@ -45,7 +47,7 @@ def renamed(values: Mapping[str, Any], names: Mapping[str, str], owner: str) -> 
         if older not in values:
             continue
         value = values[older]
-        if newer in result and result[newer] != value:
+        if newer in result and _plain(result[newer]) != _plain(value):
             raise ValueError(
                 f"{owner}: '{newer}' is {result[newer]!r} and its older name '{older}' is {value!r}; "
                 f"keep only '{newer}'."
@@ -112,9 +114,18 @@ def newer_acquisition_details(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def newer_channel(values: Mapping[str, Any]) -> dict[str, Any]:
     """Translate the fields of a channel; the colour itself is read by the model."""
-    if "colors" in values and values.get("color") is None:
+    older, newer = values.get("colors"), values.get("color")
+    if "colors" in values and (newer is None or _same_color(older, newer)):
         values = {key: value for key, value in values.items() if key != "color"}
     return renamed(values, CHANNEL_NAMES, "channel")
+
+
+def _same_color(first: Any, second: Any) -> bool:
+    """Say whether two texts, such as ``Blue (0000FF)`` and ``#0000ff``, mean one colour."""
+    try:
+        return isinstance(first, str) and isinstance(second, str) and parse_color(first) == parse_color(second)
+    except ValueError:
+        return False
 
 
 def newer_acquisition_options(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
@@ -121,19 +123,19 @@ class RuntimeSettings(UserFacingModel):
 
     @contextmanager
     def apply(self) -> Iterator[None]:
-        """Set dask's scheduler and zarr's codec pipeline, where these libraries are in use, and restore them afterwards."""
+        """Set dask's scheduler and zarr's codec pipeline, where these libraries are installed; restore them afterwards."""
         with ExitStack() as settings:
             scheduler = self.dask_scheduler.get_config()
             if scheduler:
-                _enter(settings, "dask.config", scheduler)
+                _enter(settings, "dask", scheduler)
+            if self.use_zarrs_codec and find_spec("zarrs") is not None:
+                _enter(settings, "zarr", {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"})
             yield
 
 
-def _enter(settings: ExitStack, module: str, values: dict[str, Any]) -> None:
-    import importlib
-
+def _enter(settings: ExitStack, library: str, values: dict[str, Any]) -> None:
     try:
-        config = importlib.import_module(module)
+        config = import_module(library).config
     except ImportError:
         return
     settings.enter_context(config.set(values))

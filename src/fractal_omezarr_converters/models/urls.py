@@ -84,7 +84,7 @@ def join_url_paths(base: str | os.PathLike[str], *paths: str | os.PathLike[str])
         ConvertersToolsUserError: ``..`` leaves the bucket or host.
     """
     text = clean_url(base)
-    if text.startswith("~") and ".." in re.split(r"[\\/]+", "/".join([text, *map(os.fspath, paths)])):
+    if text.startswith("~") and ".." in re.split(r"[\\/]+", "/".join([text, *(os.fspath(path) for path in paths)])):
         text = Path(text).expanduser().as_posix()  # only then can the folder above the home be named
     root, rest = _split(text)
     windows = _is_windows_root(root)

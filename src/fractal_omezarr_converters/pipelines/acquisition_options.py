@@ -87,7 +87,8 @@ class ChannelInfoUI(UserFacingModel):
     @classmethod
     def _older_forms(cls, data: Any) -> Any:
         if isinstance(data, ChannelInfo):
-            data = data.model_dump()
+            color = data.color if data.color_was_asked_for else None
+            data = {"channel_label": data.channel_label, "wavelength_id": data.wavelength_id, "color": color}
         if not isinstance(data, dict):
             return data
         stated = dict(data)
