@@ -128,9 +128,10 @@ def _read(request: AcquisitionRequest, report: ReadReport, *, files_needed: bool
 def _refuse_without_files(source: str, scan: Scan) -> None:
     states = scan.states
     if states.missing_file and not states.present:
+        metadata = scan.metadata_files[0] if scan.metadata_files else source
         files = "The image file" if states.missing_file == 1 else f"None of the {states.missing_file} image files"
         raise ConvertersToolsFileNotFoundError(
-            f"{files} that the metadata in '{source}' names is {'not ' * (states.missing_file == 1)}there (for example "
+            f"{files} that the metadata in '{metadata}' names is {'not ' * (states.missing_file == 1)}there (for example "
             f"{', '.join(states.examples.get('missing_file', [])[:2])}); copy the images to where the metadata expects "
             "them, or check that the disk is connected."
         )
