@@ -21,6 +21,7 @@ from fractal_omezarr_converters.fractal import (
 from fractal_omezarr_converters.models import (
     AcquisitionDetails,
     AutoTiling,
+    ChannelInfo,
     ConverterOptions,
     DefaultImageLoader,
     ImageInPlate,
@@ -217,3 +218,17 @@ def test_options_of_an_acquisition_of_the_first_generation() -> None:
     assert changed.stage_corrections.flip_x and changed.axes == ["c", "z", "y", "x"]
     assert changed.channels[0].channel_label == "a" and changed.channels[0].color == "#0000FF"
     assert AcquisitionOptions.model_validate_json(options.model_dump_json()) == options
+
+
+def test_channels_of_the_first_generation_are_models_of_the_acquisition() -> None:
+    """A colour that was chosen, not stated, need not be on the form's menu."""
+    given = [ChannelInfo(channel_label="unknownthing"), ChannelInfo(channel_label="b", colors="Red (FF0000)")]
+    given += [ChannelInfo(channel_label="c", wavelength_id="405", color="#FFFF00")]
+    given[:1] = AcquisitionDetails(channels=given[:1]).channels
+    found = AcquisitionOptions(channels=given).channels
+    assert [(one.channel_label, one.color.name) for one in found] == [
+        ("unknownthing", "Auto"),
+        ("b", "Red"),
+        ("c", "Yellow"),
+    ]
+    assert found[2].wavelength_id == "405"
