@@ -15,6 +15,7 @@ from fractal_omezarr_converters.models.acquisition import (
     DataTypeEnum,
     StageOrientation,
 )
+from fractal_omezarr_converters.models.colors import COLOR_CYCLE
 from fractal_omezarr_converters.models.older_names import (
     PIXEL_SIZE_NAMES,
     newer_acquisition_options,
@@ -87,7 +88,7 @@ class ChannelInfoUI(UserFacingModel):
     @classmethod
     def _older_forms(cls, data: Any) -> Any:
         if isinstance(data, ChannelInfo):
-            color = data.color if data.color_was_asked_for else None
+            color = data.color if data.color_was_asked_for and data.color not in COLOR_CYCLE else None
             data = {"channel_label": data.channel_label, "wavelength_id": data.wavelength_id, "color": color}
         if not isinstance(data, dict):
             return data
