@@ -161,6 +161,7 @@ def test_a_group_made_by_hand() -> None:
     assert made.roi().name == "Field 3"
     assert [(piece.start, piece.length) for piece in made.roi().slices] == [(0, 2), (0, 3), (0, 4), (0, 12)]
     assert made.ref_slice().image_loader.name == "c1"
+    assert [piece.axis_name for piece in made.regions[0].roi.slices] == list("czyx")
     assert (made.pixel_size.x, made.pixel_size.z) == (1, 1)
     data = made.load_data()
     assert (data[1, 2, 0, 0], data[0, 0, 0, 6], int(data.sum())) == (7, 0, 24 * 7 + 2 * 96)

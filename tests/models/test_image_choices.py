@@ -147,3 +147,4 @@ def test_f25_an_image_of_several_files(tmp_path: Path, compression: str | None) 
     (tmp_path / "t0.ome.tif").unlink()
     with pytest.raises(ConvertersToolsUserError, match=r"t0\.ome\.tif' does not exist"):
         loader(tmp_path / "t1.ome.tif", series=0).load_data()
+    agrees(loader(tmp_path / "t1.ome.tif"), pixels[1], "czyx")

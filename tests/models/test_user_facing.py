@@ -37,8 +37,9 @@ def shown(model: type[UserFacingModel]) -> dict[str, str | None]:
 
 
 def test_texts_below_fields_are_descriptions_of_models_of_other_packages() -> None:
-    assert shown(Laser) == {"power_mw": "Power (mW)\nat the sample.", "name": "Stated here.", "bare": None}
-    assert {name: field.description for name, field in Laser.model_fields.items()} == shown(Laser)
+    texts = {"power_mw": "Power (mW)\nat the sample.", "name": "Stated here.", "bare": None}
+    assert {name: field.description for name, field in Laser.model_fields.items()} == texts
+    assert shown(Laser) == texts
     assert shown(BlueLaser) == {**shown(Laser), "name": None, "pulse": "Length of a pulse."}
 
 
