@@ -14,8 +14,8 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning, raise_together
-from fractal_omezarr_converters.fractal.compute import generic_compute_task, registration_steps
+from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
+from fractal_omezarr_converters.fractal.compute import generic_compute_task
 from fractal_omezarr_converters.fractal.conversion import Conversion
 from fractal_omezarr_converters.fractal.conversion_plan import Plan
 from fractal_omezarr_converters.fractal.init import absolute_zarr_dir, check_images, setup_images_for_conversion
@@ -25,8 +25,7 @@ from fractal_omezarr_converters.fractal.runners import DaskRunner, Job, Outcome,
 from fractal_omezarr_converters.fractal.runners import raise_failures as raise_failed
 from fractal_omezarr_converters.fractal.verification import Verification, verify_output
 from fractal_omezarr_converters.pipelines.acquisitions import ReadReport, read_acquisitions
-from fractal_omezarr_converters.pipelines.header_checks import check_sources
-from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
+from fractal_omezarr_converters.pipelines.plan import ImagePlan
 
 __all__ = ["Conversion", "Inspection", "Plan", "Verification", "convert", "inspect", "plan", "verify"]
 
@@ -125,24 +124,8 @@ def _planned(
 ) -> tuple[Plan, list[Any], ReadReport]:
     images, report = read_acquisitions(list(request.acquisitions), request.converter_options, files_needed=files_needed)
     check_images(images)
-    steps = registration_steps(request.converter_options)
-    plans: list[ImagePlan] = []
-    problems: list[str] = []
-    for image in images:
-        try:
-            plans.append(
-                plan_image(
-                    image,
-                    converter_options=request.converter_options,
-                    registration_pipeline=steps,
-                    sources=None if files_needed else check_sources(image, headers=False).sources,
-                )
-            )
-        except ConvertersToolsUserError as error:
-            problems.append(str(error))
-    raise_together(problems, "These images cannot be converted")
     made = Plan(
-        images=tuple(plans),
+        images=tuple(report.plans),
         out=None if out is None else absolute_zarr_dir(os.fspath(out)),
         options=request.converter_options,
         overwrite=request.overwrite,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fractal_omezarr_converters.core.attributes import union_of_attributes
 from fractal_omezarr_converters.core.columns import RegionColumns
 from fractal_omezarr_converters.core.duplicates import refuse_duplicates
+from fractal_omezarr_converters.core.source_survey import HeaderChoice
 from fractal_omezarr_converters.core.source_types import data_type_of
 from fractal_omezarr_converters.core.stage_places import steps_of
 from fractal_omezarr_converters.core.tile import Tile
@@ -29,13 +30,14 @@ def tiled_image_from_tiles(
     split_per_fov: bool = False,
     resource: Any = None,
     converter_options: Any = None,
+    headers: HeaderChoice | None = None,
 ) -> list[TiledImage[Any, Any]]:
     """Group tiles by output path, images in order of first appearance.
 
     With ``split_per_fov`` every field of view becomes an image. In a plate it is named by number, 0, 1, 2 ...
     through all acquisitions of its well in the order (acquisition, name of the field), its translation is the
     position on the stage, and its name is the field's. Fields that are on disk already keep their numbers when the
-    plate is set up. Collections are never changed.
+    plate is set up. Collections are never changed. ``headers`` says which headers are read, of very many.
 
     Raises:
         ConvertersToolsUserError: no tiles, tiles of one image that do not belong together, two sources in one place.
@@ -47,14 +49,20 @@ def tiled_image_from_tiles(
         raise ConvertersToolsUserError(
             "There are no tiles to convert: the table or folder is empty, or the filters removed all of them."
         )
+    headers = headers or header_choice(table, resource)
     groups = _groups(table, split_per_fov)
     columns = table.region_columns()
     _refuse_sources_in_one_place(table, columns, groups)
     paths = _field_paths(table, groups) if split_per_fov else None
     return [
-        _image(table, columns, rows, resource=resource, path=None if paths is None else paths[number])
+        _image(table, columns, rows, resource=resource, path=None if paths is None else paths[number], headers=headers)
         for number, rows in enumerate(groups)
     ]
+
+
+def header_choice(table: TileTable, resource: Any = None) -> HeaderChoice:
+    """Choose the sources of a table whose headers are read: some of every image and size, when there are many."""
+    return HeaderChoice(table.loaders, table.collection, resource)
 
 
 def _groups(table: TileTable, split_per_fov: bool) -> list[Rows]:
@@ -71,7 +79,13 @@ def _groups(table: TileTable, split_per_fov: bool) -> list[Rows]:
 
 
 def _image(
-    table: TileTable, columns: RegionColumns, rows: Rows, *, resource: Any, path: str | None
+    table: TileTable,
+    columns: RegionColumns,
+    rows: Rows,
+    *,
+    resource: Any,
+    path: str | None,
+    headers: HeaderChoice,
 ) -> TiledImage[Any, Any]:
     """Make one image; ``path`` is given for the image of a single field of view."""
     collection: CollectionInterface = table.collections[int(table.collection[rows[0]])]
@@ -83,6 +97,7 @@ def _image(
         regions.loaders,
         where=f"image '{where}'",
         resource=resource,
+        choice=headers,
     )
     image = TiledImage[Any, Any](
         regions=regions,

@@ -14,6 +14,7 @@ from fractal_omezarr_converters.models.loaders import (
     loader_type_name,
     resolve_loader_type,
 )
+from fractal_omezarr_converters.models.source_files import SourceFile
 
 Index = NDArray[np.int64]
 
@@ -34,6 +35,9 @@ class LoaderBlock:
         self._columns = dict(columns) if columns is not None else None
         self._objects = objects
         self._type: type[ImageLoaderInterface] | None = type(objects[0]) if objects else None
+        self._paths: tuple[Any, list[str | None] | None] | None = None
+        #: Files of these loaders that were looked at, by path.
+        self.known_files: dict[str, SourceFile] = {}
 
     @property
     def type_name(self) -> str:
@@ -49,6 +53,16 @@ class LoaderBlock:
         if self._type is None:
             self._type = resolve_loader_type(self.type_name)
         return self._type.model_validate({name: _plain(column[row]) for name, column in self.columns().items()})
+
+    def paths(self, resource: Any = None) -> list[str | None] | None:
+        """Give the one file of every loader; None, for one or for all, where only the loader itself knows."""
+        if self._objects is not None:
+            return None
+        if self._paths is None or self._paths[0] is not resource:
+            if self._type is None:
+                self._type = resolve_loader_type(self.type_name)
+            self._paths = resource, self._type.paths_of_columns(self.columns(), resource)
+        return self._paths[1]
 
     def kind_key(self) -> str:
         """Tell types apart, also those that cannot be handed over."""

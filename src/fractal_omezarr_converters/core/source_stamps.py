@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractal_omezarr_converters.core.packing import pack, unpack_array
-from fractal_omezarr_converters.models.loaders import SourceFile
+from fractal_omezarr_converters.models.source_files import SourceFile
 
 
 def stamps_of(sources: Iterable[SourceFile]) -> Any:

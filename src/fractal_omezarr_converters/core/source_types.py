@@ -9,21 +9,24 @@ import numpy as np
 
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 from fractal_omezarr_converters.core.pixel_types import promoted
+from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each, distinct_rows
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
 
-_MANY = 64
-_READERS = 8
-
 
 def data_type_of(
-    acquisitions: Sequence[AcquisitionDetails], loaders: LoaderColumns, *, where: str, resource: Any = None
+    acquisitions: Sequence[AcquisitionDetails],
+    loaders: LoaderColumns,
+    *,
+    where: str,
+    resource: Any = None,
+    choice: HeaderChoice | None = None,
 ) -> tuple[str, list[str]]:
     """Give the type of an image's pixels and notes for the user.
 
-    What is stated counts. Otherwise every distinct source is asked for its header; the smallest type that holds all
-    is taken, and said. Sources that cannot tell without reading their pixels are asked once per kind of loader; that
-    the others agree is checked when they are read.
+    What is stated counts. Otherwise every distinct source (of very many, those chosen) is asked for its header; the
+    smallest type that holds all is taken, and said. Sources that cannot tell without reading their pixels are asked once
+    per kind of loader; that the others agree is checked when they are read.
 
     Raises:
         ConvertersToolsUserError: no type holds all sources.
@@ -32,7 +35,7 @@ def data_type_of(
     if "autodetect" not in stated:
         kind = promoted(sorted(stated), where)
         return kind, _said(stated, kind, where)
-    found = _types_of_sources(loaders, resource)
+    found = _types_of_sources(loaders, choice, resource)
     kind = promoted(sorted(found | (stated - {"autodetect"})), where)
     return kind, _said(found, kind, where)
 
@@ -44,10 +47,7 @@ def _said(found: Iterable[str], kind: str, where: str) -> list[str]:
     return [f"The sources of {where} have the data types {', '.join(distinct)}; {kind} holds all of them and is used."]
 
 
-def _types_of_sources(loaders: LoaderColumns, resource: Any) -> set[str]:
-    distinct = np.unique(loaders.block * (int(loaders.row.max()) + 1) + loaders.row, return_index=True)[1]
-    chosen = loaders.select(np.sort(distinct))
-    found: set[str] = set()
+def _types_of_sources(loaders: LoaderColumns, choice: HeaderChoice | None, resource: Any) -> set[str]:
     silent: dict[type, ImageLoaderInterface] = {}
 
     def ask(loader: ImageLoaderInterface) -> str | None:
@@ -59,13 +59,6 @@ def _types_of_sources(loaders: LoaderColumns, resource: Any) -> set[str]:
         silent.setdefault(type(loader), loader)
         return None
 
-    if len(chosen) < _MANY:
-        answers = [ask(loader) for loader in chosen]
-    else:
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(_READERS) as readers:
-            answers = list(readers.map(ask, chosen))
-    found.update(answer for answer in answers if answer is not None)
-    found.update(str(np.dtype(loader.find_data_type(resource))) for loader in silent.values())
-    return found
+    rows = distinct_rows(loaders) if choice is None else choice.rows(loaders)
+    found = {answer for answer in ask_each(loaders, rows, ask) if answer is not None}
+    return found | {str(np.dtype(loader.find_data_type(resource))) for loader in silent.values()}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fractal_omezarr_converters.core.frames import Frame
-from fractal_omezarr_converters.core.table_places import distinct
+from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each
 from fractal_omezarr_converters.errors import ConvertersToolsError
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 from fractal_omezarr_converters.models.axes import AXES
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     type Floats = npt.NDArray[np.float64]
 
-HEADER_READERS = 8
 FILES_SHOWN = 20
 
 # an axis that a file does not name, such as the pages of a plain TIFF
@@ -53,14 +51,6 @@ def sizes_of_loader(loader: ImageLoaderInterface, axes: Sequence[str], resource:
     return dict(zip(own, shape))
 
 
-def sizes_of_loaders(
-    loaders: LoaderColumns, axes: Sequence[str], resource: Any, rows: Sequence[int]
-) -> list[Sizes | str]:
-    """Read the sizes of the loaders of some rows at the same time, in the order of the rows."""
-    with ThreadPoolExecutor(HEADER_READERS) as readers:
-        return list(readers.map(lambda row: sizes_of_loader(loaders.loader(row), axes, resource), rows))
-
-
 def stated_lengths(frame: Frame) -> Floats:
     """Give the lengths that the table states (n x 5, ``tczyx``), NaN where it does not."""
     lengths = np.full((len(frame), len(AXES)), np.nan)
@@ -80,11 +70,13 @@ def fill_lengths(
     *,
     details: AcquisitionDetails,
     steps: Callable[[], Floats],
+    image: npt.NDArray[np.int32],
     resource: Any = None,
 ) -> None:
     """Fill the lengths that are NaN from the headers of the files; what cannot be known is recorded in the frame.
 
-    Lengths along x and y must be known. Along z, c and t a file that cannot be asked counts as one plane.
+    Lengths along x and y must be known. Along z, c and t a file that cannot be asked counts as one plane. Where only
+    the length along t is left out, some headers of every image and size stand for the others of very many files.
 
     Args:
         frame: the table.
@@ -92,14 +84,19 @@ def fill_lengths(
         loaders: loader of every row.
         details: acquisition of the table, which says in what space lengths are stated.
         steps: gives the size of a pixel along ``tczyx`` for every row; asked only when a length is in world units.
+        image: number of the image of every row.
         resource: what the loaders need to find their files.
     """
     rows = np.flatnonzero(np.isnan(lengths).any(axis=1))
     if not len(rows):
         return
-    sources, index = distinct(_keys(loaders, rows))
-    first = {int(number): int(row) for row, number in zip(rows[::-1], index[::-1])}
-    found = sizes_of_loaders(loaders, details.axes, resource, [first[number] for number in range(len(sources))])
+    asked = loaders.select(rows)
+    stands_for = np.arange(len(rows))
+    if not np.isnan(lengths[rows, 1:]).any():
+        stands_for = HeaderChoice(asked, image[rows], resource).stands_for
+    sources, index = np.unique(stands_for, return_inverse=True)
+    index = index.reshape(-1)
+    found = ask_each(asked, sources, lambda loader: sizes_of_loader(loader, details.axes, resource))
     pixels = np.array([_five(sizes) for sizes in found], dtype=np.float64).reshape(-1, len(AXES))[index]
     world = [axis != "c" and getattr(details, f"length_{axis}_space") == "world" for axis in AXES]
     if any(world):
@@ -117,18 +114,13 @@ def fill_lengths(
     )
 
 
-def _keys(loaders: LoaderColumns, rows: npt.NDArray[np.int64]) -> list[int]:
-    identity: list[int] = loaders.identity()[rows].tolist()
-    return identity
-
-
 def _five(sizes: Sizes | str) -> list[float]:
     if isinstance(sizes, str):
         return [np.nan] * len(AXES)
     return [sizes.get(axis, 1) for axis in AXES]
 
 
-def _asked(unknown: npt.NDArray[np.bool_], index: npt.NDArray[np.int32], number: int) -> list[bool]:
+def _asked(unknown: npt.NDArray[np.bool_], index: npt.NDArray[np.int64], number: int) -> list[bool]:
     asked: npt.NDArray[np.bool_] = np.zeros(number, dtype=bool)
     asked[index[unknown]] = True
     result: list[bool] = asked.tolist()

@@ -199,7 +199,15 @@ def tiles_of_frame(
     lengths = stated_lengths(frame)
     if absent is not None:
         lengths[absent] = np.nan_to_num(lengths[absent], nan=1)
-    fill_lengths(frame, lengths, loaders, details=details, steps=partial(_steps, frame, details), resource=resource)
+    fill_lengths(
+        frame,
+        lengths,
+        loaders,
+        details=details,
+        steps=partial(_steps, frame, details),
+        image=places.image,
+        resource=resource,
+    )
     if not axes_stated:
         several = (lengths[:, 0] > 1).any() or len(np.unique(starts[:, 0])) > 1
         details = details.model_copy(update={"axes": default_axes_builder(bool(several))})

@@ -30,7 +30,8 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import ChannelInfo
 from fractal_omezarr_converters.models.axes import CANONICAL_AXES_TYPE, checked_axes
 from fractal_omezarr_converters.models.collections import CollectionInterfaceType
-from fractal_omezarr_converters.models.loaders import ImageLoaderInterfaceType, SourceFile
+from fractal_omezarr_converters.models.loaders import ImageLoaderInterfaceType
+from fractal_omezarr_converters.models.source_files import SourceFile
 
 if TYPE_CHECKING:
     import dask.array

@@ -7,12 +7,14 @@ Planes are uint16 TIFF pages, LZW compressed. When a bright speck overflows, the
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsWarning
-from fractal_omezarr_converters.models.loaders import DefaultImageLoader, ImageLoaderInterface, SourceFile
+from fractal_omezarr_converters.models.loaders import DefaultImageLoader, ImageLoaderInterface
+from fractal_omezarr_converters.models.source_files import SourceFile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,6 +77,13 @@ class OperettaLoader(ImageLoaderInterface):
     def sources(self, resource: Any = None) -> list[SourceFile]:
         """List the file with its size and time."""
         return self._file().sources(resource)
+
+    @classmethod
+    def paths_of_columns(cls, columns: Mapping[str, Any], resource: Any = None) -> list[str | None] | None:
+        """Give the files of many planes."""
+        if cls.sources is not OperettaLoader.sources:
+            return None
+        return DefaultImageLoader.paths_of_columns({"file_path": columns["file_path"]}, resource)
 
     def reads_parts(self) -> bool:
         """Say whether parts can be read without reading the whole file."""

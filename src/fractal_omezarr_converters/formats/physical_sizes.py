@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fractal_omezarr_converters.errors import ConvertersToolsError
 from fractal_omezarr_converters.formats.units import Target, exact_factor
 
 if TYPE_CHECKING:
@@ -42,16 +43,17 @@ def physical_sizes(path: Path, series: int = 0) -> PhysicalSizes:
     """
     if path.suffix.lower() not in TIFF_SUFFIXES:
         return PhysicalSizes()
-    import tifffile
+    from fractal_omezarr_converters.models.ome_planes import is_ome_xml
+    from fractal_omezarr_converters.models.tiff_pool import naming, opened
 
     try:
-        with tifffile.TiffFile(path) as tiff:
-            described = tiff.ome_metadata
-            if described:
-                return _of_ome_xml(described, series)
-            if tiff.is_imagej:
-                return _of_imagej(tiff.imagej_metadata or {}, tiff.pages.first.tags)
-    except (OSError, ValueError, tifffile.TiffFileError):
+        with opened(str(path)) as file, file.lock, naming(str(path)):
+            first = file.tif.pages.first
+            if is_ome_xml(first.description):
+                return _of_ome_xml(first.description, series)
+            if file.tif.is_imagej:
+                return _of_imagej(file.tif.imagej_metadata or {}, first.tags)
+    except ConvertersToolsError:
         return PhysicalSizes()
     return PhysicalSizes()
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fractal_omezarr_converters.core.table_lengths import HEADER_READERS, NAMELESS, Sizes, sizes_of_loader
-from fractal_omezarr_converters.core.table_places import distinct
+from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each
+from fractal_omezarr_converters.core.table_lengths import NAMELESS, Sizes, sizes_of_loader
 from fractal_omezarr_converters.formats.physical_sizes import PhysicalSizes, physical_sizes
 from fractal_omezarr_converters.models.axes import AXES
-from fractal_omezarr_converters.models.loaders import DefaultImageLoader
+from fractal_omezarr_converters.models.loaders import DefaultImageLoader, ImageLoaderInterface
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -40,28 +39,33 @@ def find_files(folder: Path, names: Sequence[str]) -> FoundFiles:
 
     A name written on Windows (``data\\a.tif``) or in another Unicode form of the same letters is found too.
     """
-    listings: dict[Path, dict[str, str]] = {}
+    listings: dict[str, dict[str, str]] = {}
     places: dict[str, str] = {}
     missing = []
+    start = f"{folder}{os.sep}"
     for name in dict.fromkeys(names):
-        found = _find(folder, name, listings)
+        found = _find(start, name, listings)
         if found is None and "\\" in name:
-            found = _find(folder, name.replace("\\", "/"), listings)
+            found = _find(start, name.replace("\\", "/"), listings)
         if found is None:
             missing.append(name)
-        places[name] = str(found or folder / name)
+        places[name] = found or str(folder / name)
     return FoundFiles([places[name] for name in names], missing)
 
 
-def _find(folder: Path, name: str, listings: dict[Path, dict[str, str]]) -> Path | None:
-    path = Path(os.path.normpath(folder / name))
-    if path.parent not in listings:
-        entries = os.listdir(path.parent) if path.parent.is_dir() else []  # noqa: PTH208  # names alone, thousands of them
-        listings[path.parent] = {unicodedata.normalize("NFC", entry): entry for entry in entries}
-    entry = listings[path.parent].get(unicodedata.normalize("NFC", path.name))
+def _find(start: str, name: str, listings: dict[str, dict[str, str]]) -> str | None:
+    """Give the path as the disk spells it; strings throughout, because there may be a million."""
+    plain = os.sep == "/" and name[:1] not in ("", "/", ".") and "/." not in name and "//" not in name
+    path = start + name if plain else os.path.normpath(os.path.join(start, name))  # noqa: PTH118
+    parent, _, last = path.rpartition(os.sep)
+    entries = listings.get(parent)
+    if entries is None:
+        listed = os.listdir(parent or os.sep) if os.path.isdir(parent or os.sep) else []  # noqa: PTH112, PTH208
+        entries = listings[parent] = {unicodedata.normalize("NFC", entry): entry for entry in listed}
+    entry = entries.get(unicodedata.normalize("NFC", last))
     if entry is not None:
-        return path.parent / entry
-    return path if path.is_file() else None
+        return path if entry == last else f"{parent}{os.sep}{entry}"
+    return path if os.path.isfile(path) else None  # noqa: PTH113
 
 
 class Header(NamedTuple):
@@ -73,10 +77,11 @@ class Header(NamedTuple):
 
 @dataclass(frozen=True)
 class Headers:
-    """Headers of the distinct sources of a table, and for every row the number of its source."""
+    """Headers that were read, for every row the number of the one that stands for it, and whether it is its own."""
 
     distinct: list[Header]
-    index: npt.NDArray[np.int32]
+    index: npt.NDArray[np.int64]
+    own: npt.NDArray[np.bool_]
 
     def stated(self) -> dict[str, Floats]:
         """Give the pixel sizes by field of the acquisition's details, row by row, NaN where unknown.
@@ -95,34 +100,32 @@ class Headers:
         return np.array([np.nan if value is None else value for value in values])[self.index]
 
 
-def read_headers(loaders: LoaderColumns, axes: Sequence[str]) -> Headers:
-    """Read the header of every distinct source, several at the same time."""
-    keys: list[int] = loaders.identity().tolist()
-    known, index = distinct(keys)
-    first = {int(number): row for row, number in reversed(list(enumerate(index)))}
+def read_headers(loaders: LoaderColumns, axes: Sequence[str], image: npt.NDArray[np.int32]) -> Headers:
+    """Read the header of every distinct source, or of some of every image and size when there are many."""
 
-    def read(row: int) -> Header:
-        loader = loaders.loader(row)
+    def read(loader: ImageLoaderInterface) -> Header:
+        sizes = sizes_of_loader(loader, axes)
         if not isinstance(loader, DefaultImageLoader):
-            return Header(sizes_of_loader(loader, axes), PhysicalSizes())
-        physical = physical_sizes(Path(loader.file_path), loader.series or 0)
-        return Header(sizes_of_loader(loader, axes), physical)
+            return Header(sizes, PhysicalSizes())
+        return Header(sizes, physical_sizes(Path(loader.file_path), loader.series or 0))
 
-    with ThreadPoolExecutor(HEADER_READERS) as readers:
-        return Headers(list(readers.map(read, [first[number] for number in range(len(known))])), index)
+    choice = HeaderChoice(loaders, image)
+    rows, index = np.unique(choice.stands_for, return_inverse=True)
+    return Headers(ask_each(loaders, rows, read), index.reshape(-1), choice.is_own)
 
 
 def wrong_shapes(headers: Headers, lengths: Floats) -> dict[str, list[int]]:
-    """Compare the lengths in pixels (n x 5) with the files; give rows by what is wrong with them."""
+    """Compare the lengths in pixels (n x 5) with the files whose header was read; give rows by what is wrong with them."""
     wrong: dict[str, list[int]] = {}
-    whole = np.rint(lengths).astype(np.int64)
-    rows = np.concatenate([headers.index[:, None].astype(np.int64), whole], axis=1)
+    checked = np.flatnonzero(headers.own)
+    whole = np.rint(lengths[checked]).astype(np.int64)
+    rows = np.concatenate([headers.index[checked, None], whole], axis=1)
     pairs, inverse = np.unique(rows, axis=0, return_inverse=True)
     reasons = [_mismatch(headers.distinct[source].sizes, size) for source, *size in pairs.tolist()]
     for row, pair in enumerate(inverse.reshape(-1).tolist()):
         reason = reasons[pair]
         if reason:
-            wrong.setdefault(reason, []).append(row)
+            wrong.setdefault(reason, []).append(int(checked[row]))
     return wrong
 
 

@@ -163,7 +163,10 @@ def _tiles(
     loaders = loaders_of_frame(frame)
     frame.raise_problems()
     present = ~missing
-    headers = read_headers(loaders.select(np.flatnonzero(present)), details.axes) if options.read_headers else None
+    headers = None
+    if options.read_headers:
+        rows = np.flatnonzero(present)
+        headers = read_headers(loaders.select(rows), details.axes, places.image[rows])
     stated = _spread(headers, present, fields) if headers else {}
     tiles = tiles_of_frame(
         frame,

@@ -45,7 +45,6 @@ from .levels import PyramidLevels as PyramidLevels
 from .loaders import DefaultImageLoader as DefaultImageLoader
 from .loaders import ImageLoaderInterface as ImageLoaderInterface
 from .loaders import ImageLoaderInterfaceType as ImageLoaderInterfaceType
-from .loaders import SourceFile as SourceFile
 from .loaders import loader_type_name as loader_type_name
 from .loaders import resolve_loader_type as resolve_loader_type
 from .options import BackendType as BackendType
@@ -69,6 +68,7 @@ from .runtime import RuntimeSettings as RuntimeSettings
 from .runtime import SynchronousScheduler as SynchronousScheduler
 from .runtime import TempJsonOptions as TempJsonOptions
 from .runtime import ThreadScheduler as ThreadScheduler
+from .source_files import SourceFile as SourceFile
 from .urls import UrlType as UrlType
 from .urls import basename_url as basename_url
 from .urls import filesystem_for_url as filesystem_for_url

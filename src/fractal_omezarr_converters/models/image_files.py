@@ -61,11 +61,6 @@ def files_of(path: str, selection: Selection) -> list[str]:
     return series_files(path, selection)
 
 
-def unnamed_shape(part: Part) -> tuple[int, ...] | None:
-    """Give the shape of a whole file none of whose axes has a name; None when they have, or when a part was chosen."""
-    return part.planes.unnamed_shape if not part.fixed else None
-
-
 def reads_parts(path: str) -> bool:
     """Say whether a part of such a file costs less than the whole."""
     return _suffix(path) not in RASTER_SUFFIXES

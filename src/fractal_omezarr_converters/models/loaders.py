@@ -1,18 +1,20 @@
 """How the pixels of a tile are read: the interface that every format's loader has, and the one for common image files."""
 
-# ruff: noqa: ARG002  # the defaults of the interface use none of their arguments
+# ruff: noqa: ARG002, ARG003  # the defaults of the interface use none of their arguments
 
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
+from fractal_omezarr_converters.models.source_files import SourceFile
 from fractal_omezarr_converters.models.type_names import name_of_type, type_of_name
 from fractal_omezarr_converters.models.urls import (
     clean_url,
@@ -22,35 +24,18 @@ from fractal_omezarr_converters.models.urls import (
     is_remote_url,
     is_there,
     join_url_paths,
-    refuse_special_file,
 )
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from fractal_omezarr_converters.models.headers import Header
     from fractal_omezarr_converters.models.planes import Selection
 
 _OWN = {"DefaultImageLoader": __name__}
 _LONGEST_DESCRIPTION = 200
-
-
-class SourceFile(NamedTuple):
-    """A file that pixels come from, as it was when it was looked at."""
-
-    path: str
-    size: int
-    mtime_ns: int
-
-    @classmethod
-    def of(cls, path: str | os.PathLike[str]) -> SourceFile:
-        """Look at a file.
-
-        Raises:
-            ConvertersToolsUserError: it is a pipe, a device or a socket.
-        """
-        refuse_special_file(path)
-        facts = Path(path).stat()
-        return cls(os.fspath(path), facts.st_size, facts.st_mtime_ns)
+#: An absolute path that is what it says: no fragment, no dots or quotes to resolve.
+_PLAIN = re.compile(r"(?:/(?!\.{0,2}(?:/|$))[^/#\\\s][^/#\\\n]*)+(?<!\s)")
 
 
 class ImageLoaderInterface(BaseModel, ABC):
@@ -97,6 +82,14 @@ class ImageLoaderInterface(BaseModel, ABC):
     def sources(self, resource: Any | None = None) -> list[SourceFile]:
         """List the files that pixels come from."""
         return []
+
+    @classmethod
+    def paths_of_columns(cls, columns: Mapping[str, Any], resource: Any | None = None) -> list[str | None] | None:
+        """Give the one local file of each of many loaders, described by one column per field, without making them.
+
+        None, for one or for all: ask the loader's ``sources``. Only for thousands of files this is worth having.
+        """
+        return None
 
     def reads_parts(self) -> bool:
         """Say whether ``load_region`` reads less than ``load_data``."""
@@ -181,7 +174,8 @@ class DefaultImageLoader(ImageLoaderInterface):
 
     def load_data(self, resource: Any | None = None) -> np.ndarray[Any, Any]:
         """Read the chosen pixels; axes as :meth:`data_axes` says, those of length 1 left away."""
-        from fractal_omezarr_converters.models.image_files import chosen_part, unnamed_shape
+        from fractal_omezarr_converters.models.headers import unnamed_shape
+        from fractal_omezarr_converters.models.image_files import chosen_part
         from fractal_omezarr_converters.models.planes import read
 
         with chosen_part(self.path(resource), self._selection()) as part:
@@ -190,7 +184,8 @@ class DefaultImageLoader(ImageLoaderInterface):
 
     def load_region(self, region: dict[str, slice], resource: Any | None = None) -> np.ndarray[Any, Any] | None:
         """Read a part of the chosen pixels; None when axes of the file have no names."""
-        from fractal_omezarr_converters.models.image_files import chosen_part, unnamed_shape
+        from fractal_omezarr_converters.models.headers import unnamed_shape
+        from fractal_omezarr_converters.models.image_files import chosen_part
         from fractal_omezarr_converters.models.planes import read
 
         with chosen_part(self.path(resource), self._selection()) as part:
@@ -198,24 +193,16 @@ class DefaultImageLoader(ImageLoaderInterface):
 
     def shape_and_dtype(self, resource: Any | None = None) -> tuple[tuple[int, ...], str] | None:
         """Give shape and type of :meth:`load_data`, from headers alone."""
-        from fractal_omezarr_converters.models.image_files import chosen_part, unnamed_shape
-
-        with chosen_part(self.path(resource), self._selection()) as part:
-            return unnamed_shape(part) or tuple(part.sizes.values()), str(part.planes.stored_dtype)
+        header = self._header(resource)
+        return header.shape, header.dtype
 
     def data_axes(self, resource: Any | None = None) -> str | None:
         """Name the axes of :meth:`load_data`: some of ``t c z y x``, and ``q`` for pages without a name."""
-        from fractal_omezarr_converters.models.image_files import chosen_part, unnamed_shape
-
-        with chosen_part(self.path(resource), self._selection()) as part:
-            return "".join(part.sizes) if unnamed_shape(part) is None else None
+        return self._header(resource).axes
 
     def is_rgb(self, resource: Any | None = None) -> bool:
         """Say whether the channels of :meth:`load_data` are red, green and blue; see ``rgb_channels`` for their names."""
-        from fractal_omezarr_converters.models.image_files import chosen_part
-
-        with chosen_part(self.path(resource), self._selection()) as part:
-            return part.planes.is_rgb and part.sizes.get("c") == 3
+        return self._header(resource).is_rgb
 
     def preflight(self, resource: Any | None = None) -> None:
         """Warn when the file is not there or its headers cannot be read."""
@@ -240,6 +227,14 @@ class DefaultImageLoader(ImageLoaderInterface):
 
         return [SourceFile.of(name) for name in files_of(path, self._selection()) if is_there(name)]
 
+    @classmethod
+    def paths_of_columns(cls, columns: Mapping[str, Any], resource: Any | None = None) -> list[str | None] | None:
+        """Give the paths that need no cleaning; None for the others, and for all when series may have several files."""
+        changed = cls.sources is not DefaultImageLoader.sources or cls.path is not DefaultImageLoader.path
+        if changed or "series" in columns or os.sep != "/":
+            return None
+        return [text if _PLAIN.fullmatch(text) else None for text in columns["file_path"]]
+
     def reads_parts(self) -> bool:
         """Say whether a part costs less than the whole: not for PNG, JPEG and BMP."""
         from fractal_omezarr_converters.models.image_files import reads_parts
@@ -252,6 +247,11 @@ class DefaultImageLoader(ImageLoaderInterface):
         if not is_absolute_url(text) and isinstance(resource, str | os.PathLike):
             text = join_url_paths(resource, text)
         return text if is_remote_url(text) else existing_local_path(text).as_posix()
+
+    def _header(self, resource: Any | None) -> Header:
+        from fractal_omezarr_converters.models.headers import header_of
+
+        return header_of(self.path(resource), self._selection())
 
     def _selection(self) -> Selection:
         from fractal_omezarr_converters.models.planes import Selection

@@ -16,7 +16,7 @@ from fractal_omezarr_converters.models.palettes import expanded, is_ramp
 
 Array = np.ndarray[Any, Any]
 _JPEG = {6, 7, 34892, 33007}
-_PALETTE = 3
+PALETTE = 3
 _COLOR = (2, 6)
 _ALPHA = (1, 2)
 
@@ -46,7 +46,7 @@ def page_facts(page: Any, palette: Literal["auto", "index", "expand"], keep_inde
         return None
     dtype = np.dtype(key.dtype)
     shape = (int(key.imagelength), int(key.imagewidth))
-    if key.photometric == _PALETTE and key.axes == "YX" and key.colormap is not None:
+    if key.photometric == PALETTE and key.axes == "YX" and key.colormap is not None:
         colors = np.asarray(key.colormap)
         if palette == "expand" or (palette == "auto" and not keep_index and not is_ramp(colors)):
             table = expanded(colors)

@@ -24,7 +24,7 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsFileNotFoundError,
     ConvertersToolsUserError,
 )
-from fractal_omezarr_converters.models.urls import existing_local_path, filesystem_for_url, is_remote_url
+from fractal_omezarr_converters.models.urls import filesystem_for_url, is_remote_url
 
 MOST_OPEN_FILES = 16
 Key = tuple[str, int, int]
@@ -139,7 +139,7 @@ def _opened_now(path: str) -> OpenTiff:
             stream = filesystem_for_url(path, "Reading a TIFF file").open(path, "rb")
             tif = tifffile.TiffFile(stream, name=path, is_ome=False)
         else:
-            tif = tifffile.TiffFile(existing_local_path(path), is_ome=False)
+            tif = tifffile.TiffFile(path, is_ome=False)
         tif.filehandle.set_lock(True)
         if not len(tif.pages):
             tif.close()

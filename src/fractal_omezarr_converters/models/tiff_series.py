@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,10 +20,12 @@ import numpy as np
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
 from fractal_omezarr_converters.models.ome_planes import OmeImage, PlanePlace, is_ome_xml, read_ome_images
 from fractal_omezarr_converters.models.planes import Array, Selection, StoredPlanes, planes_of_array
-from fractal_omezarr_converters.models.tiff_pages import PageFacts, check_complete, page_facts, read_page
+from fractal_omezarr_converters.models.tiff_pages import PALETTE, PageFacts, check_complete, page_facts, read_page
 from fractal_omezarr_converters.models.tiff_pool import OpenTiff, naming, opened
 from fractal_omezarr_converters.models.urls import is_remote_url
 
+#: The shape that tifffile writes into the description.
+_SHAPE = re.compile(r"""shape"?\s*[:=]\s*[\[(]([\d,\s]*)""")
 _AXIS_NAMES = {"T": "t", "C": "c", "Z": "z", "Y": "y", "X": "x", "S": "s", "Q": "q", "I": "q"}
 
 
@@ -81,9 +84,24 @@ def _planes(file: OpenTiff, selection: Selection) -> StoredPlanes:
 
 
 def _is_one_plane(file: OpenTiff, selection: Selection) -> bool:
-    """Say whether the OME-XML need not be read: it may be large, and repeated in every file of a plate."""
+    """Say whether descriptions need not be read: OME-XML may be large, and repeated in every file of a plate.
+
+    Without OME-XML, a single grey page is one plane when there is no room for another behind it (ImageJ and STK files may
+    hold many planes, uncompressed, behind one page) and no description gives it another shape.
+    """
     chosen = (selection.series, selection.channel, selection.z, selection.t)
-    return chosen == (None,) * 4 and len(file.tif.pages) == 1 and is_ome_xml(file.tif.pages.first.description)
+    if chosen != (None,) * 4 or len(file.tif.pages) != 1:
+        return False
+    page = file.tif.pages.first
+    if is_ome_xml(page.description):
+        return True
+    pixels = sum(page.databytecounts)
+    plain = page.axes == "YX" and page.photometric != PALETTE and not selection.level
+    if not plain or not 0 < pixels <= file.tif.filehandle.size < 2 * pixels:
+        return False
+    shaped = _SHAPE.search(page.description) if page.is_shaped else None
+    stated = [int(size) for size in re.findall(r"\d+", shaped[1])] if shaped else list(page.shape)
+    return [size for size in stated if size != 1] == [size for size in page.shape if size != 1]
 
 
 def _ome_images(file: OpenTiff) -> list[OmeImage] | None:
@@ -176,8 +194,11 @@ def _grid(
 ) -> StoredPlanes:
     """Describe pages of one layout as a grid; ``places`` are numbered along ``lead``, its last axis fastest."""
     path, level, palette = file.path, selection.level, selection.palette
-    with opened(_beside(path, places[0].file)) as first, first.lock:
-        facts = _facts(first, places[0].page, selection)
+    if places[0].file is None:
+        facts = _facts(file, places[0].page, selection)
+    else:
+        with opened(_beside(path, places[0].file)) as first, first.lock:
+            facts = _facts(first, places[0].page, selection)
 
     def read_one(number: int, y: slice, x: slice) -> Array:
         place = places[number]

@@ -21,9 +21,10 @@ from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.pipelines.acquisition_conditions import with_condition_tables
 from fractal_omezarr_converters.pipelines.acquisition_options import AcquisitionOptions
-from fractal_omezarr_converters.pipelines.aggregation import no_tiles_left, tiles_aggregation_pipeline
+from fractal_omezarr_converters.pipelines.aggregation import no_tiles_left, planned_images
 from fractal_omezarr_converters.pipelines.filter_models import FilterModel
 from fractal_omezarr_converters.pipelines.filters import FilterCount, filter_tiles
+from fractal_omezarr_converters.pipelines.plan import ImagePlan
 from fractal_omezarr_converters.pipelines.validators import ValidatorModel
 
 PlateFactsByAcquisition = dict[tuple[str, int], PlateFacts]
@@ -44,12 +45,14 @@ class AcquisitionRequest:
 
 @dataclass
 class ReadReport:
-    """What was found on the way: scans, warnings, what each filter removed (per acquisition), facts of the plates."""
+    """What was found on the way: scans, warnings, what each filter removed (per acquisition), facts of the plates, plans."""
 
     scans: list[Scan] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     filter_counts: list[list[FilterCount]] = field(default_factory=list)
     plate_facts: PlateFactsByAcquisition = field(default_factory=dict)
+    plans: list[ImagePlan] = field(default_factory=list)
+    """What will be written, image by image."""
 
 
 def read_acquisitions(
@@ -73,15 +76,16 @@ def read_acquisitions(
     report = ReadReport()
     tables = [_read(request, report, files_needed=files_needed) for request in requests]
     _refuse_repeated_fields(requests, tables)
-    images = tiles_aggregation_pipeline(
+    images, report.plans = planned_images(
         tables[0] if len(tables) == 1 else TileTable.concat(tables),
         converter_options=converter_options,
         validators=validators,
         resource=resource,
         files_needed=files_needed,
         conditions_joined=True,
+        complete=lambda images: _record_corrections(images, report.scans, tables),
+        just_scanned=True,
     )
-    _record_corrections(images, report.scans, tables)
     return images, report
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from fractal_omezarr_converters.core.aggregation import tiled_image_from_tiles
+from fractal_omezarr_converters.core.aggregation import header_choice, tiled_image_from_tiles
+from fractal_omezarr_converters.core.source_survey import HeaderChoice
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning, raise_together
@@ -46,6 +47,34 @@ def tiles_aggregation_pipeline(
     Raises:
         ConvertersToolsUserError: no tile is left, or something is wrong with sources or positions (all of it at once).
     """
+    return planned_images(
+        tiles,
+        converter_options=converter_options,
+        filters=filters,
+        validators=validators,
+        resource=resource,
+        files_needed=files_needed,
+        conditions_joined=conditions_joined,
+    )[0]
+
+
+def planned_images(
+    tiles: Any,
+    *,
+    converter_options: ConverterOptions,
+    filters: Sequence[FilterModel | dict[str, Any]] | None = None,
+    validators: Sequence[ValidatorModel | dict[str, Any]] | None = None,
+    resource: Any = None,
+    files_needed: bool = True,
+    conditions_joined: bool = False,
+    complete: Callable[[list[Image]], None] | None = None,
+    just_scanned: bool = False,
+) -> tuple[list[Image], list[ImagePlan]]:
+    """Do what :func:`tiles_aggregation_pipeline` does, and give the plans that its checks make as well.
+
+    ``complete`` is called with the images before they are checked and planned. Files of tiles that were ``just_scanned``
+    are not looked at again.
+    """
     given = tiles if isinstance(tiles, TileTable) else list(tiles)
     kept, counts = filter_tiles(given, filters_config=filters, resource=resource, files_needed=files_needed)
     if not len(kept):
@@ -55,15 +84,20 @@ def tiles_aggregation_pipeline(
     if not conditions_joined:
         table, notes = with_condition_tables(table, before)
         _say(notes)
-    absent = missing_sources(table.loaders, resource)
+    absent = missing_sources(table.loaders, resource, fresh=not just_scanned)
     if files_needed:
         raise_together(_first(absent), "Sources cannot be read")
+    choice = header_choice(table, resource)
     images: list[Image] = tiled_image_from_tiles(
-        tiles=table, split_per_fov=converter_options.grouping.split_per_fov, resource=resource
+        tiles=table, split_per_fov=converter_options.grouping.split_per_fov, resource=resource, headers=choice
     )
     images = apply_validator_pipeline(images, validators_config=validators, resource=resource)
-    check_images(images, converter_options=converter_options, resource=resource, files_needed=files_needed)
-    return images
+    if complete is not None:
+        complete(images)
+    plans = check_images(
+        images, converter_options=converter_options, resource=resource, files_needed=files_needed, choice=choice
+    )
+    return images, plans
 
 
 def no_tiles_left(before: int, counts: Sequence[FilterCount]) -> str:
@@ -80,6 +114,7 @@ def check_images(
     converter_options: ConverterOptions,
     resource: Any = None,
     files_needed: bool = True,
+    choice: HeaderChoice | None = None,
 ) -> list[ImagePlan]:
     """Check sources, headers, positions and sizes of all images and give their plans; problems are raised together.
 
@@ -90,7 +125,7 @@ def check_images(
     notes: list[str] = []
     plans: list[ImagePlan] = []
     for image in images:
-        found = check_sources(image, resource)
+        found = check_sources(image, resource, choice=choice)
         problems += found.problems if files_needed or not found.missing else found.problems[found.missing :]
         if not found.problems:
             image.stamp_sources(found.sources)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import PrivateAttr
 
 from fractal_omezarr_converters.models.loaders import (
     ImageLoaderInterface,
-    SourceFile,
     loader_type_name,
     resolve_loader_type,
 )
+from fractal_omezarr_converters.models.source_files import SourceFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,6 +88,16 @@ class CroppedLoader(ImageLoaderInterface):
     def sources(self, resource: Any | None = None) -> list[SourceFile]:
         """The files of the whole."""
         return self.inner.sources(resource)
+
+    @classmethod
+    def paths_of_columns(cls, columns: Mapping[str, Any], resource: Any | None = None) -> list[str | None] | None:
+        """The files of the wholes, when one kind of loader reads all of them."""
+        wholes, kinds = columns["loader"], set(columns["loader_type"])
+        if len(kinds) != 1 or cls.sources is not CroppedLoader.sources:
+            return None
+        names = dict.fromkeys(name for whole in wholes for name, value in whole.items() if value is not None)
+        inner = {name: [whole.get(name) for whole in wholes] for name in names}
+        return resolve_loader_type(kinds.pop()).paths_of_columns(inner, resource)
 
     def reads_parts(self) -> bool:
         """As the whole."""

@@ -11,16 +11,15 @@ import numpy.typing as npt
 
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 from fractal_omezarr_converters.core.pixel_types import holds
+from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each, distinct_rows, source_files
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.models.blocks import named_axes
-from fractal_omezarr_converters.models.loaders import SourceFile
+from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
+from fractal_omezarr_converters.models.source_files import SourceFile
 from fractal_omezarr_converters.pipelines.image_steps import pixel_steps
 
 Image = TiledImage[Any, Any]
-
-ALL_HEADERS_UP_TO = 5000
-"""Up to so many distinct sources of one image every header is read; beyond, an even sample (pixels are checked when read)."""
 
 
 @dataclass
@@ -58,83 +57,87 @@ def shape_problem(shape: Sequence[int], data_axes: str | None, expected: Sequenc
     return None
 
 
-def missing_sources(loaders: LoaderColumns, resource: Any = None) -> list[str]:
-    """One sentence for every source that is not there."""
-    return _look_for(loaders, _distinct_rows(loaders), resource, SourceReport()).problems
+def missing_sources(loaders: LoaderColumns, resource: Any = None, *, fresh: bool = True) -> list[str]:
+    """One sentence for every source that is not there; ``fresh``: files that were looked at before are looked at again."""
+    return _look_for(loaders, resource, SourceReport(), fresh=fresh).problems
 
 
-def check_sources(image: Image, resource: Any = None, *, headers: bool = True) -> SourceReport:
-    """Look for every distinct source of an image and, with ``headers``, compare its header with the tiles."""
+def check_sources(
+    image: Image, resource: Any = None, *, headers: bool = True, choice: HeaderChoice | None = None
+) -> SourceReport:
+    """Look for every distinct source of an image and, with ``headers``, compare its header with the tiles.
+
+    Args:
+        image: The image.
+        resource: Handed to the loaders.
+        headers: Compare headers; of many sources those of ``choice``, or some of every size when it is not given.
+        choice: Made for the table of tiles that the image comes from, which has just been looked through.
+    """
     loaders = image.columns.loaders
-    rows = _distinct_rows(loaders)
-    report = _look_for(loaders, rows, resource, SourceReport())
+    report = _look_for(loaders, resource, SourceReport(), fresh=choice is None)
     if headers and not report.problems:
-        _compare_headers(image, rows, resource, report)
+        chosen = choice or HeaderChoice(loaders, np.zeros(len(loaders), np.int64), resource)
+        _compare_headers(image, chosen.rows(loaders), resource, report)
     return report
 
 
-def _distinct_rows(loaders: LoaderColumns) -> npt.NDArray[np.int64]:
-    """One row of every distinct description of a source."""
-    key = loaders.block * (int(loaders.row.max(initial=0)) + 1) + loaders.row
-    return np.sort(np.unique(key, return_index=True)[1])
-
-
-def _look_for(loaders: LoaderColumns, rows: npt.NDArray[np.int64], resource: Any, report: SourceReport) -> SourceReport:
+def _look_for(loaders: LoaderColumns, resource: Any, report: SourceReport, *, fresh: bool) -> SourceReport:
+    """Collect the files; those that cannot be found together with others are asked for one by one."""
     seen: dict[str, SourceFile] = {}
-    for row in rows.tolist():
-        loader = loaders.loader(row)
+    problems: dict[str, None] = {}
+    rows = distinct_rows(loaders)
+    for row, file in zip(rows.tolist(), source_files(loaders, rows, resource, fresh=fresh)):
         try:
-            files = loader.sources(resource)
-            if not files:
-                loader.shape_and_dtype(resource)  # says what is wrong when there should be a file
+            files = [file] if file is not None else _files_of(loaders.loader(row), resource)
         except (OSError, ConvertersToolsError) as error:
-            text = _sentence(error)
-            if text not in report.problems:
-                report.problems.append(text)
+            problems[_sentence(error)] = None
             continue
-        for file in files:
-            seen.setdefault(file.path, file)
-    report.sources = list(seen.values())
+        for each in files:
+            seen.setdefault(each.path, each)
+    report.problems += problems
     report.missing = len(report.problems)
+    report.sources = list(seen.values())
     return report
+
+
+def _files_of(loader: ImageLoaderInterface, resource: Any) -> list[SourceFile]:
+    files = loader.sources(resource)
+    if not files:
+        loader.shape_and_dtype(resource)  # says what is wrong when there should be a file
+    return files
 
 
 def _compare_headers(image: Image, rows: npt.NDArray[np.int64], resource: Any, report: SourceReport) -> None:
-    """Compare headers with tiles: all, or beyond a few thousand an even sample with several of every tile shape."""
+    """Compare the headers of some rows with their tiles."""
     columns = image.columns
-    expected = expected_shape(image)
-    stride = len(rows) // ALL_HEADERS_UP_TO + 1
-    shapes: dict[tuple[int, ...], int] = {}
-    for number, row in enumerate(rows.tolist()):
-        key = tuple(expected[row].tolist())
-        shapes[key] = shapes.get(key, 0) + 1
-        if number % stride and shapes[key] > 3:
-            continue
-        loader = columns.loaders.loader(row)
-        problem = _header_problem(image, loader, resource, expected[row], report)
-        if problem is not None:
-            report.problems.append(
-                f"{loader.describe_source(resource)} (field of view '{columns.fov_name(row)}') {problem}."
-            )
-
-
-def _header_problem(
-    image: Image, loader: Any, resource: Any, expected: npt.NDArray[np.int64], report: SourceReport
-) -> str | None:
-    """What is wrong with one source; types wider than the image's are counted, because their values may still fit."""
+    expected = expected_shape(image)[rows]
+    found = ask_each(columns.loaders, rows, lambda loader: _header(loader, resource))
     axes = "".join(image.axes)
+    known: dict[Any, str | None] = {}
+    for row, size, header in zip(rows.tolist(), map(tuple, expected.tolist()), found):
+        if header is None:
+            continue
+        if isinstance(header, str):
+            problem: str | None = header
+        else:
+            shape, dtype, data_axes = header
+            if (size, shape, data_axes) not in known:
+                known[size, shape, data_axes] = shape_problem(shape, data_axes, size, axes)
+            problem = known[size, shape, data_axes]
+            if problem is None and not holds(image.data_type, dtype):
+                report.narrowed[dtype] = report.narrowed.get(dtype, 0) + 1
+        if problem is not None:
+            described = columns.loaders.loader(row).describe_source(resource)
+            report.problems.append(f"{described} (field of view '{columns.fov_name(row)}') {problem}.")
+
+
+def _header(loader: ImageLoaderInterface, resource: Any) -> tuple[tuple[int, ...], str, str | None] | str | None:
+    """Shape, type and axes of a source; or why it cannot be read; None when its header does not say."""
     try:
-        header = loader.shape_and_dtype(resource)
-        data_axes = loader.data_axes(resource) if header is not None else None
+        found = loader.shape_and_dtype(resource)
+        return None if found is None else (tuple(found[0]), found[1], loader.data_axes(resource))
     except (OSError, ConvertersToolsError) as error:
         return f"cannot be read: {_sentence(error)}"
-    if header is None:
-        return None
-    shape, dtype = header
-    problem = shape_problem(shape, data_axes, expected.tolist(), axes)
-    if problem is None and not holds(image.data_type, dtype):
-        report.narrowed[dtype] = report.narrowed.get(dtype, 0) + 1
-    return problem
 
 
 def _sentence(error: BaseException) -> str:

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from fractal_omezarr_converters.core.placement import Placement, place
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
-from fractal_omezarr_converters.models.loaders import SourceFile
 from fractal_omezarr_converters.models.options import ConverterOptions
+from fractal_omezarr_converters.models.source_files import SourceFile
 from fractal_omezarr_converters.ngff.layout import ImageLayout, plan_layout
 from fractal_omezarr_converters.pipelines.header_checks import check_sources
 from fractal_omezarr_converters.pipelines.image_steps import pixel_steps

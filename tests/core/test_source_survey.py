@@ -1,0 +1,159 @@
+"""Many files: each is looked at once, each header is read once, and of very many a sample covers every size."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from fractal_omezarr_converters.core import source_survey
+from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each, distinct_rows, source_files
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.models.loaders import DefaultImageLoader
+from fractal_omezarr_converters.models.options import ConverterOptions
+from fractal_omezarr_converters.models.source_files import SourceFile, look_at
+from fractal_omezarr_converters.pipelines.acquisitions import AcquisitionRequest, read_acquisitions
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each TIFF file is opened."""
+    count: Counter[str] = Counter()
+    begin = tifffile.TiffFile.__init__
+
+    def counted(self: tifffile.TiffFile, file: object, *rest: object, **more: object) -> None:
+        count[Path(str(file)).name] += 1
+        begin(self, file, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tifffile.TiffFile, "__init__", counted)
+    return count
+
+
+def write_table(folder: Path, shapes: list[tuple[int, int]], lengths: bool) -> None:
+    rows = [
+        "file_path,row,column,fov_name,start_x,start_y,start_c" + (",length_x,length_y,length_z,length_c" * lengths)
+    ]
+    for number, (height, width) in enumerate(shapes):
+        tifffile.imwrite(folder / f"{number:03d}.tif", np.full((height, width), number, np.uint16))
+        stated = f",{width},{height},1,1" * lengths
+        rows.append(f"{number:03d}.tif,A,{1 + number // 10},F{number % 10},{100 * (number % 10)},0,0{stated}")
+    (folder / "tiles.csv").write_text("\n".join(rows) + "\n")
+    (folder / "acquisition_details.toml").write_text('channel_names = ["a"]\nxy_pixel_size = 0.5\n')
+
+
+@pytest.mark.parametrize("lengths", [True, False])
+def test_the_header_of_every_file_is_read_once_from_table_to_plan(
+    tmp_path: Path, opened: Counter[str], lengths: bool
+) -> None:
+    write_table(tmp_path, [(20, 24 + number % 3) for number in range(30)], lengths)
+    images, report = read_acquisitions([AcquisitionRequest(str(tmp_path), plate_name="P")], ConverterOptions())
+    assert opened == {f"{number:03d}.tif": 1 for number in range(30)}
+    assert [plan.path for plan in report.plans] == [image.path for image in images]
+
+
+def test_of_very_many_files_some_of_every_size_are_read(
+    tmp_path: Path, opened: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_survey, "ALL_HEADERS_UP_TO", 8)
+    shapes = [(20, 24)] * 30
+    shapes[17] = (20, 40)
+    write_table(tmp_path, shapes, lengths=True)
+    read_acquisitions([AcquisitionRequest(str(tmp_path), plate_name="P")], ConverterOptions())
+    assert opened["017.tif"] == 1
+    assert len(opened) <= 10
+    assert set(opened.values()) == {1}
+
+
+def test_a_wrong_size_is_found_in_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_survey, "ALL_HEADERS_UP_TO", 8)
+    write_table(tmp_path, [(20, 24)] * 30, lengths=True)
+    tifffile.imwrite(tmp_path / "013.tif", np.zeros((20, 26), np.uint16))
+    with pytest.raises(ConvertersToolsUserError, match=r"013\.tif"):
+        read_acquisitions([AcquisitionRequest(str(tmp_path), plate_name="P")], ConverterOptions())
+
+
+def test_every_row_has_a_stand_in_of_its_own_size_and_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_survey, "ALL_HEADERS_UP_TO", 12)
+    paths = [tmp_path / f"{number}.bin" for number in range(40)]
+    for number, path in enumerate(paths):
+        path.write_bytes(bytes(10 + number % 3))
+    loaders = LoaderColumns.from_files([str(path) for path in paths])
+    image = np.arange(40) // 20
+    choice = HeaderChoice(loaders, image)
+    assert not choice.is_all
+    assert choice.is_own.sum() <= 12
+    assert set(choice.rows(loaders).tolist()) == set(np.flatnonzero(choice.is_own).tolist())
+    for row, other in enumerate(choice.stands_for.tolist()):
+        assert (image[row], row % 3) == (image[other], other % 3)
+        assert choice.is_own[other]
+    part = loaders.select(np.arange(20, 40))
+    assert set((choice.rows(part) + 20).tolist()) == set(np.flatnonzero(choice.is_own[20:]) + 20)
+
+
+def test_files_whose_sizes_all_differ_are_chosen_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_survey, "ALL_HEADERS_UP_TO", 5)
+    for number in range(21):
+        (tmp_path / f"{number}.bin").write_bytes(bytes(number))
+    loaders = LoaderColumns.from_files([str(tmp_path / f"{number}.bin") for number in range(21)])
+    assert HeaderChoice(loaders, np.zeros(21, int)).rows(loaders).tolist() == [0, 5, 10, 15, 20]
+
+
+def test_files_are_looked_at_folder_by_folder(tmp_path: Path) -> None:
+    paths = []
+    for folder, number in (("few", 3), ("many", 30)):
+        (tmp_path / folder).mkdir()
+        for each in range(number):
+            paths.append(str(tmp_path / folder / f"{each}.tif"))
+            Path(paths[-1]).write_bytes(bytes(each))
+    found = look_at([*paths, str(tmp_path / "many" / "none.tif"), str(tmp_path / "absent" / "a.tif")])
+    assert found == {path: SourceFile.of(path) for path in paths}
+
+
+def test_paths_that_need_cleaning_are_left_to_the_loader(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 5), np.uint8))
+    plain = str(tmp_path / "a.tif")
+    written = [plain, f"{tmp_path}/./a.tif", f"{tmp_path}//a.tif", f"{plain}#page=0", f' "{plain}" ', "a.tif"]
+    loaders = LoaderColumns.from_files(written)
+    known = source_files(loaders, distinct_rows(loaders), str(tmp_path), fresh=True)
+    assert known == [SourceFile.of(plain), None, None, None, None, None]
+    assert ask_each(loaders, np.arange(6), lambda loader: loader.sources(str(tmp_path))) == [[SourceFile.of(plain)]] * 6
+
+
+def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((4, 5), np.uint8))
+    loader = DefaultImageLoader(file_path=str(path))
+    assert loader.shape_and_dtype() == ((4, 5), "uint8")
+    tifffile.imwrite(path, np.zeros((5, 4), np.uint8))
+    os.utime(path, ns=(1, 1))
+    assert loader.shape_and_dtype() == ((5, 4), "uint8")
+
+
+@pytest.mark.parametrize(
+    ("array", "axes"),
+    [
+        (np.zeros((3, 8, 9), np.uint8), "cyx"),
+        (np.zeros((1, 1, 8, 9), np.uint16), "yx"),
+        (np.zeros((8, 9), np.uint16), "yx"),
+        (np.zeros((5, 8, 9), np.uint16), "qyx"),
+    ],
+)
+def test_files_with_one_page_keep_their_axes(tmp_path: Path, array: np.ndarray, axes: str) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, array, photometric="rgb" if axes == "cyx" else "minisblack")
+    loader = DefaultImageLoader(file_path=str(path))
+    assert loader.data_axes() == axes
+    assert loader.load_data().shape == loader.shape_and_dtype()[0]  # type: ignore[index]
+
+
+def test_an_imagej_stack_behind_one_page_keeps_its_planes(tmp_path: Path) -> None:
+    stack = np.arange(3 * 8 * 9, dtype=np.uint16).reshape(3, 8, 9)
+    tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, truncate=True, metadata={"axes": "ZYX"})
+    loader = DefaultImageLoader(file_path=str(tmp_path / "a.tif"))
+    assert loader.data_axes() == "zyx"
+    np.testing.assert_array_equal(loader.load_data(), stack)
