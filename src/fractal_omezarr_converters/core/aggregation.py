@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractal_omezarr_converters.core.attributes import union_of_attributes
+from fractal_omezarr_converters.core.colour_channels import colour_channels
 from fractal_omezarr_converters.core.columns import RegionColumns
 from fractal_omezarr_converters.core.duplicates import refuse_duplicates
 from fractal_omezarr_converters.core.source_survey import HeaderChoice
@@ -99,6 +100,9 @@ def _image(
         resource=resource,
         choice=headers,
     )
+    channels = None if details.channels is None else [channel.model_copy() for channel in details.channels]
+    if channels is None and "c" in details.axes:
+        channels = colour_channels(regions, resource)
     image = TiledImage[Any, Any](
         regions=regions,
         path=where,
@@ -110,7 +114,7 @@ def _image(
         data_type=data_type,
         axes=list(details.axes),
         collection=collection,
-        channels=None if details.channels is None else [channel.model_copy() for channel in details.channels],
+        channels=channels,
         attributes=union_of_attributes(
             [table.attribute_sets[number] for number in dict.fromkeys(table.attribute_set[rows].tolist())],
             f"image '{where}'",

@@ -27,7 +27,7 @@ from fractal_omezarr_converters.core.source_stamps import stamps_of
 from fractal_omezarr_converters.core.tile import Tile
 from fractal_omezarr_converters.core.tile_slice import TileSlice
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.models.acquisition import ChannelInfo
+from fractal_omezarr_converters.models.acquisition import ChannelInfo, rgb_channels
 from fractal_omezarr_converters.models.axes import CANONICAL_AXES_TYPE, checked_axes
 from fractal_omezarr_converters.models.collections import CollectionInterfaceType
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterfaceType
@@ -213,11 +213,13 @@ class TiledImage(BaseModel, Generic[CollectionInterfaceType, ImageLoaderInterfac
             ConvertersToolsUserError: axes, channels or pixel sizes of the tile are not those of the image.
         """
         details = tile.acquisition_details
+        unnamed = details.channels is None and _labels(self.channels) == _labels(rgb_channels())
+        stated_channels = self.channels if unnamed else details.channels  # those of a colour image were named here
         differing = [
             f"{name} {theirs} instead of {ours}"
             for name, ours, theirs in (
                 ("axes", "".join(self.axes), "".join(details.axes)),
-                ("channels", _labels(self.channels), _labels(details.channels)),
+                ("channels", _labels(self.channels), _labels(stated_channels)),
                 ("x pixel size", self.pixel_size_x, details.pixel_size_x),
                 ("y pixel size", self.pixel_size_y, details.pixel_size_y),
                 ("z spacing", self.z_spacing, details.z_spacing),

@@ -95,6 +95,10 @@ class ImageLoaderInterface(BaseModel, ABC):
         """Say whether ``load_region`` reads less than ``load_data``."""
         return False
 
+    def is_rgb(self, resource: Any | None = None) -> bool:
+        """Say whether ``load_data`` gives a colour image as three channels: red, green and blue."""
+        return False
+
 
 ImageLoaderInterfaceType = TypeVar("ImageLoaderInterfaceType", bound=ImageLoaderInterface)
 
@@ -201,7 +205,7 @@ class DefaultImageLoader(ImageLoaderInterface):
         return self._header(resource).axes
 
     def is_rgb(self, resource: Any | None = None) -> bool:
-        """Say whether the channels of :meth:`load_data` are red, green and blue; see ``rgb_channels`` for their names."""
+        """Say whether the channels of :meth:`load_data` are red, green and blue."""
         return self._header(resource).is_rgb
 
     def preflight(self, resource: Any | None = None) -> None:
