@@ -59,6 +59,15 @@ def generic_compute_task(
         logger.info("%s is complete already", zarr_url)
     else:
         _refuse_changed_sources(image, plan)
+        if plan.pending:
+            plan = plan_image(
+                image,
+                converter_options=job.converter_options,
+                registration_pipeline=steps,
+                resource=resource,
+                sources=plan.sources,
+                read_pixels=True,
+            )
         try:
             _write(image, plan, zarr_url, job, resource)
         except ConvertersToolsOutputExistsError:

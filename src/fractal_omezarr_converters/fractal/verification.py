@@ -21,6 +21,7 @@ from fractal_omezarr_converters.ngff.groups import require_group
 from fractal_omezarr_converters.ngff.stores import Store, open_store
 from fractal_omezarr_converters.ngff.zarr_arrays import open_array
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
+from fractal_omezarr_converters.pipelines.registration import with_found_shifts
 from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
 
 #: Pixels of one block that is compared at a time, per axis y and x, and bytes of source tiles kept for the next block.
@@ -123,11 +124,16 @@ def verify_image(url: str) -> ImageVerification:
         mark = completion.read(store)
         if mark is None:
             return ImageVerification(url, problems=("The image is not finished: it has no completion mark.",))
-        image, options = read_record(require_group(store, "").own, url)
-        plan = plan_image(image, converter_options=options, registration_pipeline=registration_steps(options))
+        own = require_group(store, "").own
+        image, options = read_record(own, url)
+        steps = registration_steps(options)
+        plan = plan_image(image, converter_options=options, registration_pipeline=steps)
         notes: tuple[str, ...] = ()
         if plan.fingerprint != mark.fingerprint:
             notes = ("The source files are not the same as when the image was written (size or time differ).",)
+        if plan.pending:
+            steps = with_found_shifts(steps, own.get("registration", []))
+            plan = plan_image(image, converter_options=options, registration_pipeline=steps, read_pixels=True)
         problems = [*_wrong_chunk_counts(store, mark), *_wrong_layout(store, plan)]
         planes, pixels = 0, 0
         if not problems:

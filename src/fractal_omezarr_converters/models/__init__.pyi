@@ -34,6 +34,7 @@ from .grouping import PerFovGrouping as PerFovGrouping
 from .grouping import SnapToCornersTiling as SnapToCornersTiling
 from .grouping import SnapToGridTiling as SnapToGridTiling
 from .grouping import StagePositionCorrections as StagePositionCorrections
+from .grouping import StitchedTiling as StitchedTiling
 from .grouping import TilingMode as TilingMode
 from .grouping import TilingStrategy as TilingStrategy
 from .image_files import load_npy as load_npy
@@ -137,6 +138,7 @@ __all__ = [
     "SourceFile",
     "StageOrientation",
     "StagePositionCorrections",
+    "StitchedTiling",
     "SynchronousScheduler",
     "TempJsonOptions",
     "ThreadScheduler",

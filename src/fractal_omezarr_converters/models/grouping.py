@@ -35,13 +35,16 @@ class AutoTiling(UserFacingModel):
     mode: Literal["Auto"] = Field(default="Auto", title="Tiling Mode")
     """How fields of view are placed in the mosaic:
 
-    - `Auto`: Snap to Grid if the positions form a grid, else Snap to Corners; Inplace if the fields differ in size.
+    - `Auto`: Snap to Grid if the positions form a grid, else Snap to Corners if no field moves far; else Inplace, with a
+      warning that says why.
     - `Snap to Grid`: every field goes to its cell of a regular grid; overlap is removed by moving fields apart.
     - `Snap to Corners`: every field goes to the nearest free corner.
     - `Inplace`: fields stay at their stage positions; where they overlap the last one is shown.
+    - `Stitch`: fields go to where their overlaps show the same objects; needs overlapping fields.
     """
     tolerance: float = Field(default=1.0, ge=0, le=1_000_000, title="Tolerance")
-    """How far (in pixels) positions may lie off the grid."""
+    """How far (in pixels) positions may lie off the grid. Fields of a clear grid may stray by a tenth of their distance all the
+    same."""
 
 
 class SnapToGridTiling(UserFacingModel):
@@ -73,8 +76,23 @@ class InplaceTiling(UserFacingModel):
     """Fields stay at their stage positions; where they overlap the last one written is shown."""
 
 
+class StitchedTiling(UserFacingModel):
+    """Fields go to where their overlaps show the same objects."""
+
+    model_config = ConfigDict(title="Stitch")
+
+    mode: Literal["Stitch"] = Field(default="Stitch", title="Tiling Mode")
+    """Neighbouring fields are compared where they overlap and moved until both show the same objects in the same place, to
+    the nearest pixel. Needs fields that overlap (5 % or more is good) and objects in the overlaps; where nothing can be seen,
+    the stage position counts. Pixels are not changed; where fields overlap the last one is shown."""
+    channel: str | None = Field(default=None, max_length=1000, title="Reference Channel")
+    """Name of the channel to look at, best one with objects everywhere, such as a nuclear stain. Not set: the first channel."""
+    max_shift: float = Field(default=50.0, ge=1, le=10_000, title="Largest Stage Error")
+    """How far (in pixels) a field may lie beside where the stage says, relative to its neighbours."""
+
+
 TilingStrategy = Annotated[
-    AutoTiling | SnapToGridTiling | SnapToCornersTiling | InplaceTiling,
+    AutoTiling | SnapToGridTiling | SnapToCornersTiling | InplaceTiling | StitchedTiling,
     Field(discriminator="mode"),
     BeforeValidator(newer_tiling_strategy),
 ]
@@ -101,7 +119,9 @@ class MosaicGrouping(UserFacingModel):
         """False: fields of view share an image."""
         return False
 
-    def tiling_for_registration(self) -> AutoTiling | SnapToGridTiling | SnapToCornersTiling | InplaceTiling:
+    def tiling_for_registration(
+        self,
+    ) -> AutoTiling | SnapToGridTiling | SnapToCornersTiling | InplaceTiling | StitchedTiling:
         """Give the strategy by which fields are placed."""
         return self.tiling_strategy
 

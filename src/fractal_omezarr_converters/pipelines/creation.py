@@ -13,7 +13,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from fractal_omezarr_converters.core.tiled_image import TiledImage
-from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsError,
+    ConvertersToolsInternalError,
+    ConvertersToolsUserError,
+)
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode, WriterMode
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.documents import group_document, image_attributes
@@ -72,6 +76,16 @@ def tiled_image_creation_pipeline(
             registration_pipeline=registration_pipeline,
             resource=resource,
         )
+        extend = OverwriteMode(overwrite_mode) == OverwriteMode.EXTEND
+        if plan.pending and not (extend and is_finished(zarr_url, plan)):
+            plan = plan_image(
+                tiled_image,
+                converter_options=converter_options,
+                registration_pipeline=registration_pipeline,
+                resource=resource,
+                sources=plan.sources,
+                read_pixels=True,
+            )
         return write_plan(
             plan,
             zarr_url=zarr_url,
@@ -127,6 +141,8 @@ def write_plan(
     root, name = _place(zarr_url)
     if mode == OverwriteMode.EXTEND and completion.is_complete(root, name, plan.fingerprint):
         return LazyOmeZarrContainer(zarr_url, plan, None)
+    if plan.pending:
+        raise ConvertersToolsInternalError(f"Image '{plan.path}' was to be written before its fields were stitched.")
     chosen = WriterMode(writer_mode if writer_mode is not None else converter_options.writer_mode)
     settings = converter_options.runtime_settings
     threads = settings.num_workers if chosen in PARALLEL else settings.num_workers or 1

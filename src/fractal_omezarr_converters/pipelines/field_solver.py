@@ -17,10 +17,10 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
 
-STAGE_DEVIATIONS = 5.0
+STAGE_DEVIATIONS = 8.0
 """A measurement further from the stage model than this many typical errors is not believed."""
 SMALLEST_STAGE_ERROR = 1.5
-FEWEST = 5
+FEWEST = 8
 """Number of measurements of one direction from which they say something about the stage."""
 ROUNDS = (8.0, 4.0, 2.0, 1.0, 1.0, 1.0)
 """Disagreement in pixels at which a measurement loses weight, round by round."""

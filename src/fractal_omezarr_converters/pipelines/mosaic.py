@@ -22,11 +22,13 @@ from fractal_omezarr_converters.models.grouping import (
     InplaceTiling,
     SnapToCornersTiling,
     SnapToGridTiling,
+    StitchedTiling,
     TilingStrategy,
 )
 from fractal_omezarr_converters.models.older_names import newer_tiling_strategy
 from fractal_omezarr_converters.pipelines.lattice import Lattice, fit_lattice
 from fractal_omezarr_converters.pipelines.mosaic_fields import Fields, overlap_notes
+from fractal_omezarr_converters.pipelines.stitching import stitch_fields
 from fractal_omezarr_converters.pipelines.tiling import (
     CORNER_LIMIT,
     ROUNDING,
@@ -76,6 +78,8 @@ def tile_regions(tiled_image: Image, *, tiling_strategy: Any = None, **older: An
         ConvertersToolsUserError: two fields would lie on one place.
     """
     strategy = resolve_strategy(older.pop("tiling_mode", tiling_strategy), older.pop("tolerance", None))
+    if isinstance(strategy, StitchedTiling):
+        return stitch_fields(tiled_image, channel=strategy.channel, max_shift=strategy.max_shift)
     fields = Fields(tiled_image)
     fields.refuse_collisions(fields.corner, "Inplace")
     arranged = _arrange(fields, strategy)
@@ -110,7 +114,7 @@ def _arrange(fields: Fields, strategy: Any) -> _Arranged:
     if isinstance(strategy, SnapToCornersTiling):
         return _at_corners(fields, size, 0.5)
     raise ConvertersToolsUserError(
-        f"The tiling strategy {strategy!r} is not known; choose Auto, Snap to Grid or Inplace."
+        f"The tiling strategy {strategy!r} is not known; choose Auto, Snap to Grid, Inplace or Stitch."
     )
 
 

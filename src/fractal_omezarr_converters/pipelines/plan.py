@@ -28,9 +28,12 @@ from fractal_omezarr_converters.pipelines.registration import (
     RegistrationStep,
     apply_registration_pipeline,
     build_default_registration_pipeline,
+    steps_on_pixels,
 )
 from fractal_omezarr_converters.pipelines.roi_tables import time_points_table
 
+STITCHING = 1
+"""Raised when stitching finds other positions from the same pixels."""
 RECIPE = 1
 """Raised when the same plan would be written differently, so that images of earlier versions are made again on Extend."""
 
@@ -71,6 +74,8 @@ class ImagePlan:
     fingerprint: str
     time_points: dict[str, list[Any]] | None = None
     steps: tuple[dict[str, Any], ...] = field(default=())
+    pending: bool = False
+    """Positions and size are final only when pixels have been read: the fields are stitched when the image is written."""
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain values, for people, reports and snapshots."""
@@ -96,6 +101,7 @@ class ImagePlan:
             "memory": self.memory,
             "missing_planes": asdict(self.missing_planes),
             "overlapped_pixels": self.overlaps,
+            "size_is_final": not self.pending,
             "steps": list(self.steps),
             "warnings": list(self.warnings),
             "fingerprint": self.fingerprint,
@@ -109,8 +115,9 @@ def plan_image(
     registration_pipeline: Sequence[RegistrationStep] | None = None,
     resource: Any = None,
     sources: Sequence[SourceFile] | None = None,
+    read_pixels: bool = False,
 ) -> ImagePlan:
-    """Register a copy of the image and say what would be written; no pixel is read.
+    """Register a copy of the image and say what would be written; no pixel is read unless asked for.
 
     Args:
         tiled_image: Image as it was aggregated, or already registered (then with an empty pipeline).
@@ -118,6 +125,8 @@ def plan_image(
         registration_pipeline: Steps to apply; None takes the default ones of the options.
         resource: Handed to the loaders.
         sources: Files behind the image when they are known; None looks for them.
+        read_pixels: Carry out steps that need pixels (stitching), so that positions are final. The fingerprint is that of
+            the plan without pixels: the same sources and options give the same positions.
 
     Raises:
         ConvertersToolsUserError: sources are missing, positions do not fit, or the array would be absurdly large.
@@ -132,7 +141,14 @@ def plan_image(
         )
     check_positions(tiled_image)
     check_times(tiled_image)
-    image = apply_registration_pipeline(tiled_image, steps)
+    measured = steps_on_pixels(steps)
+    known: str | None = None
+    if measured and read_pixels:
+        planned = plan_image(
+            tiled_image, converter_options=options, registration_pipeline=steps, resource=resource, sources=sources
+        )
+        sources, known = planned.sources, planned.fingerprint
+    image = apply_registration_pipeline(tiled_image, steps, read_pixels=read_pixels, resource=resource)
     if sources is None:
         found = check_sources(tiled_image, resource, headers=False)
         raise_together(found.problems, f"Sources of image '{tiled_image.path}' cannot be used")
@@ -163,7 +179,8 @@ def plan_image(
         missing_planes=missing,
         overlaps=overlapped,
         warnings=tuple(dict.fromkeys(warnings)),
-        fingerprint=fingerprint(image, placement, layout, sources, options),
+        fingerprint=known or fingerprint(image, placement, layout, sources, options, measured=measured),
+        pending=bool(measured) and not read_pixels,
         time_points=time_points_table(tiled_image, image, placement.start[:, 0]),
         steps=tuple(dict(step) for step in image.provenance),
     )
@@ -246,10 +263,12 @@ def fingerprint(
     layout: ImageLayout,
     sources: Sequence[SourceFile],
     options: ConverterOptions,
+    *,
+    measured: Sequence[RegistrationStep] = (),
 ) -> str:
     """Digest of everything that decides what the written image looks like."""
     digest = hashlib.sha256()
-    recipe = {
+    recipe: dict[str, Any] = {
         "recipe": RECIPE,
         "path": image.path,
         "name": image.name,
@@ -266,6 +285,8 @@ def fingerprint(
         "fields": image.columns.fov_names,
         "loaders": image.columns.loaders.to_json(),
     }
+    if measured:
+        recipe["measured"] = [STITCHING, [dict(step) for step in measured]]
     digest.update(json.dumps(recipe, sort_keys=True, default=str).encode())
     arrays: tuple[npt.NDArray[Any], ...] = (
         placement.start,

@@ -7,7 +7,7 @@ was. Each applied step is written into the image's provenance, together with the
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, NotRequired, Protocol, TypedDict
 
@@ -23,8 +23,9 @@ from fractal_omezarr_converters.pipelines.image_steps import (
     reindex_channels,
     xy_jitter_correction,
 )
-from fractal_omezarr_converters.pipelines.mosaic import tile_regions
+from fractal_omezarr_converters.pipelines.mosaic import resolve_strategy, tile_regions
 from fractal_omezarr_converters.pipelines.steps import StepRegistry
+from fractal_omezarr_converters.pipelines.stitching import stitch_fields, stitching_to_come
 
 
 class RegistrationStep(TypedDict):
@@ -50,7 +51,10 @@ _BUILT_IN: dict[str, Callable[..., Any]] = {
     "xy_jitter_correction": xy_jitter_correction,
     "reindex_channels": reindex_channels,
     "tile_regions": tile_regions,
+    "stitch_fields": stitch_fields,
 }
+_BEFORE_PIXELS: dict[str, Callable[..., Any]] = {"stitch_fields": stitching_to_come}
+"""Steps that read pixels, and what takes their place in a plan."""
 for _name, _function in _BUILT_IN.items():
     _STEPS.add(function=_function, name=_name)
 
@@ -72,8 +76,6 @@ def build_default_registration_pipeline(
             f"build_default_registration_pipeline does not know {', '.join(sorted(older))}; "
             "it takes alignment_corrections and tiling_strategy."
         )
-    from fractal_omezarr_converters.pipelines.mosaic import resolve_strategy
-
     corrections = alignment_corrections
     steps: list[RegistrationStep] = [
         {
@@ -91,8 +93,31 @@ def build_default_registration_pipeline(
     if corrections.reindex_channels:
         steps.append({"name": "reindex_channels", "params": {}})
     tiling = resolve_strategy(strategy, tolerance)
-    steps.append({"name": "tile_regions", "params": {"tiling_strategy": tiling.model_dump(mode="json")}})
+    steps.append(_resolved({"name": "tile_regions", "params": {"tiling_strategy": tiling.model_dump(mode="json")}}))
     return steps
+
+
+def steps_on_pixels(pipeline_config: Sequence[RegistrationStep]) -> list[RegistrationStep]:
+    """The steps whose result is known only when pixels are read."""
+    resolved = [_resolved(step) for step in pipeline_config]
+    return [step for step in resolved if _reads_pixels(step)]
+
+
+def with_found_shifts(
+    pipeline_config: Sequence[RegistrationStep], provenance: Sequence[Mapping[str, Any]]
+) -> list[RegistrationStep]:
+    """The steps with the shifts that stitching found when an image was written, so that nothing is measured again."""
+    found = [one["shifts_px"] for one in provenance if one.get("name") == "stitch_fields" and "shifts_px" in one]
+    steps = [_resolved(step) for step in pipeline_config]
+    for step in steps:
+        if found and _reads_pixels(step):
+            step["params"] = {**step["params"], "shifts": found.pop(0)}
+    return steps
+
+
+def _reads_pixels(step: RegistrationStep) -> bool:
+    name = step["name"]
+    return name in _BEFORE_PIXELS and _STEPS.get(name) is _BUILT_IN[name] and step["params"].get("shifts") is None
 
 
 def with_modules(pipeline_config: Sequence[RegistrationStep]) -> list[RegistrationStep]:
@@ -107,9 +132,19 @@ def with_modules(pipeline_config: Sequence[RegistrationStep]) -> list[Registrati
 
 
 def apply_registration_pipeline(
-    tiled_image: TiledImage[Any, Any], pipeline_config: Sequence[RegistrationStep]
+    tiled_image: TiledImage[Any, Any],
+    pipeline_config: Sequence[RegistrationStep],
+    *,
+    read_pixels: bool = True,
+    resource: Any = None,
 ) -> TiledImage[Any, Any]:
     """Apply the steps in order and give the registered image; the image that is handed in is not changed.
+
+    Args:
+        tiled_image: Image as it was aggregated.
+        pipeline_config: Steps with their parameters.
+        read_pixels: False for a plan: steps that need pixels only say what they will do.
+        resource: Handed to the loaders by steps that read pixels.
 
     Raises:
         ConvertersToolsUserError: a step is unknown, gets parameters that it does not take, or gives no image.
@@ -119,7 +154,12 @@ def apply_registration_pipeline(
         function = _STEPS.get(step["name"], step.get("module"))
         _check_parameters(step, function)
         try:
-            result = function(image, **step["params"])
+            if not _reads_pixels(step):
+                result = function(image, **step["params"])
+            elif read_pixels:
+                result = function(image, **step["params"], resource=resource)
+            else:
+                result = _BEFORE_PIXELS[step["name"]](image, **step["params"])
         except ConvertersToolsUserError as error:
             raise type(error)(f"Image '{tiled_image.path}': {error}") from error
         except ConvertersToolsError:
@@ -143,6 +183,11 @@ def _resolved(given: RegistrationStep) -> RegistrationStep:
     complete: RegistrationStep = {"name": name, "params": plain_values(params) if name in _BUILT_IN else params}
     if module:
         complete["module"] = str(module)
+    strategy = complete["params"].get("tiling_strategy") if name == "tile_regions" else None
+    if strategy is not None:
+        chosen = resolve_strategy(strategy).model_dump(mode="json")
+        if chosen.pop("mode") == "Stitch":
+            complete = {"name": "stitch_fields", "params": chosen}
     return complete
 
 

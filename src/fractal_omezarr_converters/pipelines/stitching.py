@@ -59,7 +59,7 @@ class _Places:
 def stitch_fields(
     tiled_image: Image,
     *,
-    channel: str = "",
+    channel: str | None = None,
     max_shift: float = LARGEST_SHIFT,
     shifts: Mapping[str, Any] | None = None,
     resource: Any = None,
@@ -68,7 +68,7 @@ def stitch_fields(
 
     Args:
         tiled_image: Image whose fields lie on whole pixels.
-        channel: Label of the channel to look at; empty for the first one.
+        channel: Label of the channel to look at; None for the first one.
         max_shift: Largest error of the stage between neighbours, in pixels.
         shifts: Shifts (x, y in pixels) by name of the field that were found earlier; nothing is measured then.
         resource: Handed to the loaders.

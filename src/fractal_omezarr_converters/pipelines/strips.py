@@ -23,8 +23,8 @@ Integers = npt.NDArray[np.int64]
 CACHE_BYTES = 512 * 2**20
 
 
-def channel_index(image: Image, channel: str) -> int:
-    """Index of a channel by its label or wavelength; the first one for an empty text.
+def channel_index(image: Image, channel: str | None) -> int:
+    """Index of a channel by its label or wavelength; the first one when none is named.
 
     Raises:
         ConvertersToolsUserError: the image has no such channel; those that it has are named.
