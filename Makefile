@@ -42,5 +42,8 @@ docs: $(STAMP)   ## build the pages
 	$(BIN)/python -m pip install -q --disable-pip-version-check --group docs
 	$(BIN)/zensical build --clean --strict
 
+test-fractal: $(STAMP) ## drive the package on a real Fractal server; FRACTAL_CACHE=folder keeps downloads
+	$(BIN)/python dev/fractal_stack $(if $(FRACTAL_CACHE),--cache $(FRACTAL_CACHE))
+
 clean:           ## remove the environment and what demo wrote
 	rm -rf $(VENV) demo build dist

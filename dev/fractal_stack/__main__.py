@@ -1,0 +1,126 @@
+"""Try the package on a real Fractal: PostgreSQL, fractal-server and fractal-client, private and temporary.
+
+    python dev/fractal_stack                    everything in a temporary folder that is removed at the end
+    python dev/fractal_stack --cache FOLDER     keep downloads and the environments of server and client for the next time
+    python dev/fractal_stack --keep             leave the scratch folder behind, to look at it
+
+Needs Python 3.12 or newer and, unless run by root on Debian, an installed PostgreSQL. Exit status 0: all stories hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+from client import Client
+from environments import build_wheel, download_wheel, environment, measure
+from postgres import Postgres, find_programs, install
+from programs import StackError, last_lines
+from server import FractalServer
+from stages import Stages
+from stories import Stories
+
+SERVER = "fractal-server==2.25.4"
+CLIENT = "fractal-client>=2.24.1,<3"
+CORE = "fractal-tasks-core"
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def try_everything(scratch: Path, cache: Path, stages: Stages, stack: ExitStack) -> None:
+    """Start the stack, tell all stories; ``stack`` stops what was started, the last first."""
+    with stages.stage("PostgreSQL"):
+        database = Postgres(scratch, find_programs() or install())
+        stack.callback(database.stop)
+        database.start()
+    with stages.stage("environments of server and client"):
+        server_programs = environment(cache, "server", SERVER)
+        client_programs = environment(cache, "client", CLIENT)
+    with stages.stage("fractal-server"):
+        server = FractalServer(scratch, server_programs, cache / "pip")
+        stack.callback(server.stop)
+        stack.push(lambda kind, *_: print(_end_of(server.log)) if kind and kind is not KeyboardInterrupt else None)
+        server.start(database)
+    client = Client(scratch, client_programs, server)
+    with stages.stage("wheel of this package"):
+        wheel = build_wheel(client_programs / "python", cache, scratch)
+    with stages.stage(f"collect {wheel.name}"):
+        tasks = client.collect(wheel)
+    megabytes, packages = measure(tasks.environment)
+    stages.figure("task environment", f"{megabytes:.0f} MB, {packages} packages")
+    stories = Stories(client, tasks, scratch / "data")
+    with stages.stage("synthetic data"):
+        stories.prepare()
+    for name, story in (
+        ("plate, 2 wells", stories.plate_is_converted),
+        ("2 single images of a table", stories.single_images_are_converted),
+        ("again, No Overwrite", stories.second_run_is_refused),
+        ("again, Overwrite", stories.plate_is_overwritten),
+        ("Extend with one more well", stories.plate_is_extended),
+        ("a well fails, Extend does it", stories.failed_well_is_done_by_extend),
+    ):
+        with stages.stage(name):
+            story()
+    with stages.stage(f"collect {CORE}"):
+        core_wheel = download_wheel(client_programs / "python", cache, scratch, CORE)
+        core = client.collect(core_wheel)
+    megabytes, packages = measure(core.environment)
+    stages.figure(f"environment of {core_wheel.name.rsplit('-', 3)[0]}", f"{megabytes:.0f} MB, {packages} packages")
+    with stages.stage("conversion, projection, ngio"):
+        stories.workflow_goes_on(core)
+
+
+def _end_of(log: Path) -> str:
+    return f"The end of {log.name}:\n{last_lines(log.read_text(errors='replace'), 12)}" if log.exists() else ""
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(f"signal {number}")
+
+
+def main() -> int:
+    """Read the command line, try everything, clean up, print the times."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--cache", type=Path, help="folder for downloads and environments of server and client")
+    parser.add_argument("--keep", action="store_true", help="leave the scratch folder behind")
+    given = parser.parse_args()
+    for number in SIGNALS:
+        signal.signal(number, _stop)
+    scratch = Path(tempfile.mkdtemp(prefix="fractal-stack-")).resolve()
+    scratch.chmod(0o711)  # the account of PostgreSQL must be able to pass, not to look
+    cache = given.cache.resolve() if given.cache else scratch / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    stages = Stages()
+    code = 1
+    try:
+        with ExitStack() as stack:
+            try:
+                try_everything(scratch, cache, stages, stack)
+                code = 0
+            finally:
+                for number in SIGNALS:  # what was started is stopped in peace
+                    signal.signal(number, signal.SIG_IGN)
+    except StackError as error:
+        print(f"FAILED: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("Interrupted; everything that was started is stopped.", file=sys.stderr)
+        code = 130
+    finally:
+        if given.keep:
+            print(f"The scratch folder is {scratch}")
+        else:
+            shutil.rmtree(scratch, ignore_errors=True)
+            if scratch.exists():
+                print(f"Could not remove all of {scratch}")
+        print(stages.summary())
+        print("The package works on Fractal." if code == 0 else "The package was NOT shown to work on Fractal.")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
