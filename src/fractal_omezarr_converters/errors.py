@@ -16,6 +16,7 @@ A message is one sentence: what is wrong, where (file, element, value), what to 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 REPORT_URL = "https://github.com/fractal-analytics-platform/fractal-omezarr-converters/issues"
 
@@ -31,9 +32,17 @@ class ConvertersToolsUserError(ConvertersToolsError, ValueError):
 class ConvertersToolsOutputExistsError(ConvertersToolsUserError, FileExistsError):
     """The output exists and the overwrite mode forbids replacing it."""
 
+    def __new__(cls, *words: object) -> Self:
+        """Make it as the error of the operating system that it also is: ``ValueError`` has no room for one."""
+        return FileExistsError.__new__(cls, *words)
+
 
 class ConvertersToolsFileNotFoundError(ConvertersToolsUserError, FileNotFoundError):
     """An input file or a hand-over file is missing."""
+
+    def __new__(cls, *words: object) -> Self:
+        """Make it as the error of the operating system that it also is: ``ValueError`` has no room for one."""
+        return FileNotFoundError.__new__(cls, *words)
 
 
 class NotAGridError(ConvertersToolsUserError):

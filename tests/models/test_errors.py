@@ -80,3 +80,10 @@ def test_problems_are_told_at_once() -> None:
 def test_errors_are_the_same_classes_where_converters_import_them_from() -> None:
     assert models.ConvertersToolsUserError is ConvertersToolsUserError
     assert models.ConvertersToolsWarning is ConvertersToolsWarning
+
+
+@pytest.mark.parametrize("kind", [ConvertersToolsOutputExistsError, ConvertersToolsFileNotFoundError])
+def test_errors_of_the_operating_system_can_be_made_by_their_own_constructor(kind: type[Exception]) -> None:
+    made = kind.__new__(kind, "Something is wrong.")
+    assert isinstance(made, kind)
+    assert str(kind("Something is wrong.")) == "Something is wrong."
