@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -227,3 +228,30 @@ def test_forked_processes_open_files_of_their_own(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")
         with multiprocessing.get_context("fork").Pool(2) as pool:
             assert all(pool.map(read_in_child, [str(path)] * 20))
+
+
+@pytest.mark.parametrize("options", [{"rowsperstrip": 4}, {"tile": (16, 16)}])
+def test_a_part_decodes_only_what_it_needs(tmp_path: Path, options: dict[str, Any]) -> None:
+    pixels = noise(64, 48)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, compression="zlib", **options)
+    with tifffile.TiffFile(tmp_path / "a.tif") as tif:
+        offset, count = tif.pages[0].dataoffsets[-1], tif.pages[0].databytecounts[-1]
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    data[offset : offset + count] = b"x" * count
+    (tmp_path / "a.tif").write_bytes(data)
+    region = {"y": slice(1, 9), "x": slice(3, 20)}
+    np.testing.assert_array_equal(loader(tmp_path / "a.tif").load_region(region), pixels[1:9, 3:20])
+    with pytest.raises(ConvertersToolsUserError, match=r"a\.tif"):
+        loader(tmp_path / "a.tif").load_data()
+
+
+def test_a_part_of_an_array_file_is_mapped(tmp_path: Path) -> None:
+    array = np.zeros((16, 1000, 1000), "uint8")
+    array[3, 5, 7] = 9
+    np.save(tmp_path / "a.npy", array)
+    tracemalloc.start()
+    part = loader(tmp_path / "a.npy", z=3).load_region({"y": slice(5, 6), "x": slice(6, 9)})
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_array_equal(part, [[0, 9, 0]])
+    assert most < 1_000_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -132,6 +133,17 @@ def test_accents_in_both_forms_are_found(tmp_path: Path, form: str) -> None:
         assert existing_local_path(asked) == folder / "a.tif"
     missing = tmp_path / "größe" / "b.tif"
     assert existing_local_path(missing) == missing
+
+
+@pytest.mark.skipif(os.sep != "/", reason="backslashes are separators here")
+def test_separators_of_windows_are_understood_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "plate 1" / "größe").mkdir(parents=True)
+    (tmp_path / "plate 1" / "größe" / "a.tif").touch()
+    decomposed = unicodedata.normalize("NFD", "größe")
+    assert existing_local_path(f"{tmp_path}/plate 1\\{decomposed}\\a.tif") == tmp_path / "plate 1" / "größe" / "a.tif"
+    (tmp_path / "odd\\name.tif").touch()
+    assert existing_local_path(tmp_path / "odd\\name.tif") == tmp_path / "odd\\name.tif"
+    assert existing_local_path(f"{tmp_path}/gone\\a.tif") == tmp_path / "gone\\a.tif"
 
 
 def test_glob(tmp_path: Path) -> None:

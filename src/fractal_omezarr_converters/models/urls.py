@@ -181,19 +181,27 @@ def refuse_special_file(path: str | os.PathLike[str]) -> None:
 
 
 def existing_local_path(url: str | os.PathLike[str]) -> Path:
-    """Give the path of a file or folder as the disk spells it: composed or decomposed accents (NFC, NFD) are the same name.
+    """Give the path of a file or folder as the disk spells it.
 
-    The path is given as it came when nothing of the sort exists.
+    Composed and decomposed accents (NFC, NFD) are the same name, and so are ``a\\b`` of a table written on Windows and
+    ``a/b``. The path is given as it came when nothing of the sort exists.
     """
     path = local_url_to_path(url)
     if is_there(path):
         return path
+    spelled = _spelled_by_disk(path)
+    if spelled is None and os.sep == "/" and "\\" in str(path):
+        spelled = _spelled_by_disk(Path(str(path).replace("\\", "/")))
+    return path if spelled is None else spelled
+
+
+def _spelled_by_disk(path: Path) -> Path | None:
     found = Path(path.anchor)
     for part in path.parts[1:]:
         spellings = (part, unicodedata.normalize("NFC", part), unicodedata.normalize("NFD", part))
         spelled = next((name for name in spellings if is_there(found / name)), None)
         if spelled is None:
-            return path
+            return None
         found = found / spelled
     return found
 
