@@ -38,6 +38,7 @@ def make_scene(
     overlap: float = 0.1,
     error: float = 5.0,
     spots: float = 0.01,
+    radius: float = 1.5,
 ) -> Scene:
     """Fields of ``size`` (x, y) in rows and columns, seen through a lens that is darker at its rim, with noise."""
     rng = np.random.default_rng(seed)
@@ -49,7 +50,8 @@ def make_scene(
     sky = np.zeros((height * FINE, width * FINE))
     number = int(spots * width * height)
     sky[rng.integers(0, height * FINE, number), rng.integers(0, width * FINE, number)] = rng.lognormal(0, 0.6, number)
-    sky = blurred(sky, 3 * FINE // 2) * 40_000 + 40
+    blur = int(radius * FINE)
+    sky = blurred(sky, blur) * 250 * (2 * blur + 1) ** 2 + 40
     y, x = (np.linspace(-1, 1, edge) for edge in reversed(size))
     lens = 1 - 0.15 * (y[:, None] ** 2 + x[None, :] ** 2)
     fields = []
