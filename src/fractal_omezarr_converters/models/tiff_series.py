@@ -24,6 +24,8 @@ from fractal_omezarr_converters.models.tiff_pages import PALETTE, PageFacts, che
 from fractal_omezarr_converters.models.tiff_pool import OpenTiff, naming, opened
 from fractal_omezarr_converters.models.urls import is_remote_url
 
+#: Axes in a description whose pages hold columns, not rows.
+_EXCHANGED = re.compile(r"""axes"?\s*[:=]\s*"?\w*X\w*Y""")
 #: The shape that tifffile writes into the description.
 _SHAPE = re.compile(r"""shape"?\s*[:=]\s*[\[(]([\d,\s]*)""")
 _AXIS_NAMES = {"T": "t", "C": "c", "Z": "z", "Y": "y", "X": "x", "S": "s", "Q": "q", "I": "q"}
@@ -98,6 +100,8 @@ def _is_one_plane(file: OpenTiff, selection: Selection) -> bool:
     pixels = sum(page.databytecounts)
     plain = page.axes == "YX" and page.photometric != PALETTE and not selection.level
     if not plain or not 0 < pixels <= file.tif.filehandle.size < 2 * pixels:
+        return False
+    if page.is_shaped and _EXCHANGED.search(page.description):
         return False
     shaped = _SHAPE.search(page.description) if page.is_shaped else None
     stated = [int(size) for size in re.findall(r"\d+", shaped[1])] if shaped else list(page.shape)
