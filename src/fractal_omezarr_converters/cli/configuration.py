@@ -46,12 +46,8 @@ def _parse(text: str, suffix: str, path: str) -> Any:
     if suffix == ".json":
         return json.loads(text)
     if suffix in {".yaml", ".yml"}:
-        try:
-            import yaml
-        except ImportError as error:
-            raise ConvertersToolsUserError(
-                f"Reading '{path}' needs the package PyYAML (pip install pyyaml); TOML and JSON need nothing."
-            ) from error
+        import yaml
+
         try:
             return yaml.safe_load(text)
         except yaml.YAMLError as error:
