@@ -83,6 +83,13 @@ class ImageLoaderInterface(BaseModel, ABC):
         """List the files that pixels come from."""
         return []
 
+    def load_into(self, out: np.ndarray[Any, Any], resource: Any | None = None) -> bool:
+        """Read all pixels straight into a C-ordered array of their shape and type; False, with nothing done, when that cannot be.
+
+        Only a matter of speed: without it pixels are loaded and copied.
+        """
+        return False
+
     @classmethod
     def paths_of_columns(cls, columns: Mapping[str, Any], resource: Any | None = None) -> list[str | None] | None:
         """Give the one local file of each of many loaders, described by one column per field, without making them.
@@ -194,6 +201,16 @@ class DefaultImageLoader(ImageLoaderInterface):
 
         with chosen_part(self.path(resource), self._selection()) as part:
             return read(part, region) if unnamed_shape(part) is None else None
+
+    def load_into(self, out: np.ndarray[Any, Any], resource: Any | None = None) -> bool:
+        """Read one uncompressed plane straight into an array (y, x)."""
+        if type(self).load_data is not DefaultImageLoader.load_data:
+            return False
+        from fractal_omezarr_converters.models.image_files import chosen_part
+        from fractal_omezarr_converters.models.planes import read_into
+
+        with chosen_part(self.path(resource), self._selection()) as part:
+            return read_into(part, out)
 
     def shape_and_dtype(self, resource: Any | None = None) -> tuple[tuple[int, ...], str] | None:
         """Give shape and type of :meth:`load_data`, from headers alone."""

@@ -16,6 +16,8 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError, Converte
 Array = np.ndarray[Any, Any]
 #: Read the plane of this number (in the order of the file), these rows and columns: (y, x) or (y, x, samples).
 ReadPlane = Callable[[int, slice, slice], Array]
+#: Read the plane of this number into a C-ordered (y, x) array of the stored type; False when it is not stored like that.
+ReadPlaneInto = Callable[[int, Array], bool]
 _GREY_WEIGHTS = (0.299, 0.587, 0.114)
 _ALL = slice(None)
 
@@ -56,6 +58,7 @@ class StoredPlanes:
     unnamed_shape: tuple[int, ...] | None = None
     #: True when the first three samples are red, green and blue.
     is_rgb: bool = False
+    read_into: ReadPlaneInto | None = None
 
     @property
     def stored_dtype(self) -> np.dtype[Any]:
@@ -163,9 +166,8 @@ def read(part: Part, region: Mapping[str, slice] | None = None) -> Array:
             f"{planes.source} has no axis '{min(unknown)}' to read a part of; it has '{''.join(sizes)}'."
         )
     chosen = {axis: range(size)[wanted.get(axis, _ALL)] for axis, size in sizes.items()}
-    if part.samples is None and not any(axis in sizes for axis in "qtcz"):
-        number = sum(stride * part.fixed.get(axis, 0) for axis, stride in zip(planes.lead, _strides(planes.lead_shape)))
-        plane = planes.read(number, *(_as_slice(chosen[axis]) for axis in "yx"))
+    if _is_single_plane(part):
+        plane = planes.read(_number(part), *(_as_slice(chosen[axis]) for axis in "yx"))
         return np.array(plane, planes.stored_dtype, copy=True if isinstance(plane, np.memmap) else None, subok=False)
     result = np.empty([len(indices) for indices in chosen.values()], planes.stored_dtype)
     per_channel = len(part.samples) if isinstance(part.samples, tuple) else 1
@@ -183,6 +185,25 @@ def read(part: Part, region: Mapping[str, slice] | None = None) -> Array:
             held = number, planes.read(number, y, x)
         result[tuple(place for place, _ in places)] = _one_sample(held[1], part.samples, sample)
     return result
+
+
+def read_into(part: Part, out: Array) -> bool:
+    """Read a part that is one plane straight into an array; False, with nothing done, when it must be read and copied."""
+    planes = part.planes
+    fits = out.shape == planes.plane_shape and out.dtype == planes.stored_dtype and out.flags.c_contiguous
+    if planes.read_into is None or not fits or not _is_single_plane(part):
+        return False
+    return planes.read_into(_number(part), out)
+
+
+def _is_single_plane(part: Part) -> bool:
+    return part.samples is None and not any(axis in part.sizes for axis in "qtcz")
+
+
+def _number(part: Part) -> int:
+    """Give the number of a single plane."""
+    steps = zip(part.planes.lead, _strides(part.planes.lead_shape))
+    return sum(step * part.fixed.get(axis, 0) for axis, step in steps)
 
 
 def _one_sample(plane: Array, samples: tuple[int, ...] | Literal["grey"] | None, number: int) -> Array:

@@ -71,6 +71,22 @@ def read_page(page: Any, facts: PageFacts, y: slice, x: slice) -> Array:
     return part if facts.colors is None else facts.colors[part]
 
 
+def read_page_into(page: Any, facts: PageFacts, out: Array) -> bool:
+    """Read a whole grey page into an array of its shape and type; False when it is not stored as such an array."""
+    key = page.keyframe
+    stored = _stored_type(key)
+    if facts.samples or facts.colors is not None or not key.is_contiguous or stored is None or stored != out.dtype:
+        return False
+    if sum(page.databytecounts) != out.nbytes or key.axes != "YX":
+        return False
+    handle = page.parent.filehandle
+    with handle.lock:
+        handle.seek(page.dataoffsets[0])
+        if handle.readinto(memoryview(out).cast("B")) != out.nbytes:
+            raise ValueError(f"the file ends within page {page.index}")
+    return True
+
+
 def check_complete(page: Any, size: int) -> None:
     """Refuse a page whose pixels lie beyond the end of the file.
 
@@ -132,9 +148,8 @@ def _part(page: Any, rows: range, columns: range) -> Array | None:
 def _contiguous_part(page: Any, rows: range, columns: range, result: Array) -> Array | None:
     """Read the rows of an uncompressed page; None when bits are packed, reversed or predicted."""
     key = page.keyframe
-    stored = np.dtype(key.parent.byteorder + np.dtype(key.dtype).char)
-    packed = key.bitspersample not in (8, 16, 32, 64) or stored.itemsize * 8 != key.bitspersample
-    if packed or key.fillorder == 2 or key.predictor != 1:
+    stored = _stored_type(key)
+    if stored is None:
         return None
     separate, _, height, width, contiguous = key.shaped
     row_bytes = width * contiguous * stored.itemsize
@@ -148,6 +163,13 @@ def _contiguous_part(page: Any, rows: range, columns: range, result: Array) -> A
         block = np.frombuffer(data, stored).reshape(len(rows), width, contiguous)
         result[plane] = block[:, columns.start : columns.stop]
     return result
+
+
+def _stored_type(key: tifffile.TiffPage) -> np.dtype[Any] | None:
+    """Give the type of uncompressed pixels as they lie in the file; None when bits are packed, reversed or predicted."""
+    stored = np.dtype(key.parent.byteorder + np.dtype(key.dtype).char)
+    packed = key.bitspersample not in (8, 16, 32, 64) or stored.itemsize * 8 != key.bitspersample
+    return None if packed or key.fillorder == 2 or key.predictor != 1 else stored
 
 
 def _squeezed(part: Array | None, key: tifffile.TiffPage) -> Array | None:

@@ -20,7 +20,14 @@ import numpy as np
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
 from fractal_omezarr_converters.models.ome_planes import OmeImage, PlanePlace, is_ome_xml, read_ome_images
 from fractal_omezarr_converters.models.planes import Array, Selection, StoredPlanes, planes_of_array
-from fractal_omezarr_converters.models.tiff_pages import PALETTE, PageFacts, check_complete, page_facts, read_page
+from fractal_omezarr_converters.models.tiff_pages import (
+    PALETTE,
+    PageFacts,
+    check_complete,
+    page_facts,
+    read_page,
+    read_page_into,
+)
 from fractal_omezarr_converters.models.tiff_pool import OpenTiff, naming, opened
 from fractal_omezarr_converters.models.urls import is_remote_url
 
@@ -204,20 +211,25 @@ def _grid(
         with opened(_beside(path, places[0].file)) as first, first.lock:
             facts = _facts(first, places[0].page, selection)
 
+    def page_of(holder: OpenTiff, number: int) -> tuple[Any, PageFacts]:
+        with holder.lock:
+            page = _page(holder, places[number].page, level)
+            found = page_facts(page, palette, bool(holder.tif.is_imagej))
+            check_complete(page, holder.tif.filehandle.size)
+        if found is None or (found.shape, found.samples, found.dtype) != (facts.shape, facts.samples, facts.dtype):
+            had = "another layout" if found is None else f"shape {found.shape} and type {found.dtype}"
+            raise ValueError(f"the page has {had}, where the first page has shape {facts.shape} and type {facts.dtype}")
+        return page, found
+
     def read_one(number: int, y: slice, x: slice) -> Array:
-        place = places[number]
-        where = _beside(path, place.file)
-        with opened(where) as holder, naming(f"File '{where}' (page {place.page})"):
-            with holder.lock:
-                page = _page(holder, place.page, level)
-                found = page_facts(page, palette, bool(holder.tif.is_imagej))
-                check_complete(page, holder.tif.filehandle.size)
-            if found is None or (found.shape, found.samples, found.dtype) != (facts.shape, facts.samples, facts.dtype):
-                had = "another layout" if found is None else f"shape {found.shape} and type {found.dtype}"
-                raise ValueError(
-                    f"the page has {had}, where the first page has shape {facts.shape} and type {facts.dtype}"
-                )
-            return read_page(page, found, y, x)
+        where = _beside(path, places[number].file)
+        with opened(where) as holder, naming(f"File '{where}' (page {places[number].page})"):
+            return read_page(*page_of(holder, number), y, x)
+
+    def read_one_into(number: int, out: Array) -> bool:
+        where = _beside(path, places[number].file)
+        with opened(where) as holder, naming(f"File '{where}' (page {places[number].page})"):
+            return read_page_into(*page_of(holder, number), out)
 
     return StoredPlanes(
         lead="".join(lead),
@@ -226,6 +238,7 @@ def _grid(
         samples=facts.samples,
         dtype=facts.dtype,
         read=read_one,
+        read_into=read_one_into,
         source=source,
         kept_samples=facts.kept_samples,
         is_rgb=facts.is_rgb,

@@ -38,6 +38,13 @@ class ImageTiles:
         block = pixels.load_block(loader, self._axes, lengths, resource=self._resource, fov_name=name)
         return cast_exactly(block, self._dtype, f"{loader.describe_source(self._resource)} (field of view '{name}')")
 
+    def read_into(self, index: int, out: npt.NDArray[Any]) -> bool:
+        """Read a tile that is one plane straight into its place; False, with nothing done, when it must be read and copied."""
+        whole = out.shape == tuple(self.length[index].tolist()) and out.shape[:3] == (1, 1, 1)
+        if not whole or not out.flags.c_contiguous or out.dtype != self._dtype:
+            return False
+        return self._columns.loaders.loader(int(self._rows[index])).load_into(out[0, 0, 0], self._resource)
+
     def read_part(self, index: int, part: Part) -> npt.NDArray[Any] | None:
         """A part of one tile; None when its loader can only read whole tiles."""
         row = int(self._rows[index])
