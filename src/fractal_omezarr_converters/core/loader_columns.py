@@ -190,7 +190,7 @@ class LoaderColumns:
         blocks: list[dict[str, Any]] = []
         block_numbers: Index = np.zeros(len(self), dtype=np.int64)
         rows: Index = np.zeros(len(self), dtype=np.int64)
-        for number in np.unique(self.block).tolist():
+        for number in np.flatnonzero(np.bincount(self.block)).tolist():
             mine = np.flatnonzero(self.block == number)
             used, inverse = np.unique(self.row[mine], return_inverse=True)
             block = self.blocks[number]

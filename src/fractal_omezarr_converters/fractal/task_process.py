@@ -30,8 +30,6 @@ def run_as_fractal_task(function: Callable[..., Any]) -> None:
     from fractal_task_tools.task_wrapper import run_fractal_task
     from pydantic import ValidationError
 
-    from fractal_omezarr_converters.fractal.requests import in_words
-
     quieten_libraries()
     signal.signal(signal.SIGTERM, _stop)
     try:
@@ -41,6 +39,8 @@ def run_as_fractal_task(function: Callable[..., Any]) -> None:
     except ValidationError as error:
         if error.title != function.__name__:
             raise
+        from fractal_omezarr_converters.fractal.requests import in_words
+
         _give_up(f"These arguments of the task are wrong: {in_words(error)}.")
 
 

@@ -11,10 +11,12 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, NamedTuple
 
 from fractal_omezarr_converters.models.urls import existing_local_path, is_remote_url
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree
 
 
 class PlanePlace(NamedTuple):
@@ -129,6 +131,8 @@ def _image(image: ElementTree.Element, pixels: ElementTree.Element, own: _Own, *
 def _parsed(text: str) -> ElementTree.Element | None:
     if "<!DOCTYPE" in text[:2000] or "<!ENTITY" in text[:2000]:
         return None
+    from xml.etree import ElementTree
+
     try:
         return ElementTree.fromstring(text.strip().strip("\x00"))
     except ElementTree.ParseError:

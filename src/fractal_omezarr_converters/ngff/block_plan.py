@@ -84,7 +84,8 @@ def _check(layout: ImageLayout, start: Ints, length: Ints) -> None:
 
 def _empty_planes(layout: ImageLayout, start: Ints, length: Ints) -> int:
     seen = np.zeros(layout.shape[:3], bool)
-    for t, c, z, lt, lc, lz in np.unique(np.hstack([start[:, :3], length[:, :3]]), axis=0):
+    boxes = np.unique(np.hstack([start[:, :3], length[:, :3]]), axis=0, return_index=True)[0]  # loads no numpy.ma
+    for t, c, z, lt, lc, lz in boxes:
         seen[t : t + lt, c : c + lc, z : z + lz] = True
     return int(seen.size - np.count_nonzero(seen))
 

@@ -56,7 +56,7 @@ def cover(low: Array, high: Array, size: Sequence[int]) -> Coverage:
         for channel in range(int(low[0, 1]), int(high[0, 1])):
             per_channel[channel] = int(extent.prod() // extent[1])
         return Coverage(shape, (low, high), tuple(per_channel), 0)
-    edges = [np.unique(np.concatenate([low[:, k], high[:, k], [0, shape[k]]])) for k in range(5)]
+    edges = [np.array(sorted({0, shape[k], *low[:, k].tolist(), *high[:, k].tolist()})) for k in range(5)]
     edges[1] = np.arange(shape[1] + 1)
     layers = np.zeros([len(edge) - 1 for edge in edges], np.int64)
     begin = [np.searchsorted(edges[k], low[:, k]) for k in range(5)]

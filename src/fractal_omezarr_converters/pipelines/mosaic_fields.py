@@ -46,7 +46,7 @@ class Fields:
     def refuse_collisions(self, corners: Floats, used: str) -> None:
         """Raise when two fields lie on one place and hold the same channel, frame and plane."""
         _, place = np.unique(np.concatenate([corners, self.size], axis=1), axis=0, return_inverse=True)
-        if len(np.unique(place)) == len(place):
+        if place.max(initial=-1) + 1 == len(place):
             return
         columns = self.image.columns
         boxes = np.rint(

@@ -1,6 +1,10 @@
 """The compute step of every converter: write one image, as init described it."""
 
+import os
 from typing import Any
+
+if __name__ == "__main__":  # one process per image: pydantic need not search every installed distribution for plugins
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 from pydantic import validate_call
 
