@@ -36,7 +36,7 @@ new-format: $(STAMP) ## lay out a new format: make new-format NAME=acme
 	$(BIN)/python dev/new_format.py $(NAME)
 
 bench: $(STAMP)  ## benchmarks against a reference measured in the same run
-	$(BIN)/python -m dev.bench
+	$(BIN)/python dev/bench/bench_write.py $(ARGS)
 
 docs: $(STAMP)   ## build the pages
 	$(BIN)/python -m pip install -q --disable-pip-version-check --group docs

@@ -24,9 +24,12 @@ HERE = Path(__file__).parent
 SHARDS = {"mode": "Multiple of Chunks", "xy_factor": 4}
 INPLACE = {"mode": "Mosaic", "tiling_strategy": {"mode": "Inplace"}}
 PLATE = {"wells": 1, "grid": (3, 3), "channels": 2, "z": 5, "size": 2160, "overlap": 0.0, "kind": "tif"}
-CASES: dict[str, tuple[dict, dict]] = {
-    "0.4": ({}, {"omezarr_options": {"ngff_version": "0.4"}}),
-    "0.5": ({}, {"omezarr_options": {"ngff_version": "0.5"}}),
+LZ4 = {"compression": {"codec": "lz4"}}
+# what is changed of the plate, options for all, and options that only ours has
+CASES: dict[str, tuple[dict, dict, dict]] = {
+    "0.4": ({}, {"omezarr_options": {"ngff_version": "0.4"}}, {}),
+    "0.4-lz4": ({}, {"omezarr_options": {"ngff_version": "0.4"}}, LZ4),
+    "0.5": ({}, {"omezarr_options": {"ngff_version": "0.5"}}, {}),
     "sharded": (
         {},
         {
@@ -36,69 +39,95 @@ CASES: dict[str, tuple[dict, dict]] = {
                 "shards": SHARDS,
             }
         },
+        {},
     ),
-    "overlap": ({"overlap": 0.1}, {"grouping": INPLACE, "omezarr_options": {"ngff_version": "0.4"}}),
-    "z20": ({"z": 20, "grid": (2, 2)}, {"omezarr_options": {"ngff_version": "0.4"}}),
-    "png": ({"kind": "png", "size": 1024}, {"omezarr_options": {"ngff_version": "0.4"}}),
-    "mosaic": ({"grid": (12, 12), "size": 1024, "channels": 1, "z": 1}, {"omezarr_options": {"ngff_version": "0.5"}}),
+    "overlap": ({"overlap": 0.1}, {"grouping": INPLACE, "omezarr_options": {"ngff_version": "0.4"}}, {}),
+    "z20": ({"z": 20, "grid": (2, 2)}, {"omezarr_options": {"ngff_version": "0.4"}}, {}),
+    "png": ({"kind": "png", "size": 1024}, {"omezarr_options": {"ngff_version": "0.4"}}, {}),
+    "mosaic": (
+        {"grid": (12, 12), "size": 1024, "channels": 1, "z": 1},
+        {"omezarr_options": {"ngff_version": "0.5"}},
+        {},
+    ),
+    "tiny": ({"grid": (1, 1), "size": 64, "channels": 1, "z": 1}, {"omezarr_options": {"ngff_version": "0.5"}}, {}),
 }
+LEAN = ("0.4", "0.4-lz4", "0.5")
+HEAD = (
+    "| case | who | CPU s | wall s | CPU / ours | wall / ours | memory MB | written MB | files |",
+    "|---|---|---|---|---|---|---|---|---|",
+)
 
 
-def commands(plate: Path, out: Path, options: dict, threads: int, engine: str | None) -> dict[str, list[str]]:
+def commands(out: Path, plate: Path, codec: str, given: argparse.Namespace) -> dict[str, list[str]]:
     """The processes to compare."""
+    lean = [sys.executable, str(HERE / "write_lean.py"), str(plate), str(out), "--codec", codec]
     found = {
-        "ours": [sys.executable, str(HERE / "write_ours.py"), str(plate), str(out), "--options", json.dumps(options)]
+        "ours": [sys.executable, str(HERE / "write_ours.py"), "compute", str(out)],
+        "lean": [*lean, "--level", "5" if codec == "lz4" else "1", "--threads", str(min(given.threads, 2))],
     }
-    found["ours"] += ["--threads", str(threads)]
-    found["lean"] = [
-        sys.executable,
-        str(HERE / "write_lean.py"),
-        str(plate),
-        str(out),
-        "--threads",
-        str(min(threads, 2)),
-    ]
-    if engine:
-        found["engine"] = [engine, str(HERE / "write_engine.py"), "compute", str(out)]
+    if given.engine:
+        found["engine"] = [given.engine, str(HERE / "write_engine.py"), "compute", str(out)]
     return found
 
 
-def run_case(name: str, given: argparse.Namespace) -> None:
-    """All rounds of one case, printed as they come."""
-    changes, options = CASES[name]
+def prepare(who: str, plate: Path, out: Path, options: dict, given: argparse.Namespace) -> None:
+    """Run the init step, which is not measured here."""
+    shutil.rmtree(out, ignore_errors=True)
+    if who == "ours":
+        script = [
+            sys.executable,
+            str(HERE / "write_ours.py"),
+            "init",
+            str(plate),
+            str(out),
+            "--threads",
+            str(given.threads),
+        ]
+    elif who == "engine":
+        script = [given.engine, str(HERE / "write_engine.py"), "init", str(plate), str(out)]
+    else:
+        return
+    measure([*script, "--options", json.dumps(options)], out)
+
+
+def run_case(name: str, given: argparse.Namespace) -> list[str]:
+    """All rounds of one case, printed as they come; gives the rows of the table."""
+    changes, options, ours_only = CASES[name]
     plate, out = given.scratch / f"plate-{name}", given.scratch / "out"
     if not plate.exists():
         write_plate(plate, **(PLATE | changes))
+    codec = ours_only.get("compression", {}).get("codec", "zstd")
+    own = {**options, "omezarr_options": {**options.get("omezarr_options", {}), **ours_only}}
     all_found: dict[str, list[Measured]] = {}
     for _ in range(given.rounds):
-        for who, command in commands(plate, out, options, given.threads, given.engine).items():
-            if who == "lean" and name not in ("0.4", "0.5"):
+        for who, command in commands(out, plate, codec, given).items():
+            if who == "lean" and name not in LEAN:
                 continue
-            shutil.rmtree(out, ignore_errors=True)
-            if who == "engine":
-                prepare = [
-                    given.engine,
-                    str(HERE / "write_engine.py"),
-                    "init",
-                    str(plate),
-                    str(out),
-                    "--options",
-                    json.dumps(options),
-                ]
-                measure(prepare, out)
+            prepare(who, plate, out, own if who == "ours" else options, given)
             all_found.setdefault(who, []).append(measure(command, out))
             last = all_found[who][-1]
             print(
                 f"{name:8} {who:7} cpu {last.cpu:6.2f} s  wall {last.wall:6.2f} s  memory {last.memory:5.0f} MB  "
-                f"out {last.written:5.0f} MB in {last.files} files  {last.said.strip()}",
+                f"out {last.written:5.0f} MB in {last.files} files",
                 flush=True,
             )
     shutil.rmtree(out, ignore_errors=True)
-    for who, found in all_found.items():
-        if who != "ours":
-            cpu = statistics.median(other.cpu / own.cpu for other, own in zip(found, all_found["ours"]))
-            wall = statistics.median(other.wall / own.wall for other, own in zip(found, all_found["ours"]))
-            print(f"{name:8} {who} / ours: cpu x {cpu:.2f}, wall x {wall:.2f} (medians of pairs)", flush=True)
+    if not given.keep:
+        shutil.rmtree(plate, ignore_errors=True)
+    return [row(name, who, all_found[who], all_found["ours"]) for who in all_found]
+
+
+def row(name: str, who: str, found: list[Measured], ours: list[Measured]) -> str:
+    """One row of the table: medians, and the medians of the ratios within rounds."""
+    cpu, wall = (statistics.median(getattr(each, what) for each in found) for what in ("cpu", "wall"))
+    ratios = [
+        statistics.median(getattr(other, what) / getattr(own, what) for other, own in zip(found, ours))
+        for what in ("cpu", "wall")
+    ]
+    text = "" if who == "ours" else f"{ratios[0]:.2f} | {ratios[1]:.2f}"
+    last = found[-1]
+    memory = max(each.memory for each in found)
+    return f"| {name} | {who} | {cpu:.2f} | {wall:.2f} | {text or ' | '} | {memory:.0f} | {last.written:.0f} | {last.files} |"
 
 
 def main() -> None:
@@ -112,12 +141,13 @@ def main() -> None:
     parser.add_argument(
         "--scratch", type=Path, default=shared_memory if shared_memory.parent.exists() else Path("bench-scratch")
     )
+    parser.add_argument("--keep", action="store_true", help="keep the synthetic plates")
     given = parser.parse_args()
     # modules that are compiled anew by every process would be measured as work
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     given.scratch.mkdir(parents=True, exist_ok=True)
-    for name in given.case or CASES:
-        run_case(name, given)
+    rows = [row for name in given.case or CASES for row in run_case(name, given)]
+    print("\n".join(["", *HEAD, *rows]))
 
 
 if __name__ == "__main__":
