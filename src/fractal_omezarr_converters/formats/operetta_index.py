@@ -62,7 +62,7 @@ class Plane(NamedTuple):
 
 
 @dataclass
-class ChannelFacts:
+class ChannelRecord:
     """What the index says of one channel, as written; ``matrix`` is the upper left of the OrientationMatrix."""
 
     number: int
@@ -84,7 +84,7 @@ class OperettaIndex:
     instrument: str = ""
     plate: XmlRecord | None = None
     planes: list[Plane] = field(default_factory=list)
-    channels: dict[int, ChannelFacts] = field(default_factory=dict)
+    channels: dict[int, ChannelRecord] = field(default_factory=dict)
     wells_selected: list[tuple[int, int]] = field(default_factory=list)
     images_referred_to: int = 0
     warnings: list[str] = field(default_factory=list)
@@ -249,8 +249,8 @@ _KEPT_CHANNEL_FACTS = (
 )
 
 
-def _channel(record: XmlRecord, number: int) -> ChannelFacts:
-    facts = ChannelFacts(number, name=record.get("ChannelName") or "", kind=record.get("ChannelType") or "")
+def _channel(record: XmlRecord, number: int) -> ChannelRecord:
+    facts = ChannelRecord(number, name=record.get("ChannelName") or "", kind=record.get("ChannelType") or "")
     for side in ("Excitation", "Emission"):
         name = f"Main{side}Wavelength"
         value = record.quantity(name, "nm", default_unit="nm") if record.get(name) else 0.0
