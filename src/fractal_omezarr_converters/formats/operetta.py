@@ -23,10 +23,11 @@ from pydantic import ConfigDict, Field
 
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
+from fractal_omezarr_converters.formats.clock_times import seconds_of
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.field_grid import FieldGrid
 from fractal_omezarr_converters.formats.operetta_flatfield import FlatField, FlatFieldMode, read_flat_field
-from fractal_omezarr_converters.formats.operetta_index import OperettaIndex, Plane, read_index, seconds_of
+from fractal_omezarr_converters.formats.operetta_index import OperettaIndex, Plane, read_index
 from fractal_omezarr_converters.formats.operetta_places import field_centres
 from fractal_omezarr_converters.formats.operetta_planes import channel_facts, loader_maker, plane_records, warn_of_index
 from fractal_omezarr_converters.formats.plane_records import Measurement, PlaneRecord

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
+from fractal_omezarr_converters.formats.clock_times import seconds_of
 from fractal_omezarr_converters.formats.xml_records import XmlRecord
 from fractal_omezarr_converters.formats.xml_stream import XmlStream
 
@@ -223,16 +223,6 @@ def _optional_seconds(record: XmlRecord) -> float | None:
     if record.get("MeasurementTimeOffset") is None:
         return None
     return record.quantity("MeasurementTimeOffset", "s", default_unit="s")
-
-
-def seconds_of(stamp: str | None) -> float | None:
-    """Turn an ISO 8601 time into seconds since 1970-01-01 UTC; None when it is absent or cannot be understood."""
-    if not stamp:
-        return None
-    try:
-        return datetime.fromisoformat(stamp).timestamp()
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 _KEPT_CHANNEL_FACTS = (

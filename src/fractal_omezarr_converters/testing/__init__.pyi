@@ -1,9 +1,9 @@
 from .conformance import check_format as check_format
-from .operetta_truth import PlaneKey as PlaneKey
-from .operetta_truth import SyntheticChannel as SyntheticChannel
 from .operetta_truth import SyntheticOperetta as SyntheticOperetta
 from .plan_snapshots import build_plan_snapshot as build_plan_snapshot
 from .plan_snapshots import check_plan_snapshot as check_plan_snapshot
+from .round_trip import convert_and_compare as convert_and_compare
+from .round_trip import planes_that_differ as planes_that_differ
 from .snapshot_models import FingerprintModel as FingerprintModel
 from .snapshot_models import ImageAssertionModel as ImageAssertionModel
 from .snapshot_models import MultiPlateAssertionModel as MultiPlateAssertionModel
@@ -15,6 +15,9 @@ from .snapshots import build_snapshot as build_snapshot
 from .snapshots import compare_snapshots as compare_snapshots
 from .snapshots import run_converter_test as run_converter_test
 from .synthetic_operetta import write_operetta as write_operetta
+from .synthetic_plate import PlaneKey as PlaneKey
+from .synthetic_plate import SyntheticChannel as SyntheticChannel
+from .synthetic_plate import SyntheticPlate as SyntheticPlate
 
 __all__ = [
     "FingerprintModel",
@@ -26,12 +29,15 @@ __all__ = [
     "RoiAssertionModel",
     "SyntheticChannel",
     "SyntheticOperetta",
+    "SyntheticPlate",
     "TableAssertionModel",
     "build_plan_snapshot",
     "build_snapshot",
     "check_format",
     "check_plan_snapshot",
     "compare_snapshots",
+    "convert_and_compare",
+    "planes_that_differ",
     "run_converter_test",
     "write_operetta",
 ]

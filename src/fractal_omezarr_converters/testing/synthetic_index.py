@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from fractal_omezarr_converters.testing.synthetic_plate import row_and_column
+
 if TYPE_CHECKING:
-    from fractal_omezarr_converters.testing.operetta_truth import PlaneKey, SyntheticChannel, SyntheticOperetta
+    from fractal_omezarr_converters.testing.operetta_truth import SyntheticOperetta
+    from fractal_omezarr_converters.testing.synthetic_plate import PlaneKey, SyntheticChannel
 
 NAMESPACES = {
     "V5": "http://www.perkinelmer.com/PEHH/HarmonyV5",
@@ -39,13 +42,9 @@ def write_index(truth: SyntheticOperetta, acquisition: int, folder: Path) -> Pat
     return path
 
 
-def _row_column(well: str) -> tuple[int, int]:
-    return ord(well[0]) - 64, int(well[1:])
-
-
 def _plates(truth: SyntheticOperetta, acquisition: int) -> str:
     name = escape(truth.plate_name)
-    selected = "".join('<Well id="{:02d}{:02d}" />'.format(*_row_column(well)) for well in truth.wells)
+    selected = "".join('<Well id="{:02d}{:02d}" />'.format(*row_and_column(well)) for well in truth.wells)
     return (
         f"<Plates><Plate><PlateID>{name}</PlateID><MeasurementID>synthetic-{acquisition}</MeasurementID>"
         f"<MeasurementStartTime>2024-05-0{acquisition + 1}T10:00:00.1234567+02:00</MeasurementStartTime>"
@@ -55,7 +54,7 @@ def _plates(truth: SyntheticOperetta, acquisition: int) -> str:
 
 
 def _image_id(truth: SyntheticOperetta, key: PlaneKey) -> str:
-    row, column = _row_column(key.well)
+    row, column = row_and_column(key.well)
     number = truth.channels[key.channel].number
     return f"{row:02d}{column:02d}K{key.t + 1}F{key.field}P{key.z + 1}R{number}"
 
@@ -63,7 +62,7 @@ def _image_id(truth: SyntheticOperetta, key: PlaneKey) -> str:
 def _wells(truth: SyntheticOperetta, keys: list[PlaneKey]) -> str:
     parts = []
     for well in truth.wells:
-        row, column = _row_column(well)
+        row, column = row_and_column(well)
         references = "".join(f'<Image id="{_image_id(truth, key)}" />' for key in keys if key.well == well)
         parts.append(f"<Well><id>{row:02d}{column:02d}</id><Row>{row}</Row><Col>{column}</Col>{references}</Well>")
     return f"<Wells>{''.join(parts)}</Wells>"
@@ -119,7 +118,7 @@ def _channel_facts(truth: SyntheticOperetta, channel: SyntheticChannel) -> str:
 
 
 def _image(truth: SyntheticOperetta, key: PlaneKey) -> str:
-    row, column = _row_column(key.well)
+    row, column = row_and_column(key.well)
     channel = truth.channels[key.channel]
     x, y = truth.stage_um(key.field)
     z = channel.z_offset + key.z * truth.z_step
