@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -25,6 +25,7 @@ from fractal_omezarr_converters.models.older_names import (
 from fractal_omezarr_converters.models.user_facing import UserFacingModel
 from fractal_omezarr_converters.pipelines.filter_models import ImplementedFilters
 
+OrientationMode = Literal["check", "auto", "as read"]
 AXES = "tczyx"
 LARGEST_STEP = 1e6
 """Largest pixel size, z spacing (µm) and interval (s) that is accepted: one metre, eleven days."""
@@ -154,6 +155,13 @@ class AcquisitionOptions(UserFacingModel):
     """Type of the pixels; found automatically if not set."""
     stage_orientation: StageOrientation = Field(default_factory=StageOrientation, title="Stage Orientation")
     """How the stage's x and y relate to the image: flips and exchange of the positions. Pixels stay as they are."""
+    orientation: OrientationMode = Field(default="check", title="Orientation")
+    """Whether fields of view fit together, seen in the overlaps of one well:
+
+    - `check`: warn when they fit clearly better mirrored or exchanged.
+    - `auto`: put them as they fit together.
+    - `as read`: do not look.
+    """
     filters: list[ImplementedFilters] = Field(default_factory=list)
     """Filters that keep or leave out wells, fields, channels, planes and time points."""
 

@@ -16,6 +16,7 @@ from fractal_omezarr_converters.errors import (
 )
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.formats.contract import Scan
+from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
@@ -117,6 +118,9 @@ def _read(request: AcquisitionRequest, report: ReadReport, *, files_needed: bool
     report.filter_counts.append(counts)
     if not len(kept):
         raise ConvertersToolsUserError(f"{request.source}: {no_tiles_left(len(table), counts)}")
+    if files_needed and request.options.orientation != "as read":
+        kept, found = _with_orientation(kept, apply=request.options.orientation == "auto")
+        said += [f"{request.source}: {text}" for text in found]
     joined, notes = with_condition_tables(kept, before=table)
     said += notes
     report.warnings += said
@@ -146,9 +150,25 @@ def _below(source: str, text: str) -> str:
     return text.replace(f"{source.rstrip('/')}/", "")
 
 
+def _with_orientation(table: TileTable, *, apply: bool) -> tuple[TileTable, list[str]]:
+    """Look whether fields fit together as read, and say or apply another arrangement that fits clearly better."""
+    from fractal_omezarr_converters.pipelines.orientation_check import check_orientation, oriented
+
+    finding = check_orientation(table)
+    if finding is None or not finding.is_clear:
+        return table, []
+    if not apply:
+        return table, [finding.sentence()]
+    changed = [oriented(details, finding.best) for details in table.acquisitions]
+    return _with_details(table, changed), [finding.applied()]
+
+
 def with_options(table: TileTable, options: AcquisitionOptions) -> TileTable:
     """The tiles with what the user states instead of the metadata."""
-    changed = [options.update_acquisition_details(details) for details in table.acquisitions]
+    return _with_details(table, [options.update_acquisition_details(details) for details in table.acquisitions])
+
+
+def _with_details(table: TileTable, changed: Sequence[AcquisitionDetails]) -> TileTable:
     return TileTable(
         fov_names=table.fov_names,
         fov=table.fov,
