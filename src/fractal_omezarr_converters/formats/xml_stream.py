@@ -31,6 +31,7 @@ _REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]+)|([0-9]+));")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _UNDECODED = re.compile("[\udc80-\udcff]+")
 _LONGEST_REFERENCE = 16
+_HARMLESS = bytes({*range(0x20, 0x100), *b"\t\n\r"})
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -38,6 +39,14 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+
+
+class _LocalNames(dict[str, str]):
+    """Names without prefix, each taken apart once; declarations of namespaces stay as they are."""
+
+    def __missing__(self, name: str) -> str:
+        local = self[name] = name if name.startswith("xmlns") else name.rpartition(":")[2]
+        return local
 
 
 class XmlStream:
@@ -57,7 +66,7 @@ class XmlStream:
         self._open: list[XmlRecord] = []
         self._elements = 0
         self._ready: list[XmlRecord] = []
-        self._local: dict[str, str] = {}
+        self._local = _LocalNames()
         self._parser = expat.ParserCreate()
 
     def __iter__(self) -> Iterator[XmlRecord]:
@@ -110,15 +119,19 @@ class XmlStream:
                 except UnicodeDecodeError:
                     raise self._cut_off() from None
                 text, held = _hold_back(text, last=not piece)
-                yield self._mended(text)
+                # looking at bytes costs a tenth of looking at letters
+                suspicious = not eight_bit or bool(piece.translate(None, _HARMLESS)) or b"\xef\xbf" in piece
+                yield self._mended(text, suspicious=suspicious)
                 if not piece:
                     return
                 piece = stream.read(CHUNK)
 
-    def _mended(self, text: str) -> str:
-        text = _UNDECODED.sub(self._as_windows_text, text)
-        text = _REFERENCE.sub(self._without_forbidden_reference, text)
-        if _FORBIDDEN.search(text):
+    def _mended(self, text: str, *, suspicious: bool) -> str:
+        if not text.isascii():
+            text = _UNDECODED.sub(self._as_windows_text, text)
+        if "&#" in text:
+            text = _REFERENCE.sub(self._without_forbidden_reference, text)
+        if suspicious and _FORBIDDEN.search(text):
             self._warn_once("holds control characters that XML forbids; they were left out")
             text = _FORBIDDEN.sub("", text)
         return text
@@ -163,18 +176,14 @@ class XmlStream:
         return f", inside <{'/'.join(names)}>" if names else ""
 
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
-        local = self._local.get(name)
-        if local is None:
-            local = self._local[name] = name.rpartition(":")[2]
+        local = self._local[name]
         if len(self._way) + len(self._open) >= MAX_DEPTH:
             raise ConvertersToolsUserError(
                 f"'{self.path}' is nested more than {MAX_DEPTH} elements deep at line {self._parser.CurrentLineNumber};"
                 " this is not the instrument's own file."
             )
-        if attributes and ":" in "".join(attributes):
-            attributes = {
-                (key if key.startswith("xmlns") else key.rpartition(":")[2]): value for key, value in attributes.items()
-            }
+        if attributes:
+            attributes = {self._local[key]: value for key, value in attributes.items()}
         record = XmlRecord(local, attributes, self.path, self._parser.CurrentLineNumber)
         if self._open:
             self._elements += 1
