@@ -26,4 +26,15 @@ TASK_LIST = [
         tags=["TIFF", "PNG", "table", "CSV", "Parquet", "any microscope"],
         docs_info="file:../../../docs/tasks/tile_table.md",
     ),
+    ConverterCompoundTask(
+        name="Convert Yokogawa CellVoyager to OME-Zarr",
+        executable_init="tasks/cellvoyager/convert_init.py",
+        executable="tasks/convert_compute.py",
+        meta_init={"cpus_per_task": 1, "mem": 4000},
+        meta={"cpus_per_task": 2, "mem": 4000},
+        category="Conversion",
+        modality="HCS",
+        tags=["Yokogawa CellVoyager", "Yokogawa", "plate"],
+        docs_info="file:../../../docs/tasks/cellvoyager.md",
+    ),
 ]

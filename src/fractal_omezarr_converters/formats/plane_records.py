@@ -50,14 +50,15 @@ class PlaneRecord(NamedTuple):
         """Name of the well, such as ``B03``."""
         return f"{row_name(self.row)}{self.column:02d}"
 
-    @property
-    def label(self) -> str:
-        """The plane in words, for messages."""
-        return f"well {self.well} field {self.field} channel {self.channel} plane {self.z} time {self.t}"
+    def label(self, channels: Mapping[int, ChannelFacts] | None = None) -> str:
+        """The plane in words, for messages; the channel by its name where it has one."""
+        facts = (channels or {}).get(self.channel)
+        channel = (facts.name if facts is not None else "") or self.channel
+        return f"well {self.well} field {self.field} channel {channel} plane {self.z} time {self.t}"
 
 
 class Frame(NamedTuple):
-    """Size of an image: pixels along x and y (None: as its file says), µm per pixel along x and y."""
+    """Size of an image: pixels along x and y (None: not stated), µm per pixel along x and y."""
 
     width: int | None
     height: int | None
@@ -89,9 +90,10 @@ class Measurement:
     """One acquisition of one plate as its metadata describe it.
 
     ``described_in`` is the metadata file that sentences name. ``other_endings`` are tried for files that are not there
-    under their own (``.png`` for ``.tif``). ``z_step`` (µm) and ``t_step`` (s) are those the protocol states; None means
-    that they are taken from the planes. ``make_loaders`` is given paths and records of the planes that are there; None
-    means plain image files. ``data_type`` is used when no file is there to ask.
+    under their own (``.png`` for ``.tif``). ``sizes_are_planned`` says that the sizes of the frames are those of the
+    protocol, which files may contradict: then the files are asked, one of each frame. ``z_step`` (µm) and ``t_step`` (s)
+    are those the protocol states; None means that they are taken from the planes. ``make_loaders`` is given paths and
+    records of the planes that are there; None means plain image files. ``data_type`` is used when no file is there to ask.
     """
 
     described_in: str
@@ -102,6 +104,7 @@ class Measurement:
     plate: PlateFacts
     field_names: Mapping[int, str] = field(default_factory=dict)
     other_endings: tuple[str, ...] = ()
+    sizes_are_planned: bool = False
     z_step: float | None = None
     t_step: float | None = None
     make_loaders: LoaderMaker | None = None

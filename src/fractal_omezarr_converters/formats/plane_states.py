@@ -41,7 +41,7 @@ def sort_planes(measured: Measurement) -> SortedPlanes:
     named = []
     for number, each in enumerate(planes):
         if each.file is None:
-            found.states.count("named_empty", each.label)
+            found.states.count("named_empty", each.label(measured.channels))
         else:
             named.append(number)
     if not named:
@@ -65,7 +65,7 @@ def sort_planes(measured: Measurement) -> SortedPlanes:
             f"No image file named in '{measured.described_in}' is there; only a plan can be made from it."
         )
     _warn_of_wells(measured, found)
-    _count_never_acquired(planes, found.states)
+    _count_never_acquired(measured, found.states)
     return found
 
 
@@ -112,7 +112,8 @@ def _without_repeats(measured: Measurement, named: Sequence[int], located: dict[
         elif (located[before][0], planes[before].page) != (located[number][0], each.page):
             line = f", line {each.line}" if each.line else ""
             problems.append(
-                f"{described_in}{line}: '{each.file}' and '{planes[before].file}' both claim {each.label};"
+                f"{described_in}{line}: '{each.file}' and '{planes[before].file}' both claim"
+                f" {each.label(measured.channels)};"
                 " one plane can have one file only."
             )
     raise_together(problems[:MAX_PROBLEMS], f"'{described_in}' names two files for one plane")
@@ -149,17 +150,17 @@ def wells_in_words(wells: Sequence[tuple[int, ...]]) -> str:
     return shown + (", ..." if len(wells) > MAX_WELLS else "")
 
 
-def _count_never_acquired(planes: Sequence[PlaneRecord], states: PlaneStates) -> None:
-    """Count what fields lack of the full set of channels, planes and times of the measurement."""
-    channels = sorted({each.channel for each in planes})
-    depths = sorted({each.z for each in planes})
-    times = sorted({each.t for each in planes})
-    full = len(channels) * len(depths) * len(times)
-    there: dict[tuple[int, ...], set[tuple[int, ...]]] = defaultdict(set)
-    for each in planes:
-        there[each[:3]].add(each[3:6])
-    for (row, column, number), present in there.items():
-        if len(present) < full:
-            gone = next((c, z, t) for c in channels for z in depths for t in times if (c, z, t) not in present)
-            example = PlaneRecord(row, column, number, *gone, None).label
-            states.count("never_acquired", example, full - len(present))
+def _count_never_acquired(measured: Measurement, states: PlaneStates) -> None:
+    """Count what the fields of a well lack of the channels, planes and times that the well has."""
+    fields: dict[tuple[int, ...], dict[int, set[tuple[int, ...]]]] = defaultdict(lambda: defaultdict(set))
+    for each in measured.planes:
+        fields[each[:2]][each.field].add(each[3:6])
+    for (row, column), present in fields.items():
+        planes = set().union(*present.values())
+        channels, depths, times = (sorted({plane[axis] for plane in planes}) for axis in range(3))
+        full = len(channels) * len(depths) * len(times)
+        for number, there in present.items():
+            if len(there) < full:
+                gone = next((c, z, t) for c in channels for z in depths for t in times if (c, z, t) not in there)
+                lost = PlaneRecord(row, column, number, *gone, None)
+                states.count("never_acquired", lost.label(measured.channels), full - len(there))

@@ -161,9 +161,15 @@ def _frames(given: _SortedOut) -> list[Frame]:
             f"'{measured.described_in}' does not state the size of its images, and no image file is there to ask;"
             " give the folder with its images."
         )
-    for number in unknown:
+    for number in used if measured.sizes_are_planned and given.found.files_there else unknown:
         at = next(place for place, each in enumerate(planes) if each.frame == number)
         height, width = _size_in_file(given, at)
+        stated = frames[number].width, frames[number].height
+        if None not in stated and stated != (width, height):
+            measured.warnings.append(
+                f"'{given.found.files[at]}' has {width} x {height} pixels, but the metadata state {stated[0]} x"
+                f" {stated[1]}; the size of the file is used."
+            )
         frames[number] = frames[number]._replace(width=width, height=height)
     return frames
 
