@@ -163,24 +163,26 @@ def _frames(given: _SortedOut) -> list[Frame]:
         )
     for number in used if measured.sizes_are_planned and given.found.files_there else unknown:
         at = next(place for place, each in enumerate(planes) if each.frame == number)
-        height, width = _size_in_file(given, at)
-        stated = frames[number].width, frames[number].height
-        if None not in stated and stated != (width, height):
-            measured.warnings.append(
-                f"'{given.found.files[at]}' has {width} x {height} pixels, but the metadata state {stated[0]} x"
-                f" {stated[1]}; the size of the file is used."
-            )
-        frames[number] = frames[number]._replace(width=width, height=height)
+        frames[number] = _size_in_file(given, at, frames[number])
     return frames
 
 
-def _size_in_file(given: _SortedOut, at: int) -> tuple[int, int]:
+def _size_in_file(given: _SortedOut, at: int, stated: Frame) -> Frame:
+    """The frame with the size that a file has; a file that cannot be read leaves the stated size, and is found later."""
     from fractal_omezarr_converters.core.table_lengths import sizes_of_loader
 
     sizes = sizes_of_loader(given.loaders.loader(at), "yx")
+    is_stated = stated.width is not None and stated.height is not None
     if isinstance(sizes, str):
+        if is_stated:
+            return stated
         raise ConvertersToolsUserError(f"'{given.found.files[at]}' does not tell the size of its image: {sizes}.")
-    return sizes["y"], sizes["x"]
+    if is_stated and (stated.width, stated.height) != (sizes["x"], sizes["y"]):
+        given.measured.warnings.append(
+            f"'{given.found.files[at]}' has {sizes['x']} x {sizes['y']} pixels, but the metadata state {stated.width} x"
+            f" {stated.height}; the size of the file is used."
+        )
+    return stated._replace(width=sizes["x"], height=sizes["y"])
 
 
 def _tiles(given: _SortedOut, acquisition: int) -> TileTable:

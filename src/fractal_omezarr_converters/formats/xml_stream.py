@@ -67,6 +67,7 @@ class XmlStream:
         self._elements = 0
         self._ready: list[XmlRecord] = []
         self._local = _LocalNames()
+        self._ended = False
         self._parser = expat.ParserCreate()
 
     def __iter__(self) -> Iterator[XmlRecord]:
@@ -85,7 +86,7 @@ class XmlStream:
         return self.root.attributes.get("xmlns", "") if self.root is not None else ""
 
     def _start(self) -> None:
-        self.root, self.warnings = None, []
+        self.root, self.warnings, self._ended = None, [], False
         self._way, self._open, self._ready, self._elements = [], [], [], 0
         parser = self._parser = expat.ParserCreate()
         parser.buffer_text = True
@@ -154,12 +155,19 @@ class XmlStream:
             self.warnings.append(f"The file '{self.path}' {what}.")
 
     def _feed(self, parse: Callable[[], object]) -> None:
+        if self._ended:
+            return
         try:
             parse()
         except expat.ExpatError as error:
             message = expat.errors.messages.get(error.code, str(error))
             if message in _SIGNS_OF_A_CUT:
                 raise self._cut_off() from None
+            if message == expat.errors.XML_ERROR_JUNK_AFTER_DOC_ELEMENT:
+                # Some Yokogawa files end with one '>' too many; what stands after the end is never needed.
+                self._warn_once("holds text after its end; it was left out")
+                self._ended = True
+                return
             raise ConvertersToolsUserError(
                 f"'{self.path}' is not valid XML: {message} at line {error.lineno}, column {error.offset + 1}"
                 f"{self._inside()}; copy or export the file again."

@@ -14,6 +14,8 @@ from .snapshot_models import TableAssertionModel as TableAssertionModel
 from .snapshots import build_snapshot as build_snapshot
 from .snapshots import compare_snapshots as compare_snapshots
 from .snapshots import run_converter_test as run_converter_test
+from .synthetic_cellvoyager import SyntheticCellvoyager as SyntheticCellvoyager
+from .synthetic_cellvoyager import write_cellvoyager as write_cellvoyager
 from .synthetic_operetta import write_operetta as write_operetta
 from .synthetic_plate import PlaneKey as PlaneKey
 from .synthetic_plate import SyntheticChannel as SyntheticChannel
@@ -27,6 +29,7 @@ __all__ = [
     "PlaneKey",
     "PlateAssertionModel",
     "RoiAssertionModel",
+    "SyntheticCellvoyager",
     "SyntheticChannel",
     "SyntheticOperetta",
     "SyntheticPlate",
@@ -39,5 +42,6 @@ __all__ = [
     "convert_and_compare",
     "planes_that_differ",
     "run_converter_test",
+    "write_cellvoyager",
     "write_operetta",
 ]
