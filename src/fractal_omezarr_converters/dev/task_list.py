@@ -27,14 +27,14 @@ TASK_LIST = [
         docs_info="file:../../../docs/tasks/tile_table.md",
     ),
     ConverterCompoundTask(
-        name="Convert Yokogawa CellVoyager to OME-Zarr",
+        name="Convert CellVoyager and CQ1 to OME-Zarr",
         executable_init="tasks/cellvoyager/convert_init.py",
         executable="tasks/convert_compute.py",
         meta_init={"cpus_per_task": 1, "mem": 4000},
         meta={"cpus_per_task": 2, "mem": 4000},
         category="Conversion",
         modality="HCS",
-        tags=["Yokogawa CellVoyager", "Yokogawa", "plate"],
+        tags=["CellVoyager", "CV7000", "CV8000", "CQ1", "CQ3000", "Yokogawa", "plate"],
         docs_info="file:../../../docs/tasks/cellvoyager.md",
     ),
 ]
