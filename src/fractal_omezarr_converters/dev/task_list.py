@@ -37,4 +37,15 @@ TASK_LIST = [
         tags=["CellVoyager", "CV7000", "CV8000", "CQ1", "CQ3000", "Yokogawa", "plate"],
         docs_info="file:../../../docs/tasks/cellvoyager.md",
     ),
+    ConverterCompoundTask(
+        name="Convert InCell Analyzer to OME-Zarr",
+        executable_init="tasks/incell/convert_init.py",
+        executable="tasks/convert_compute.py",
+        meta_init={"cpus_per_task": 1, "mem": 4000},
+        meta={"cpus_per_task": 2, "mem": 4000},
+        category="Conversion",
+        modality="HCS",
+        tags=["InCell", "Cytiva", "GE Healthcare", "xdce", "plate"],
+        docs_info="file:../../../docs/tasks/incell.md",
+    ),
 ]

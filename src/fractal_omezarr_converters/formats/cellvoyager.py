@@ -206,10 +206,6 @@ def _planes(
     frame_of = {number: place for place, number in enumerate(detail.channels)}
     points = _exact_points(images, protocol, warnings)
     time_of = frame_numbers(images)
-    begin: dict[tuple[int, int], float] = {}
-    for each in images:
-        if each.clock is not None:
-            begin[each[:2]] = min(each.clock, begin.get(each[:2], each.clock))
     found = []
     for each in images:
         x, y = points.get((each.timeline, each.field), (each.x, each.y))
@@ -225,7 +221,7 @@ def _planes(
                 x,
                 -y,
                 each.height,
-                each.clock - begin[each[:2]] if each.clock is not None else None,
+                None,
                 each.clock,
                 None,
                 frame_of[each.channel],

@@ -4,7 +4,7 @@ Z. The index of a plane is the rank of its number. Heights differ between channe
 so the step is taken inside one well, field, channel and time point, never over them.
 
 Time. Frames are numbered by rank. The time of a frame is the median over all its planes of the seconds since the start,
-else of the clock.
+else of the clock from the first image of each well.
 """
 
 from __future__ import annotations
@@ -134,11 +134,17 @@ def z_offsets(columns: PlaneColumns, z_index: Ints, kept: Ints) -> dict[int, flo
 
 
 def frame_times(columns: PlaneColumns, t_index: Ints) -> list[float | None]:
-    """Give the time of each frame in s since the start: median of its planes, else from their clock times."""
+    """Give the time of each frame in s: median of its planes since the start, else since the first image of their well.
+
+    Wells are imaged one after the other, so clock times count from each well's own beginning.
+    """
     frames = int(t_index.max(initial=-1)) + 1
     found = _medians(columns.seconds, t_index, frames)
-    if frames > 1 and len({value for value in found if value is not None}) < 2:
-        clock = _medians(columns.clock, t_index, frames)
+    if frames > 1 and len({value for value in found if value is not None}) < 2 and np.isfinite(columns.clock).any():
+        well = np.unique(columns.stack[:, 0] * 1000 + columns.stack[:, 1], return_inverse=True)[1].reshape(-1)
+        begin = np.full(well.max() + 1, np.inf)
+        np.fmin.at(begin, well, columns.clock)
+        clock = _medians(columns.clock - begin[well], t_index, frames)
         first = next((value for value in clock if value is not None), 0.0)
         found = [None if value is None else round(value - first, 6) for value in clock]
     return found

@@ -16,6 +16,8 @@ from .snapshots import compare_snapshots as compare_snapshots
 from .snapshots import run_converter_test as run_converter_test
 from .synthetic_cellvoyager import SyntheticCellvoyager as SyntheticCellvoyager
 from .synthetic_cellvoyager import write_cellvoyager as write_cellvoyager
+from .synthetic_incell import SyntheticIncell as SyntheticIncell
+from .synthetic_incell import write_incell as write_incell
 from .synthetic_operetta import write_operetta as write_operetta
 from .synthetic_plate import PlaneKey as PlaneKey
 from .synthetic_plate import SyntheticChannel as SyntheticChannel
@@ -31,6 +33,7 @@ __all__ = [
     "RoiAssertionModel",
     "SyntheticCellvoyager",
     "SyntheticChannel",
+    "SyntheticIncell",
     "SyntheticOperetta",
     "SyntheticPlate",
     "TableAssertionModel",
@@ -43,5 +46,6 @@ __all__ = [
     "planes_that_differ",
     "run_converter_test",
     "write_cellvoyager",
+    "write_incell",
     "write_operetta",
 ]
