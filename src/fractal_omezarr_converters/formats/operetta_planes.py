@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from fractal_omezarr_converters.formats.operetta_flatfield import FlatField, FlatFieldLoader
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 
 
-def plane_records(index: OperettaIndex, centres: NDArray[np.float64]) -> tuple[list[PlaneRecord], list[Frame]]:
+def plane_records(index: OperettaIndex, centres: NDArray[np.float64] | None) -> tuple[list[PlaneRecord], list[Frame]]:
     """Give all records of the index with the sizes of their images; ``centres`` (µm) are those of records with a file."""
     frames: dict[tuple[int, int, float, float], int] = {}
     records: list[PlaneRecord] = []
-    place = iter(centres.tolist())
+    place = iter(centres.tolist()) if centres is not None else repeat((0.0, 0.0))
     time_of = _time_numbers(index.planes)
     for each in index.planes:
         x, y = next(place) if each.url is not None else (0.0, 0.0)

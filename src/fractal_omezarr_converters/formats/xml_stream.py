@@ -13,8 +13,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Collection, Iterator
+from io import BytesIO
 from pathlib import Path
 from stat import S_ISREG
+from typing import BinaryIO
 from xml.parsers import expat
 
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
@@ -56,9 +58,16 @@ class XmlStream:
     While iterating, ``root`` becomes the root element (without children) and ``warnings`` says what was mended.
     """
 
-    def __init__(self, path: str | Path, records: Collection[str]) -> None:
-        """Prepare reading; nothing is opened yet."""
+    def __init__(self, path: str | Path, records: Collection[str], *, content: bytes | None = None) -> None:
+        """Prepare reading; nothing is opened yet.
+
+        Args:
+            path: the file; sentences name it.
+            records: paths of the wanted elements.
+            content: what is read instead of the file, for XML that is stored inside another file.
+        """
         self.path = str(path)
+        self._content = content
         self.root: XmlRecord | None = None
         self.warnings: list[str] = []
         self._wanted = {tuple(each.split("/")) for each in records}
@@ -96,7 +105,9 @@ class XmlStream:
         parser.StartDoctypeDeclHandler = self._refuse_document_type
         parser.EntityDeclHandler = self._refuse_document_type
 
-    def _decoded(self) -> Iterator[str]:
+    def _opened(self) -> BinaryIO:
+        if self._content is not None:
+            return BytesIO(self._content)
         try:
             details = Path(self.path).stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -107,7 +118,10 @@ class XmlStream:
             raise ConvertersToolsUserError(f"'{self.path}' has {details.st_size} bytes, more than {MAX_BYTES}.")
         if details.st_size == 0:
             raise ConvertersToolsUserError(f"The metadata file '{self.path}' is empty; copy it again.")
-        with Path(self.path).open("rb") as stream:
+        return Path(self.path).open("rb")
+
+    def _decoded(self) -> Iterator[str]:
+        with self._opened() as stream:
             first = stream.read(CHUNK)
             encoding = _encoding(first, self.path)
             eight_bit = not encoding.startswith(("utf-16", "utf-32"))

@@ -18,10 +18,14 @@ from .synthetic_cellvoyager import SyntheticCellvoyager as SyntheticCellvoyager
 from .synthetic_cellvoyager import write_cellvoyager as write_cellvoyager
 from .synthetic_incell import SyntheticIncell as SyntheticIncell
 from .synthetic_incell import write_incell as write_incell
+from .synthetic_ome_plate import SyntheticOmePlate as SyntheticOmePlate
+from .synthetic_ome_plate import write_ome_plate as write_ome_plate
 from .synthetic_operetta import write_operetta as write_operetta
 from .synthetic_plate import PlaneKey as PlaneKey
 from .synthetic_plate import SyntheticChannel as SyntheticChannel
 from .synthetic_plate import SyntheticPlate as SyntheticPlate
+from .synthetic_scanr import SyntheticScanr as SyntheticScanr
+from .synthetic_scanr import write_scanr as write_scanr
 
 __all__ = [
     "FingerprintModel",
@@ -34,8 +38,10 @@ __all__ = [
     "SyntheticCellvoyager",
     "SyntheticChannel",
     "SyntheticIncell",
+    "SyntheticOmePlate",
     "SyntheticOperetta",
     "SyntheticPlate",
+    "SyntheticScanr",
     "TableAssertionModel",
     "build_plan_snapshot",
     "build_snapshot",
@@ -47,5 +53,7 @@ __all__ = [
     "run_converter_test",
     "write_cellvoyager",
     "write_incell",
+    "write_ome_plate",
     "write_operetta",
+    "write_scanr",
 ]
