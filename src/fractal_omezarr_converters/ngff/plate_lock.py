@@ -52,6 +52,16 @@ def plate_lock(store: Store, plate_path: str, timeout: float = 120.0) -> Iterato
         lock.unlink(missing_ok=True)
 
 
+def keep_plate_lock(store: Store, plate_path: str) -> None:
+    """Show that the holder of a lock still works; needed by what may take minutes."""
+    if isinstance(store, LocalStore):
+        target = store.path / plate_path
+        lock = target.parent / f".{target.name}.being-set-up"
+        if lock in _held.get():
+            with contextlib.suppress(OSError):
+                os.utime(lock)
+
+
 def _acquire(lock: Path, plate_path: str, timeout: float) -> None:
     owner = json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode()
     end = time.monotonic() + timeout
