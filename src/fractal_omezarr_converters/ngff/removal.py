@@ -23,6 +23,7 @@ DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zmetadata", ".zattrs")
 _CHUNK = r"c|(c[./])?[0-9]+([./][0-9]+)*"
 _UNFINISHED = r"(.*/)?[^/]+\.[0-9a-f]{12}\.part"
 _DOCUMENT = "|".join(re.escape(name) for name in DOCUMENTS)
+_UNFINISHED_DOCUMENT = re.compile(rf"({_DOCUMENT})\.[0-9a-f]{{12}}\.part")
 _OF_A_LEVEL = re.compile(f"{_CHUNK}|{_DOCUMENT}|{_UNFINISHED}")
 _OF_A_TABLE = re.compile(rf"table\.[a-z]+|(.*/)?({_CHUNK}|{_DOCUMENT})|{_UNFINISHED}")
 
@@ -54,10 +55,22 @@ def remove_table(store: Store, path: str) -> None:
 
 def remove_documents(store: Store, path: str) -> None:
     """Remove the documents of a group; what lies below stays."""
+    if passes_link(store, path):
+        return
     for name in DOCUMENTS:
         key = join(path, name)
         if store.get(key) is not None:
             store.delete(key)
+    remove_unfinished_documents(store, path)
+
+
+def remove_unfinished_documents(store: Store, path: str) -> None:
+    """Remove what a process that was killed while it wrote a document of this group has left beside it (local disks only)."""
+    if not isinstance(store, LocalStore) or passes_link(store, path) or not (store.path / path).is_dir():
+        return
+    for entry in os.scandir(store.path / path):
+        if _UNFINISHED_DOCUMENT.fullmatch(entry.name):
+            store.delete(join(path, entry.name))
 
 
 def remove_empty_folders(store: Store, path: str) -> None:

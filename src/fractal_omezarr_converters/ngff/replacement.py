@@ -111,7 +111,8 @@ def discard(store: Store, plate_path: str) -> None:
     """Remove the folder beside a plate; the plate is left as it is."""
     if read_replacement(store, plate_path) is not None:
         folder = folder_of(plate_path)
-        store.delete(join(folder, HEADER))
+        for name in store.folders(folder):
+            store.delete(join(folder, name))
         store.delete(folder)
 
 

@@ -68,8 +68,8 @@ def begin_replacement(
         run=run, runs=(run, *(earlier.runs if earlier is not None else ())), groups=tuple(sorted(members))
     )
     folder = folder_of(plate_path)
-    for group, images in members.items():
-        store.put(join(folder, f"members-{run}", f"{group}.json"), json.dumps({"images": images}).encode())
+    for group, inside in members.items():
+        store.put(join(folder, f"members-{run}", f"{group}.json"), json.dumps({"images": inside}).encode())
     store.put(join(folder, f"end-{run}.json"), json.dumps(asdict(end)).encode())
     write_header(store, plate_path, found)
     found = replace(found, merged=merge and _merge(store, plate_path, content, version, run))
@@ -92,7 +92,7 @@ def _to_remove(
     """Everything that the plate lists, or an earlier run was making, and that this run does not make."""
     listed = plate_listing(store, plate_path)
     before = read_end(store, plate_path, earlier) if earlier is not None else None
-    old = {*listed.images, *(before.images if before is not None else ())}
+    old = {*listed.images, *((*before.images, *before.images_to_remove) if before is not None else ())}
     wells = {*listed.wells, *(path.rpartition("/")[0] for path in old)}
     groups = {*wells, *(well.split("/")[0] for well in wells)} - documents.keys()
     return {

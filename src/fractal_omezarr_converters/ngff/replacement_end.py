@@ -16,6 +16,7 @@ from fractal_omezarr_converters.ngff.removal import (
     remove_empty_folders,
     remove_image,
     remove_table,
+    remove_unfinished_documents,
 )
 from fractal_omezarr_converters.ngff.replacement import (
     LINK,
@@ -100,6 +101,8 @@ def _remove(store: Store, plate_path: str, end: End) -> list[str]:
     for table in set(end.tables_to_remove) - made:
         remove_table(plate, join("tables", table))
     remove_empty_folders(plate, "tables")
+    for group in end.documents:
+        remove_unfinished_documents(plate, group)
     removed = [*(path for path in end.groups_to_remove if "/" in path), *end.images_to_remove]
     left = {key for path in removed for key in plate.list(path)}
     return sorted(left)

@@ -3,7 +3,8 @@
 On a local disk the image grows in a hidden folder beside its final path. ``commit`` moves the old image aside, the new one into
 place, and only then removes the old one; whoever dies in between leaves either the old or the new image whole, and the next run
 puts an image that was moved aside back. Files of others in the old image's folder move to the new one. Object stores cannot
-rename: the image is written in place, its documents and completion mark last; a file in it says that it is being written.
+rename: a first image is written in place, its documents and completion mark last; a file in it says that it is being written.
+One that replaces another is written beside it and copied.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsWarning,
 )
 from fractal_omezarr_converters.ngff import completion
+from fractal_omezarr_converters.ngff.remote_exchange import exchange, holds_image, remove_left_behind
 from fractal_omezarr_converters.ngff.removal import DOCUMENTS, passes_link, readable_group, remove_image
 from fractal_omezarr_converters.ngff.staging_owner import OWNER_FILE, Owner, is_left_behind, new_token
-from fractal_omezarr_converters.ngff.stores import LocalStore, Store, open_store
+from fractal_omezarr_converters.ngff.stores import LocalStore, RemoteStore, Store, open_store
 
 _STAGED, _ASIDE = "writing", "replaced"
 
@@ -48,23 +50,36 @@ class StagedImage:
         self._staged = f"{self._folder}.{self._name}.{_STAGED}-{self._token}"
         self._owner: Owner | None = None
         self._done = False
+        self._beside = self._root.can_rename
         self.store: Store = self._root.child(self._staged if self._root.can_rename else self.image_path)
 
     def __enter__(self) -> Self:
         recover(self._root, self.image_path)
         self._refuse_to_replace()
-        begun = not self._root.can_rename and self.store.get(OWNER_FILE) is not None
-        self._owner = Owner(self.store)
-        if not self._root.can_rename:
-            self._clear_in_place(begun=begun)
+        if isinstance(self._root, RemoteStore):
+            self._enter_remote(self._root)
+        else:
+            self._owner = Owner(self.store)
         return self
+
+    def _enter_remote(self, root: RemoteStore) -> None:
+        begun = self.store.get(OWNER_FILE) is not None
+        self._beside = holds_image(root, self.image_path)
+        if begun or self._beside:
+            remove_left_behind(root, self.image_path, _STAGED)
+        if self._beside:
+            self.store = root.child(self._staged)
+        self._owner = Owner(self.store)
+        if not self._beside:
+            completion.unmark(self.store)
+            remove_image(self.store, "", begun=begun)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._owner is not None:
             self._owner.stop()
-        if not self._done and self._root.can_rename:
+        if not self._done and self._beside:
             self._root.delete(self._staged)
 
     def commit(self) -> None:
@@ -83,6 +98,9 @@ class StagedImage:
             self._refuse_to_replace()
             self._owner.release()
             self._exchange()
+        elif self._beside and isinstance(self._root, RemoteStore):
+            self._owner.stop()
+            exchange(self._root, self._staged, self.image_path)
         else:
             self._owner.release()
         self._done = True
@@ -129,11 +147,6 @@ class StagedImage:
             f"{self._root.url}/{self.image_path} holds {ours}; choose Overwrite to replace it, or another place for the output."
         )
 
-    def _clear_in_place(self, *, begun: bool) -> None:
-        """Remove the old image below our claim; its mark goes first, so that it never counts as finished without its chunks."""
-        completion.unmark(self.store)
-        remove_image(self.store, "", begun=begun)
-
 
 def refuse_other_kinds(store: Store, image_path: str) -> None:
     """Raise when an image would replace something that is no image: a file, a plate, a well, a single array.
@@ -142,7 +155,7 @@ def refuse_other_kinds(store: Store, image_path: str) -> None:
         ConvertersToolsOutputExistsError: it would.
     """
     group = readable_group(store, image_path)
-    kinds = [kind for kind in ("plate", "well") if group is not None and kind in group.ome]
+    kinds: list[str] = [kind for kind in ("plate", "well") if group is not None and kind in group.ome]
     if group is not None and group.array is not None:
         kinds = ["single array"]
     elif isinstance(store, LocalStore) and (store.path / image_path).is_file():
