@@ -33,6 +33,7 @@ def begin_replacement(
     version: str,
     *,
     run: str,
+    earlier_runs: Sequence[str] = (),
     conditions: Mapping[str, list[Any]],
     backend: str,
     merge: bool,
@@ -45,6 +46,7 @@ def begin_replacement(
         content: What the run makes: all that the plate will hold.
         version: OME-Zarr version of the new plate.
         run: Name of the run.
+        earlier_runs: Runs that did not finish and are gone on with; their images count as done.
         conditions: Condition table of the new plate, empty for none.
         backend: How that table is stored.
         merge: Whether old and new images may be listed together meanwhile.
@@ -64,9 +66,8 @@ def begin_replacement(
         **_to_remove(store, plate_path, documents, images, earlier),
     )
     members = _by_group(end.images)
-    found = Replacement(
-        run=run, runs=(run, *(earlier.runs if earlier is not None else ())), groups=tuple(sorted(members))
-    )
+    runs = dict.fromkeys((run, *earlier_runs, *(earlier.runs if earlier is not None else ())))
+    found = Replacement(run=run, runs=tuple(runs), groups=tuple(sorted(members)))
     folder = folder_of(plate_path)
     for group, inside in members.items():
         store.put(join(folder, f"members-{run}", f"{group}.json"), json.dumps({"images": inside}).encode())

@@ -60,14 +60,13 @@ def write_plates(
     with ExitStack() as locks:
         for plate in sorted(by_plate):
             locks.enter_context(plate_lock(store, plate))
-        for plate in by_plate:
-            end_what_was_left(store, plate)
+        left = {plate: end_what_was_left(store, plate) for plate in by_plate}
         modes = {plate: _write_mode(store, plate, images, version, mode) for plate, images in by_plate.items()}
         for plate, images in by_plate.items():
             grouping = _number_fields(store, plate, images, keep=modes[plate] == "extend")
             content = _content(images, grouping, facts)
             if modes[plate] == "exchange":
-                _begin_to_replace(store, plate, images, content, version, backend=backend, run=run)
+                _begin_to_replace(store, plate, images, content, version, backend=backend, runs=(run, *left[plate]))
                 continue
             stop_replacing(store, plate)
             write_plate(store, plate, content, version, modes[plate])
@@ -111,7 +110,7 @@ def _begin_to_replace(
     version: str,
     *,
     backend: str,
-    run: str,
+    runs: Sequence[str],
 ) -> None:
     """Say what will be lost, and note what is to become of the plate when all images of this run are complete."""
     loss = plate_loss(store, plate, images)
@@ -126,7 +125,8 @@ def _begin_to_replace(
         plate,
         content,
         version,
-        run=run,
+        run=runs[0],
+        earlier_runs=runs[1:],
         conditions=conditions,
         backend=backend,
         merge=before in (None, content.own["grouping"]),
