@@ -235,7 +235,7 @@ def test_fields_instead_of_mosaics(tmp_path: Path) -> None:
 
 
 def check_old_or_new(out: Path) -> None:
-    """Every image that the plate lists is whole: in its place, or, for one moment, beside it, where the next run takes it from."""
+    """Every image that the plate lists is whole: in its place, or for one moment beside it, where the next run finds it."""
     paths, _ = listed(out)
     assert "A/01/0" in paths
     for path in paths:

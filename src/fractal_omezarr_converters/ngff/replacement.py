@@ -75,13 +75,16 @@ def read_replacement(store: Store, plate_path: str) -> Replacement | None:
         return None
     if stated is None or stated.get("made_by") != MADE_BY:
         return None
-    return Replacement(
-        run=str(stated["run"]),
-        runs=tuple(stated["runs"]),
-        groups=tuple(stated["groups"]),
-        merged=bool(stated["merged"]),
-        decided=bool(stated["decided"]),
-    )
+    try:
+        return Replacement(
+            run=str(stated["run"]),
+            runs=tuple(stated["runs"]),
+            groups=tuple(stated["groups"]),
+            merged=bool(stated["merged"]),
+            decided=bool(stated["decided"]),
+        )
+    except (KeyError, TypeError):
+        return None
 
 
 def going_on(store: Store, plate_path: str) -> Replacement | None:
@@ -96,7 +99,10 @@ def going_on(store: Store, plate_path: str) -> Replacement | None:
 def read_end(store: Store, plate_path: str, found: Replacement) -> End | None:
     """What is to be done in the end; None when the folder was emptied."""
     stated = read_json(store, join(folder_of(plate_path), f"end-{found.run}.json"))
-    return None if stated is None else End(**{**stated, **{key: tuple(stated[key]) for key in _TUPLES}})
+    try:
+        return None if stated is None else End(**{**stated, **{key: tuple(stated[key]) for key in _TUPLES}})
+    except (KeyError, TypeError):
+        return None
 
 
 _TUPLES = ("images", "images_to_remove", "groups_to_remove", "tables_to_remove")

@@ -9,7 +9,7 @@ from typing import Any
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.groups import join, replace_group
 from fractal_omezarr_converters.ngff.plate_conditions import CONDITION_TABLE, write_plate_conditions
-from fractal_omezarr_converters.ngff.plate_lock import keep_plate_lock, plate_lock
+from fractal_omezarr_converters.ngff.plate_lock import plate_lock
 from fractal_omezarr_converters.ngff.plates import put_documents
 from fractal_omezarr_converters.ngff.removal import (
     remove_documents,
@@ -89,7 +89,6 @@ def _remove(store: Store, plate_path: str, end: End) -> list[str]:
     """Remove images, then wells and rows, then tables; give what is left in their folders."""
     plate = store.child(plate_path)
     for image in end.images_to_remove:
-        keep_plate_lock(store, plate_path)
         recover(plate, image)
         begun = plate.get(join(image, OWNER_FILE)) is not None
         remove_image(plate, image, begun=begun and completion.read(plate, image) is None)
