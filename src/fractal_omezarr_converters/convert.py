@@ -12,6 +12,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
@@ -24,6 +25,7 @@ from fractal_omezarr_converters.fractal.requests import ConversionRequest, conve
 from fractal_omezarr_converters.fractal.runners import DaskRunner, Job, Outcome, SequentialRunner, ThreadedRunner
 from fractal_omezarr_converters.fractal.runners import raise_failures as raise_failed
 from fractal_omezarr_converters.fractal.verification import Verification, verify_output
+from fractal_omezarr_converters.models.options import OverwriteMode
 from fractal_omezarr_converters.pipelines.acquisitions import ReadReport, read_acquisitions
 from fractal_omezarr_converters.pipelines.plan import ImagePlan
 
@@ -41,10 +43,17 @@ def plan(sources: Sources, out: str | os.PathLike[str] | None = None, **options:
 
     Args:
         sources: folder or file of one acquisition, or several.
-        out: folder that would be written into.
+        out: folder that would be written into; with Overwrite the plan says what is lost there.
         **options: the options of :func:`convert` up to ``configuration``.
     """
-    return _planned(conversion_request(sources, **options), out, files_needed=False)[0]
+    request = conversion_request(sources, **options)
+    made, images, _ = _planned(request, out, files_needed=False)
+    if made.out is None or request.overwrite is not OverwriteMode.OVERWRITE:
+        return made
+    from fractal_omezarr_converters.ngff.stores import open_store
+    from fractal_omezarr_converters.pipelines.losses import losses
+
+    return replace(made, losses=tuple(losses(open_store(made.out), images)))
 
 
 def convert(

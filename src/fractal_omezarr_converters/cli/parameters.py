@@ -42,7 +42,7 @@ class OutputOptions:
     ngff_version: Annotated[Literal["0.4", "0.5", "0.6"] | None, Parameter(group=OUTPUT)] = None
     """Version of OME-Zarr."""
     overwrite: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False
-    """Replace plates and images that exist; the old ones stay until the new ones are whole."""
+    """Replace plates and images that exist with all that they hold; the old ones stay until the new ones are whole."""
     extend: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False
     """Add to plates that exist; what is complete stays untouched."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
+from fractal_omezarr_converters.pipelines.losses import Loss
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, counted
 
 PLAN_VERSION = 1
@@ -38,6 +39,8 @@ class Plan:
     formats: tuple[str, ...]
     read_warnings: tuple[str, ...] = ()
     configuration: dict[str, Any] = field(default_factory=dict)
+    losses: tuple[Loss, ...] = ()
+    """What overwriting takes away and does not make again; looked up by ``plan`` alone, when it is told the output."""
 
     def __iter__(self) -> Iterator[ImagePlan]:
         """The images, in the order in which they are written."""
@@ -98,6 +101,7 @@ class Plan:
             "bytes": self.bytes,
             "memory_per_image": self.memory,
             "missing_planes": self.missing_planes,
+            "losses": [loss.to_json() for loss in self.losses],
             "warnings": self.warnings,
         }
 
@@ -117,8 +121,12 @@ class Plan:
             lines.append(f"  ... and {counted(len(self.images) - ROWS_SHOWN, 'more image')}")
         if self.missing_planes:
             lines.append(f"{counted(self.missing_planes, 'plane')} without a source, left empty")
-        lines += [f"warning: {text}" for text in self.warnings]
+        lines += [f"warning: {text}" for text in self._said()]
         return "\n".join(lines)
+
+    def _said(self) -> list[str]:
+        """Losses and warnings."""
+        return [*(loss.said() for loss in self.losses), *self.warnings]
 
     def _repr_html_(self) -> str:
         """The plan as a table, for notebooks."""
@@ -127,7 +135,7 @@ class Plan:
             for image in self.images[: 4 * ROWS_SHOWN]
         )
         more = len(self.images) - 4 * ROWS_SHOWN
-        warned = "".join(f"<li>{html.escape(text)}</li>" for text in self.warnings)
+        warned = "".join(f"<li>{html.escape(text)}</li>" for text in self._said())
         return (
             f"<p><b>Plan</b>: {html.escape(self._heading())}</p>"
             "<table><thead><tr><th>image</th><th>size</th><th>type</th><th>bytes</th><th>levels</th></tr></thead>"

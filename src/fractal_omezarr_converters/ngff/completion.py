@@ -43,6 +43,14 @@ def mark(store: Store, image_path: str, completion: Completion) -> None:
     store.put(key, json.dumps(document, indent=2, allow_nan=False).encode())
 
 
+def unmark(store: Store, image_path: str = "") -> None:
+    """Take the mark away: the image does not count as finished any more."""
+    key, document, attributes = _group(store, image_path)
+    ours = attributes.get(OUR_KEY)
+    if key is not None and isinstance(ours, dict) and ours.pop(MARK, None) is not None:
+        store.put(key, json.dumps(document, indent=2).encode())
+
+
 def read(store: Store, image_path: str = "") -> Completion | None:
     """The mark of an image; None when there is no image or no mark."""
     _, _, attributes = _group(store, image_path)

@@ -26,6 +26,7 @@ from fractal_omezarr_converters.ngff.staging import StagedImage
 from fractal_omezarr_converters.ngff.stores import Store, open_store
 from fractal_omezarr_converters.pipelines.lazy_container import LazyOmeZarrContainer
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
+from fractal_omezarr_converters.pipelines.plate_replacement import image_is_complete
 from fractal_omezarr_converters.pipelines.registration import RegistrationStep
 from fractal_omezarr_converters.pipelines.roi_tables import (
     INDEX,
@@ -159,6 +160,8 @@ def write_plan(
         _write_tables(staged.store, plan, converter_options)
         completion.mark(staged.store, "", _completion(plan, report))
         staged.commit()
+    if mode == OverwriteMode.OVERWRITE:
+        image_is_complete(zarr_url, plan.image)
     return LazyOmeZarrContainer(zarr_url, plan, report)
 
 
