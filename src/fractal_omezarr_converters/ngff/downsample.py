@@ -8,13 +8,15 @@ for a mean.
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-_PIXELS_AT_A_TIME = 1 << 15
+_PIXELS_AT_A_TIME = 1 << 16
 
 
 def downsample(source: Array, step: Sequence[int], method: str, out: Array) -> None:
@@ -43,43 +45,78 @@ def _pieces(size: int, factor: int) -> Iterator[tuple[slice, slice, int]]:
 
 
 def _mean_of_four(source: Array, out: Array) -> None:
-    """2 x 2 mean of 8 or 16 bit pixels: pairs along x are read as one wider word, which keeps every operation contiguous."""
+    """2 x 2 mean of 8 or 16 bit pixels, in few passes over contiguous memory that stays in the cache."""
     item = source.dtype.itemsize
-    wide = np.dtype(f"u{2 * item}")
-    aligned = (
-        source.strides[1] == item and source.strides[0] % wide.itemsize == 0 and source.ctypes.data % wide.itemsize == 0
-    )
-    if not aligned:
+    if source.strides[1] != item or sys.byteorder != "little":
         _by_rows(source[None, None, None], [1, 1, 1, 2, 2], [1, 1, 1, 2, 2], _mean_of_integers, out[None, None, None])
         return
+    words = source.strides[0] % (2 * item) == 0 and source.ctypes.data % (2 * item) == 0
+    rows = min(max(1, _PIXELS_AT_A_TIME // max(1, out.shape[1])), out.shape[0])
+    scratch = np.empty((4, rows, 2 * out.shape[1]), source.dtype)
+    with _rows_in_place():
+        for first in range(0, out.shape[0], rows):
+            made = out[first : first + rows]
+            taken = source[2 * first : 2 * (first + len(made))]
+            if taken.max() < 1 << (8 * item - 2):
+                _mean_of_small(taken, made, scratch)
+            elif words:
+                _mean_of_words(taken, made, scratch)
+            else:
+                _by_rows(
+                    taken[None, None, None], [1, 1, 1, 2, 2], [1, 1, 1, 2, 2], _mean_of_integers, made[None, None, None]
+                )
+
+
+def _mean_of_small(source: Array, out: Array, scratch: Array) -> None:
+    """The mean of pixels so small that four of them add up within their type.
+
+    A row of pairs is added to itself, shifted by one: every other sum is that of one block, and the rest is left behind when
+    the words of two pixels are cast to one.
+    """
+    item, (rows, columns) = source.dtype.itemsize, out.shape
+    one, two = source.dtype.type(1), source.dtype.type(2)
+    pairs, sums = scratch[0, :rows], scratch[1, :rows]
+    total, odd = (part.reshape(-1)[: out.size].reshape(rows, columns) for part in scratch[2:])
+    np.add(source[::2], source[1::2], out=pairs)
+    np.add(pairs.reshape(-1)[:-1], pairs.reshape(-1)[1:], out=sums.reshape(-1)[:-1])
+    np.copyto(total, sums.view(f"u{2 * item}"), casting="unsafe")
+    np.right_shift(total, two, out=odd)  # (n + 1 + ((n >> 2) & 1)) >> 2 rounds n / 4 half to even
+    np.bitwise_and(odd, one, out=odd)
+    np.add(odd, one, out=odd)
+    np.add(total, odd, out=total)
+    np.right_shift(total, two, out=out)
+
+
+def _mean_of_words(source: Array, out: Array, scratch: Array) -> None:
+    """The mean of any pixels: pairs along x are read as one wider word, which has room for the sum."""
+    item, shape = source.dtype.itemsize, out.shape
+    wide = np.dtype(f"u{2 * item}")
+    low, half, one, two = (wide.type(value) for value in ((1 << (8 * item)) - 1, 8 * item, 1, 2))
     words = source.view(wide)
-    rows = max(1, _PIXELS_AT_A_TIME // max(1, words.shape[1]))
-    total = np.empty((min(rows, out.shape[0]), words.shape[1]), wide)
-    other = np.empty_like(total)
-    low, half = wide.type((1 << (8 * item)) - 1), wide.type(8 * item)
-    one, two, highest = wide.type(1), wide.type(2), 1 << (8 * item - 1)
-    for first in range(0, out.shape[0], rows):
-        count = min(rows, out.shape[0] - first)
-        upper, lower = words[2 * first : 2 * (first + count) : 2], words[2 * first + 1 : 2 * (first + count) : 2]
-        s, u = total[:count], other[:count]
-        if source[2 * first : 2 * (first + count)].max() < highest:  # two pixels add up within their half of a word
-            np.add(upper, lower, out=s)
-            np.bitwise_and(s, low, out=u)
-            np.right_shift(s, half, out=s)
-        else:
-            np.right_shift(upper, half, out=s)
-            np.bitwise_and(upper, low, out=u)
-            np.add(s, u, out=s)
-            np.right_shift(lower, half, out=u)
-            np.add(s, u, out=s)
-            np.bitwise_and(lower, low, out=u)
-        np.add(s, u, out=s)
-        np.right_shift(s, two, out=u)  # (s + 1 + ((s >> 2) & 1)) >> 2 rounds s / 4 half to even
-        np.bitwise_and(u, one, out=u)
-        np.add(s, u, out=s)
-        np.add(s, one, out=s)
-        np.right_shift(s, two, out=s)
-        out[first : first + count] = s
+    total, other = (part.view(wide)[: shape[0]] for part in scratch[:2])
+    np.right_shift(words[::2], half, out=total)
+    for half_word in (words[::2], words[1::2]):
+        np.bitwise_and(half_word, low, out=other)
+        np.add(total, other, out=total)
+    np.right_shift(words[1::2], half, out=other)
+    np.add(total, other, out=total)
+    np.right_shift(total, two, out=other)
+    np.bitwise_and(other, one, out=other)
+    np.add(other, one, out=other)
+    np.add(total, other, out=total)
+    np.right_shift(total, two, out=total)
+    np.copyto(out, total, casting="unsafe")
+
+
+@contextmanager
+def _rows_in_place() -> Iterator[None]:
+    """Let numpy work on rows where they lie: from 2.3 on it copies rows that do not follow each other into its buffer first,
+    unless that is shorter than a row."""
+    before = np.setbufsize(16)
+    try:
+        yield
+    finally:
+        np.setbufsize(before)
 
 
 Kernel = Callable[[list[Array], Array], None]
