@@ -317,3 +317,29 @@ def test_f58_every_codec_is_read_by_zarr(tmp_path, codec, version, dtype):
     write_pixels(LocalStore(tmp_path), layout, slow_writer.BoxTiles([([0] * 5, case["shape"])], [array]))
     for level, expected in zip(layout.levels, slow_writer.levels(array, layout)):
         np.testing.assert_array_equal(zarr.open_array(str(tmp_path / level.path), mode="r")[...], expected)
+
+
+def files_below(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("shards", [None, (1, 2, 2, 48, 48), (1, 1, 4, 32, 64)])
+def test_every_file_is_the_same_with_any_number_of_threads(tmp_path, shards):
+    rng = np.random.default_rng(5)
+    boxes = [
+        ([0, c, 0, 30 * i, 40 * j], [1, 1, 4, 33, 40])
+        for c in range(2)
+        for i in range(5)
+        for j in range(4)
+        if (i, j) != (2, 1)
+    ]
+    arrays = [rng.integers(0, 999, length).astype("u2") for _, length in boxes]
+    layout = make_layout(
+        version="0.5", axes="czyx", shape=(1, 2, 4, 153, 160), dtype="u2", pixel_size=(1,) * 5, origin=(0,) * 5,
+        chunks=(1, 1, 1, 16, 16), shards=shards, levels=[2, 4, 8],
+    )  # fmt: skip
+    written = []
+    for run, threads in enumerate((1, 2, 5, 5)):
+        write_pixels(LocalStore(tmp_path / str(run)), layout, slow_writer.BoxTiles(boxes, arrays), threads=threads)
+        written.append(files_below(tmp_path / str(run)))
+    assert all(files == written[0] for files in written)

@@ -7,6 +7,7 @@ z-chunks.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,28 +92,43 @@ def _empty_planes(layout: ImageLayout, start: Ints, length: Ints) -> int:
 
 
 def _order(layout: ImageLayout, blocks: Ints, span: Ints, length: Ints, threads: int) -> tuple[Ints, Ints]:
-    """The writing order, and where one thread's task ends and the next begins."""
+    """The writing order, the same for any number of threads, and where one thread's task ends and the next begins."""
     digits = _digits(layout, blocks)
     most = span.max(axis=0, initial=1)
-    in_tree = [axis >= _TREE_FROM or any(level.factors[axis] > 1 for level in layout.levels) for axis in range(5)]
-    coupled = [1 if tree else int(n) for tree, n in zip(in_tree, most)]
-    if np.prod(coupled) * layout.memory_estimate(1) > _COUPLED_BYTES:
-        coupled = [1] * 5
+    in_tree = _in_tree(layout)
+    coupled = coupled_chunks(layout, most)
     outer = [blocks[:, axis] // coupled[axis] for axis in range(5) if not in_tree[axis]]
     inner = [blocks[:, axis] % coupled[axis] for axis in range(5) if not in_tree[axis] and coupled[axis] > 1]
     together = _digits_inside_a_tile(layout, digits, length) if most[3:].max() > 1 else 0
-    while True:
-        above = outer + [column for digit in digits[together:][::-1] for column in digit]
-        below = inner + [column for digit in digits[:together][::-1] for column in digit]
-        order = np.lexsort([*(above + below)[::-1], np.zeros(len(blocks), np.int64)])
-        if not above:
-            return order, np.asarray([0, len(blocks)] if len(blocks) else [0], np.int64)
-        upper = np.stack(above, axis=1)[order]
-        changes = np.flatnonzero((upper[1:] != upper[:-1]).any(axis=1)) + 1
-        tasks = np.concatenate([[0], changes, [len(blocks)]]).astype(np.int64) if len(blocks) else np.zeros(1, np.int64)
-        if together == 0 or threads == 1 or len(tasks) > 4 * threads:
-            return order, tasks
-        together -= 1
+    above = outer + [column for digit in digits[together:][::-1] for column in digit]
+    columns = above + inner + [column for digit in digits[:together][::-1] for column in digit]
+    if not columns or not len(blocks):
+        return np.arange(len(blocks)), np.asarray([0, len(blocks)] if len(blocks) else [0], np.int64)
+    order = np.lexsort(columns[::-1])
+    return order, _tasks([column[order] for column in columns], len(above), threads)
+
+
+def _tasks(columns: list[Ints], shared: int, threads: int) -> Ints:
+    """Borders of runs that share their first columns: those that keep a tile in one task, and more when tasks are too few."""
+    changed = np.zeros(len(columns[0]) - 1, bool)
+    for number, column in enumerate(columns):
+        if number >= shared and (threads == 1 or np.count_nonzero(changed) >= 4 * threads):
+            break
+        changed |= column[1:] != column[:-1]
+    return np.concatenate([[0], np.flatnonzero(changed) + 1, [len(columns[0])]]).astype(np.int64)
+
+
+def _in_tree(layout: ImageLayout) -> list[bool]:
+    """The axes along which chunks are visited as a tree: y and x, and those that levels shrink."""
+    return [axis >= _TREE_FROM or any(level.factors[axis] > 1 for level in layout.levels) for axis in range(5)]
+
+
+def coupled_chunks(layout: ImageLayout, most: Ints) -> list[int]:
+    """How many chunks along each axis outside the tree are written together, because a tile or a shard spans them."""
+    shards = layout.level_shards(0)
+    factors = [1] * 5 if shards is None else [s // c for s, c in zip(shards, layout.level_chunks(0))]
+    coupled = [1 if tree else -(-int(n) // f) * f for tree, n, f in zip(_in_tree(layout), most, factors)]
+    return coupled if math.prod(coupled) * layout.memory_estimate(1) <= _COUPLED_BYTES else [1] * 5
 
 
 def _digits(layout: ImageLayout, blocks: Ints) -> list[list[Ints]]:
@@ -120,11 +136,10 @@ def _digits(layout: ImageLayout, blocks: Ints) -> list[list[Ints]]:
     steps: list[tuple[int, ...]] = []
     last = (1,) * 5
     for level in layout.levels[1:]:
-        if any(f % g for f, g in zip(level.factors, last)):
-            break
-        steps.append(tuple(f // g for f, g in zip(level.factors, last)))
-        last = level.factors
-    tree = [axis >= _TREE_FROM or any(level.factors[axis] > 1 for level in layout.levels) for axis in range(5)]
+        common = tuple(math.lcm(f, g) for f, g in zip(level.factors, last))
+        steps.append(tuple(f // g for f, g in zip(common, last)))
+        last = common
+    tree = _in_tree(layout)
     rest = blocks.copy()
     digits: list[list[Ints]] = []
     while any(tree[axis] and rest[:, axis].any() for axis in range(5)):

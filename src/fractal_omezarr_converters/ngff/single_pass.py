@@ -24,6 +24,8 @@ from fractal_omezarr_converters.ngff.layout import ImageLayout
 from fractal_omezarr_converters.ngff.memory_meter import BufferPool, MemoryMeter
 from fractal_omezarr_converters.ngff.occupancy import Block, Occupancy
 from fractal_omezarr_converters.ngff.pixel_report import PixelReport
+from fractal_omezarr_converters.ngff.shard_files import HeldChunks
+from fractal_omezarr_converters.ngff.shard_order import ShardOrder
 from fractal_omezarr_converters.ngff.source_tiles import SourceTiles
 from fractal_omezarr_converters.ngff.stores import Store
 from fractal_omezarr_converters.ngff.tile_stream import TileStream
@@ -92,7 +94,9 @@ class _Pass:
         self._pool = BufferPool(layout.dtype, self._meter)
         self._sources = SourceTiles(tiles, self._plan, layout.dtype, budget, self._meter)
         self._coarse = CoarseChunks(layout, self._occupancy, self._pool)
-        self._files = ChunkFiles(store, layout, self._occupancy, digests)
+        order = ShardOrder(layout, self._occupancy, self._plan.blocks)
+        held = HeldChunks(threads * layout.chunk_bytes, self._meter)
+        self._files = ChunkFiles(store, layout, self._occupancy, digests, order, held)
         self._threads = min(threads, max(1, len(self._plan.tasks) - 1))
         self._next_task = iter(range(len(self._plan.tasks) - 1))
         self._lock = threading.Lock()
