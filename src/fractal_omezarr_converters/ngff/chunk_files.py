@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 from fractal_omezarr_converters.ngff.layout import ImageLayout
 from fractal_omezarr_converters.ngff.occupancy import Occupancy
@@ -78,16 +79,28 @@ class ChunkFiles:
 
     def digest(self, level: int) -> str | None:
         """One digest over all chunks of a level, whatever order they were written in."""
-        if self._digests is None:
-            return None
-        from hashlib import blake2b
+        return None if self._digests is None else digest_of_chunks(self._digests[level])
 
-        total = blake2b(digest_size=16)
-        for key, digest in sorted(self._digests[level].items()):
-            total.update(key.encode() + b"\0" + digest)
-        return total.hexdigest()
+    def chunk_digests(self) -> list[dict[str, bytes]]:
+        """Per level the digest of every chunk that was written, by key; empty when none are taken."""
+        return self._digests or [{} for _ in self._layout.levels]
+
+    def add_digests(self, level: int, digests: Mapping[str, bytes]) -> None:
+        """Take in the digests of chunks that others wrote."""
+        if self._digests is not None:
+            self._digests[level].update(digests)
 
     def _key(self, level: int, block: Block) -> str:
         place = "/".join(str(block[axis]) for axis in self._axes)
         path = self._layout.levels[level].path
         return f"{path}/{place}" if self._layout.version == "0.4" else f"{path}/c/{place}"
+
+
+def digest_of_chunks(digests: Mapping[str, bytes]) -> str:
+    """One digest over the digests of chunks by key."""
+    from hashlib import blake2b
+
+    total = blake2b(digest_size=16)
+    for key, digest in sorted(digests.items()):
+        total.update(key.encode() + b"\0" + digest)
+    return total.hexdigest()
