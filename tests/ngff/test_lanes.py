@@ -21,7 +21,7 @@ from fractal_omezarr_converters.ngff.single_pass import write_pixels
 from fractal_omezarr_converters.ngff.stores import LocalStore, open_store
 
 
-def write_in_lanes(store, layout, tiles, split, order=None, threads=1, memory=None):
+def write_in_lanes(store, layout, tiles, split, *, order=None, threads=1, memory=None):
     """Lanes in the order given, each by a writer of its own, then joined."""
     begin_lanes(store, layout)
     join = LaneJoin(store, layout, tiles(), split, digests=True)
@@ -66,7 +66,13 @@ def test_lanes_write_the_files_that_one_writer_writes(case, data, tmp_path_facto
     unit = tuple(data.draw(st.integers(1, 3)) * f for f in files)
     split = Split(unit, data.draw(st.integers(1, 9)))
     report, made = write_in_lanes(
-        LocalStore(folder / "many"), layout, tiles, split, case["seed"], case["threads"], case["memory"]
+        LocalStore(folder / "many"),
+        layout,
+        tiles,
+        split,
+        order=case["seed"],
+        threads=case["threads"],
+        memory=case["memory"],
     )
     assert files_below(folder / "many") == files_below(folder / "one")
     assert_same_account(report, expected)
@@ -75,7 +81,7 @@ def test_lanes_write_the_files_that_one_writer_writes(case, data, tmp_path_facto
             assert sum(tiles.pixels_read[index] for tiles in made) == array.size
 
 
-def mosaic(grid=(8, 8), field=16, z=1, c=1, chunk=16, overlap=0, shards=None, levels=(2, 4, 8), seed=0):
+def mosaic(*, grid=(8, 8), field=16, z=1, c=1, chunk=16, overlap=0, shards=None, levels=(2, 4, 8), seed=0):
     pitch = field - overlap
     boxes = [
         ([0, channel, plane, pitch * i, pitch * j], [1, 1, 1, field, field])
@@ -133,6 +139,12 @@ def test_shards_are_never_divided_and_shards_of_coarser_levels_are_joined():
     files = lanes.plan.blocks // 4
     for file in np.unique(files, axis=0):
         assert len(set(lanes.lane[(files == file).all(axis=1)].tolist())) == 1
+
+
+def test_more_lanes_than_channels_are_made_when_writers_would_wait():
+    layout, tiles = mosaic(grid=(16, 16), c=2)
+    assert choose_split(layout, tiles(), 2, cost_of_a_lane=1 << 14).lanes == 2
+    assert choose_split(layout, tiles(), 8, cost_of_a_lane=0).lanes >= 8
 
 
 @pytest.mark.parametrize(("grid", "cost"), [((1, 1), 0), ((4, 4), 16 << 20)])

@@ -1,4 +1,4 @@
-"""Images that the writer is tried on: any shape, tiles, chunks, shards, levels, type and version; files and counts of what it made."""
+"""Images that the writer is tried on: any shape, tiles, chunks, shards, levels, type and version; and what it made of them."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A lane is a set of chunks of level 0 that stay together: time points, channels, blocks of z where that gives enough of them
 (no chunk is shared then), else nodes of the quadtree that y and x are visited in. A lane's writer makes every file (chunk or
-shard), of whatever level, that has nothing but chunks of this lane below it: with a node of 8 x 8 chunks that is 99 % of the work.
+shard), of whatever level, that has nothing but chunks of this lane below it: with nodes of 8 x 8 chunks, 99 % of the work.
 For the few files above, which several lanes meet in, it hands over its last chunks, averaged already; whoever coordinates
 lays these together, encodes the files and goes on to the coarsest level. No lane waits for another, and nothing that was
 written is read back.
@@ -13,6 +13,7 @@ read by both, in parts where its file allows that; time points, channels and z n
 
 from __future__ import annotations
 
+import heapq
 import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -31,6 +32,8 @@ LANES_PER_WRITER = 4
 """So that no writer waits long for the slowest."""
 COST_OF_A_LANE = 16 << 20
 """What beginning a lane costs, in bytes of pixels that could be written meanwhile."""
+SLOWER_THAN_THOUGHT = 0.1
+"""A writer may take so much longer with a lane; smaller lanes make it matter less."""
 WORTH_IT = 0.75
 
 
@@ -109,7 +112,7 @@ def choose_split(
 ) -> Split | None:
     """The division that finishes first on so many writers; None when one of them alone is about as fast."""
     plan = plan_blocks(layout, tiles, 1)
-    alone = len(plan.blocks) * layout.chunk_bytes
+    alone = _cost(divide(layout, plan, Split(layout.grid(0), 1)), tiles, 1, 0)
     best: tuple[float, Split] | None = None
     for unit in _units(layout, tiles):
         units = len(np.unique(plan.blocks // np.asarray(unit), axis=0))
@@ -144,15 +147,20 @@ def _units(layout: ImageLayout, tiles: TileStream) -> list[Shape5]:
 
 
 def _cost(lanes: Lanes, tiles: TileStream, writers: int, cost_of_a_lane: int) -> float:
-    """How long the image takes, in bytes of pixels that one writer could write meanwhile."""
+    """How long the image takes, in bytes read and written one after the other: lanes go to whoever is free, then the join."""
     layout, item = lanes.layout, lanes.layout.dtype.itemsize
-    length = np.asarray(tiles.length, np.int64)
-    sizes = np.bincount(lanes.lane) * layout.chunk_bytes + cost_of_a_lane
-    pairs = np.unique(np.stack([lanes.plan.tile, np.repeat(lanes.lane, np.diff(lanes.plan.first))]), axis=1)
-    twice = (np.bincount(pairs[0], minlength=len(length)) - 1).clip(0) * length.prod(axis=1) * item
+    size = np.asarray(tiles.length, np.int64).prod(axis=1) * item
+    lane_of_pair = np.repeat(lanes.lane, np.diff(lanes.plan.first))
+    tile, lane = np.unique(np.stack([lanes.plan.tile, lane_of_pair]), axis=1)
+    reads = np.bincount(lane, weights=size[tile], minlength=lanes.count)
+    costs = np.bincount(lanes.lane, minlength=lanes.count) * layout.chunk_bytes + reads
+    if lanes.count > 1:
+        costs = costs + cost_of_a_lane
+    busy = [0.0] * writers
+    for cost in costs.tolist():
+        heapq.heapreplace(busy, busy[0] + cost)
     joined = sum(
         int(np.count_nonzero(owner == JOINED)) * math.prod(layout.level_chunks(number)) * item
         for number, owner in enumerate(lanes.owners)
     )
-    share = (sizes.sum() + twice.sum()) / writers
-    return float(share + sizes.max() * (1 - 1 / writers) / 2 + joined)
+    return float(max(busy) + SLOWER_THAN_THOUGHT * costs.max(initial=0) + joined)
