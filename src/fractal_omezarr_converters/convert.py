@@ -73,9 +73,10 @@ def convert(
     Args:
         sources: folder or file of one acquisition, or several.
         out: folder to write into; it is made if needed.
-        workers: images at once; by default as many as the computer has processors and memory for.
+        workers: processes or threads at once; by default as many as the computer has processors and memory for. Each writes an
+            image; when there are fewer images, several share one.
         executor: processes (default), or threads of this process.
-        scheduler: address of a dask.distributed scheduler that runs the images instead.
+        scheduler: address of a dask.distributed scheduler whose workers write instead; a large image is divided among them.
         progress: called after each image with images done, images in all, bytes of pixels so far.
         verify: read every source plane again afterwards and compare.
         raise_failures: raise after all images when any failed; otherwise they are listed in the result.
@@ -95,7 +96,7 @@ def convert(
         plate_facts=report.plate_facts,
     )
     outcomes = _watched(
-        _run(jobs, _workers(made, workers), executor=executor, scheduler=scheduler), made.images, progress
+        _run(jobs, made, _workers(made, workers), executor=executor, scheduler=scheduler), made.images, progress
     )
     if raise_failures:
         raise_failed(outcomes)
@@ -146,17 +147,41 @@ def _planned(
 
 
 def _run(
-    jobs: Sequence[Job], workers: int, *, executor: Literal["processes", "threads"], scheduler: str | None
+    jobs: Sequence[Job], made: Plan, workers: int, *, executor: Literal["processes", "threads"], scheduler: str | None
 ) -> Iterator[Outcome]:
     if scheduler is not None:
-        return DaskRunner(address=scheduler).outcomes(generic_compute_task, jobs)
-    if workers == 1 or len(jobs) == 1:
-        return SequentialRunner().outcomes(generic_compute_task, jobs)
-    if executor == "threads":
-        return ThreadedRunner(num_threads=workers).outcomes(generic_compute_task, jobs)
-    from fractal_omezarr_converters.fractal.local_workers import LocalWorkers
+        from fractal_omezarr_converters.fractal.divided_images import DaskCrew, outcomes_of
 
-    return LocalWorkers(workers).outcomes(jobs)
+        with DaskRunner(address=scheduler).connected() as client:
+            yield from outcomes_of(jobs, made.images, made.options, DaskCrew(client))
+        return
+    jobs = _with_threads(jobs, made, workers)
+    if executor == "threads" and workers > 1:
+        yield from ThreadedRunner(num_threads=workers).outcomes(generic_compute_task, jobs)
+    elif workers == 1 or (len(jobs) == 1 and made.bytes <= made.options.runtime_settings.divide_above_mb * 2**20):
+        yield from SequentialRunner().outcomes(generic_compute_task, jobs)
+    else:
+        from fractal_omezarr_converters.fractal.divided_images import LocalCrew, outcomes_of
+
+        yield from outcomes_of(jobs, made.images, made.options, LocalCrew(workers))
+
+
+def _with_threads(jobs: Sequence[Job], made: Plan, workers: int) -> Sequence[Job]:
+    """Workers that would have no image of their own become threads of those that have."""
+    threads = workers // max(1, len(jobs))
+    if threads < 2 or made.options.runtime_settings.num_workers is not None:
+        return jobs
+    runtime = {**made.options.runtime_settings.model_dump(mode="json"), "num_workers": threads}
+    return [
+        {
+            **job,
+            "init_args": {
+                **job["init_args"],
+                "converter_options": {**job["init_args"]["converter_options"], "runtime_settings": runtime},
+            },
+        }
+        for job in jobs
+    ]
 
 
 def _watched(
@@ -187,4 +212,4 @@ def _workers(made: Plan, wished: int | None) -> int:
     except (ValueError, OSError, AttributeError):
         free = 0
     by_memory = int(0.7 * free // max(made.memory, 1)) if free > 0 else processors
-    return max(1, min(processors, len(made.images), by_memory))
+    return max(1, min(processors, by_memory))

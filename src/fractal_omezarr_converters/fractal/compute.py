@@ -25,7 +25,7 @@ from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.groups import require_group
 from fractal_omezarr_converters.ngff.staging import recover
 from fractal_omezarr_converters.ngff.stores import open_store
-from fractal_omezarr_converters.pipelines.creation import write_plan
+from fractal_omezarr_converters.pipelines.creation import PixelWriter, write_plan
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
 from fractal_omezarr_converters.pipelines.plate_replacement import image_is_complete, runs_of_plate
 from fractal_omezarr_converters.pipelines.registration import RegistrationStep, build_default_registration_pipeline
@@ -49,6 +49,25 @@ def generic_compute_task(
     The hand-over file stays, so that the same job can be run again. The two types are needed only for descriptions that
     an older converter wrote.
     """
+    return compute_image(
+        zarr_url=zarr_url,
+        init_args=init_args,
+        collection_type=collection_type,
+        image_loader_type=image_loader_type,
+        resource=resource,
+    )
+
+
+def compute_image(
+    *,
+    zarr_url: str,
+    init_args: ConvertParallelInitArgs | Mapping[str, Any],
+    collection_type: type | None = None,
+    image_loader_type: type | None = None,
+    resource: Any = None,
+    write: PixelWriter | None = None,
+) -> ImageListUpdateDict:
+    """The compute step, in which ``write`` may write the pixels in another way than by threads of this process."""
     started = time.perf_counter()
     job = _checked_job(init_args, zarr_url)
     image = _description(job, collection_type, image_loader_type)
@@ -74,7 +93,7 @@ def generic_compute_task(
                 read_pixels=True,
             )
         try:
-            _write(image, plan, zarr_url, job, resource)
+            _write(image, plan, zarr_url, job, resource=resource, write=write)
         except ConvertersToolsOutputExistsError:
             if not _is_done(zarr_url, plan, job, runs):  # else a second copy of this very job was faster
                 raise
@@ -85,7 +104,13 @@ def generic_compute_task(
 
 
 def _write(
-    image: TiledImage[Any, Any], plan: ImagePlan, zarr_url: str, job: ConvertParallelInitArgs, resource: Any
+    image: TiledImage[Any, Any],
+    plan: ImagePlan,
+    zarr_url: str,
+    job: ConvertParallelInitArgs,
+    *,
+    resource: Any,
+    write: PixelWriter | None,
 ) -> None:
     with job.converter_options.runtime_settings.apply():
         write_plan(
@@ -95,6 +120,7 @@ def _write(
             overwrite_mode=job.overwrite_mode,
             resource=resource,
             own={SOURCE_KEY: make_record(image, job.converter_options), RUN_KEY: job.run},
+            write=write,
         )
 
 

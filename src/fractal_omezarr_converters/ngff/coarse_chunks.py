@@ -59,17 +59,23 @@ class CoarseChunks:
     def feed(self, done: Finished) -> Iterator[Finished]:
         """Average a finished chunk into those of the levels made from it; yields what is complete now."""
         for number in self._made_from.get(done.level, ()):
-            block: Block = tuple(b // r for b, r in zip(done.block, self._occupancy.ratio(number)))  # type: ignore[assignment]
-            waiting = self._get(number, block)
-            self._lay(number, block, waiting, done)
-            with self._lock:
-                waiting.remaining -= 1
-                complete = waiting.remaining == 0
-                if complete:
-                    del self._waiting[number, block]
-                    self.open -= 1
+            yield from self._add(number, self.block_above(number, done.block), done)
+
+    def block_above(self, number: int, block: Block) -> Block:
+        """The chunk of a level that a chunk of the level below it goes into."""
+        return tuple(b // r for b, r in zip(block, self._occupancy.ratio(number)))  # type: ignore[return-value]
+
+    def _add(self, number: int, block: Block, done: Finished) -> Iterator[Finished]:
+        waiting = self._get(number, block)
+        self._lay(number, block, waiting, done)
+        with self._lock:
+            waiting.remaining -= 1
+            complete = waiting.remaining == 0
             if complete:
-                yield self._complete(number, block, waiting)
+                del self._waiting[number, block]
+                self.open -= 1
+        if complete:
+            yield self._complete(number, block, waiting)
 
     def _get(self, number: int, block: Block) -> _Waiting:
         with self._lock:
@@ -97,15 +103,24 @@ class CoarseChunks:
 
     def _lay(self, number: int, block: Block, waiting: _Waiting, done: Finished) -> None:
         """Put a finer chunk in its place; no two threads touch the same pixels."""
-        level, chunk = self._layout.levels[number], self._layout.level_chunks(number)
-        below = self._layout.level_chunks(done.level)
-        offset = [d * b - p * c * f for d, b, p, c, f in zip(done.block, below, block, chunk, level.step)]
+        step = self._layout.levels[number].step
+        low, high = self._box_in(number, block, done)
         if waiting.gathered is not None:
-            waiting.gathered[tuple(slice(o, o + n) for o, n in zip(offset, done.valid.shape))] = done.valid
+            waiting.gathered[tuple(slice(a, b) for a, b in zip(low, high))] = done.valid
             return
         assert waiting.chunk is not None
-        place = tuple(slice(o // f, o // f + -(-n // f)) for o, n, f in zip(offset, done.valid.shape, level.step))
-        downsample(done.valid, level.step, self._layout.method, waiting.chunk[place])
+        place = tuple(slice(a // f, -(-b // f)) for a, b, f in zip(low, high, step))
+        self._shrink(number, done, waiting.chunk[place])
+
+    def _box_in(self, number: int, block: Block, done: Finished) -> tuple[list[int], list[int]]:
+        """Where a finer chunk lies in one of ``number``, in pixels of the finer level."""
+        chunk, below = self._layout.level_chunks(number), self._layout.level_chunks(done.level)
+        step = self._layout.levels[number].step
+        low = [d * b - p * c * f for d, b, p, c, f in zip(done.block, below, block, chunk, step)]
+        return low, [a + n for a, n in zip(low, valid_size(self._layout, done.level, done.block))]
+
+    def _shrink(self, number: int, done: Finished, out: Array) -> None:
+        downsample(done.valid, self._layout.levels[number].step, self._layout.method, out)
 
     def _complete(self, number: int, block: Block, waiting: _Waiting) -> Finished:
         size = valid_size(self._layout, number, block)

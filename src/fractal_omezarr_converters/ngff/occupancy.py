@@ -52,6 +52,10 @@ class Occupancy:
         ]
         self.files = [len(shards.groups) for shards in self._shards]
 
+    def flat_chunks(self, number: int) -> Ints:
+        """The existing chunks of a level as numbers in its grid, rising."""
+        return self._levels[number].groups
+
     def ratio(self, number: int) -> Shape5:
         """Chunks of the level that a level is made from, per chunk of the level, along each axis."""
         level = self._layout.levels[number]

@@ -48,7 +48,7 @@ class SourceTiles:
         self._lock = threading.Lock()
         self._kept: dict[int, _Kept] = {}
         self._held = 0
-        self._needs = plan.blocks_by_tile() if (plan.uses > 1).any() else None
+        self._needs = plan.blocks_by_tile() if ((plan.uses > 1) | plan.cut).any() else None
         self.bytes_read = 0
         self.tiles_read = 0
 
@@ -58,7 +58,7 @@ class SourceTiles:
 
     def lay(self, tile: int, part: Part, out: Array) -> None:
         """Put some pixels of a tile where they belong; straight from its source when only one chunk needs it."""
-        if self._read_into is not None and self._plan.uses[tile] == 1 and self._read_into(tile, out):
+        if self._read_into is not None and self._plan.is_alone(tile) and self._read_into(tile, out):
             with self._lock:
                 self.bytes_read += out.nbytes
                 self.tiles_read += 1
@@ -68,7 +68,7 @@ class SourceTiles:
 
     def part(self, tile: int, part: Part) -> Array:
         """Some pixels of a tile; to be asked once per chunk that the tile feeds, and followed by ``done``."""
-        if self._plan.uses[tile] == 1:
+        if self._plan.is_alone(tile):
             return self._read(tile)[part]
         with self._lock:
             kept = self._kept.setdefault(tile, _Kept(int(self._plan.uses[tile])))
@@ -83,7 +83,7 @@ class SourceTiles:
 
     def done(self, tile: int) -> None:
         """One chunk has its part of this tile."""
-        if self._plan.uses[tile] == 1:
+        if self._plan.is_alone(tile):
             return
         with self._lock:
             kept = self._kept[tile]
@@ -98,9 +98,9 @@ class SourceTiles:
         return self._checked(tile, self._stream.read(tile), tuple(int(n) for n in self._length[tile]))
 
     def _read_part(self, tile: int, part: Part, kept: _Kept) -> Array | None:
-        """The part alone, when memory is short and the source can; once begun, a tile stays in parts."""
+        """The part alone, when memory is short or others need the rest, and the source can; once begun, a tile stays in parts."""
         size = int(self._length[tile].prod()) * self._dtype.itemsize
-        if not kept.in_parts and self._held + size <= self._budget:
+        if not kept.in_parts and not self._plan.cut[tile] and self._held + size <= self._budget:
             return None
         found = self._stream.read_part(tile, part)
         if found is None:

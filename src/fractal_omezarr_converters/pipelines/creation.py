@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ from fractal_omezarr_converters.pipelines.roi_tables import (
     well_roi_table,
 )
 from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
+from fractal_omezarr_converters.pipelines.write_settings import write_settings
 
 if TYPE_CHECKING:
     from fractal_omezarr_converters.ngff.pixel_report import PixelReport
@@ -51,7 +52,8 @@ REMEDIES = {
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
 }
 """What to do when the disk refuses, by the number of the error."""
-PARALLEL = (WriterMode.BY_TILE_DASK, WriterMode.BY_FOV_DASK)
+PixelWriter = Callable[[Store, ImagePlan], "PixelReport"]
+"""Writes the pixels of a plan, all levels, into the folder where the image is staged."""
 
 
 def tiled_image_creation_pipeline(
@@ -133,10 +135,12 @@ def write_plan(
     overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE,
     resource: Any = None,
     own: Mapping[str, Any] | None = None,
+    write: PixelWriter | None = None,
 ) -> LazyOmeZarrContainer:
     """Write what the plan says; on Extend an image that is complete and made by the same plan stays untouched.
 
-    ``own`` is kept in the image's attributes, below the key of this package.
+    ``own`` is kept in the image's attributes, below the key of this package. ``write`` writes the pixels in another way than
+    by threads of this process.
     """
     mode = OverwriteMode(overwrite_mode)
     root, name = _place(zarr_url)
@@ -144,18 +148,19 @@ def write_plan(
         return LazyOmeZarrContainer(zarr_url, plan, None)
     if plan.pending:
         raise ConvertersToolsInternalError(f"Image '{plan.path}' was to be written before its fields were stitched.")
-    chosen = WriterMode(writer_mode if writer_mode is not None else converter_options.writer_mode)
-    settings = converter_options.runtime_settings
-    threads = settings.num_workers if chosen in PARALLEL else settings.num_workers or 1
-    limit = settings.memory_limit_mb
+    settings = write_settings(converter_options, writer_mode)
     with _naming_the_image(zarr_url), StagedImage(root, name, mode) as staged:
-        report = write_pixels(
-            staged.store,
-            plan.layout,
-            ImageTiles(plan.image, plan.placement, resource),
-            threads=threads,
-            memory_limit=None if limit is None else limit * 2**20,
-        )
+        if write is not None:
+            report = write(staged.store, plan)
+        else:
+            tiles = ImageTiles(plan.image, plan.placement, resource)
+            report = write_pixels(
+                staged.store,
+                plan.layout,
+                tiles,
+                threads=settings.threads,
+                memory_limit=settings.memory_limit,
+            )
         _write_documents(staged.store, plan, report, own or {})
         _write_tables(staged.store, plan, converter_options)
         completion.mark(staged.store, "", _completion(plan, report))

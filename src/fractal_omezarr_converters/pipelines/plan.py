@@ -163,7 +163,7 @@ def plan_image(
             f"{counted(missing.count, 'plane')} of image '{image.path}' {'has' if missing.count == 1 else 'have'} no source "
             f"and {'stays' if missing.count == 1 else 'stay'} empty, for example {'; '.join(missing.examples)}."
         )
-    layout = _layout(image, placement, options)
+    layout = image_layout(image, placement, options)
     return ImagePlan(
         path=image.path,
         name=image.name or image.path,
@@ -186,7 +186,8 @@ def plan_image(
     )
 
 
-def _layout(image: TiledImage[Any, Any], placement: Placement, options: ConverterOptions) -> ImageLayout:
+def image_layout(image: TiledImage[Any, Any], placement: Placement, options: ConverterOptions) -> ImageLayout:
+    """The layout on disk of a registered image whose tiles have their places."""
     steps = pixel_steps(image)
     origin = np.zeros(5)
     for axis, value in zip(image.axes, image.translation or ()):
