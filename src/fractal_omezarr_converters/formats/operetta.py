@@ -271,7 +271,7 @@ def _plate_facts(
     try:
         name, warning = safe_plate_name(wanted)
     except ValueError as error:
-        raise ConvertersToolsUserError(f"'{index.path}': {error} Give the plate a name in the options.") from None
+        raise ConvertersToolsUserError(f"'{index.path}': {error} Give the plate a name in the options.") from error
     if warning:
         warnings.append(warning)
     size: list[int | None] = []

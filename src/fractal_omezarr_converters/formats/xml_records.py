@@ -64,8 +64,8 @@ class XmlRecord:
             return default
         try:
             number = int(value or "")
-        except ValueError:
-            raise self.problem(name, f"is '{value}', which is not a whole number") from None
+        except ValueError as error:
+            raise self.problem(name, f"is '{value}', which is not a whole number") from error
         if (least is not None and number < least) or (most is not None and number > most):
             raise self.problem(name, f"is {number}; expected {_range(least, most)}")
         return number
@@ -75,9 +75,9 @@ class XmlRecord:
         value = self.required(name)
         try:
             number = float(value)
-        except ValueError:
+        except ValueError as error:
             hint = " (a decimal comma?)" if "," in value else ""
-            raise self.problem(name, f"is '{value}', which is not a number{hint}") from None
+            raise self.problem(name, f"is '{value}', which is not a number{hint}") from error
         if not math.isfinite(number):
             raise self.problem(name, f"is '{value}', which is not a finite number")
         return number

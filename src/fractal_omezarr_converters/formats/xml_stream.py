@@ -89,8 +89,8 @@ class XmlStream:
     def _decoded(self) -> Iterator[str]:
         try:
             details = Path(self.path).stat()
-        except (FileNotFoundError, NotADirectoryError):
-            raise ConvertersToolsFileNotFoundError(f"The metadata file '{self.path}' is missing.") from None
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ConvertersToolsFileNotFoundError(f"The metadata file '{self.path}' is missing.") from error
         if not S_ISREG(details.st_mode):
             raise ConvertersToolsUserError(f"'{self.path}' is not a regular file; give the instrument's own file.")
         if details.st_size > MAX_BYTES:
@@ -107,8 +107,8 @@ class XmlStream:
             while True:
                 try:
                     text = held + decoder.decode(piece, final=not piece)
-                except UnicodeDecodeError:
-                    raise self._cut_off() from None
+                except UnicodeDecodeError as error:
+                    raise self._cut_off() from error
                 text, held = _hold_back(text, last=not piece)
                 yield self._mended(text)
                 if not piece:
@@ -146,11 +146,11 @@ class XmlStream:
         except expat.ExpatError as error:
             message = expat.errors.messages.get(error.code, str(error))
             if message in _SIGNS_OF_A_CUT:
-                raise self._cut_off() from None
+                raise self._cut_off() from error
             raise ConvertersToolsUserError(
                 f"'{self.path}' is not valid XML: {message} at line {error.lineno}, column {error.offset + 1}"
                 f"{self._inside()}; copy or export the file again."
-            ) from None
+            ) from error
 
     def _cut_off(self) -> ConvertersToolsUserError:
         return ConvertersToolsUserError(
@@ -264,8 +264,8 @@ def _encoding(first: bytes, path: str) -> str:
         return "utf-8"  # declared as two bytes a character, but written with one: seen in files re-saved by scripts
     try:
         codecs.lookup(name)
-    except LookupError:
-        raise ConvertersToolsUserError(f"'{path}' is declared to be in the unknown encoding '{name}'.") from None
+    except LookupError as error:
+        raise ConvertersToolsUserError(f"'{path}' is declared to be in the unknown encoding '{name}'.") from error
     return name
 
 

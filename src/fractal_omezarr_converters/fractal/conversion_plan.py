@@ -12,6 +12,7 @@ from typing import Any
 
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
+from fractal_omezarr_converters.pipelines.filters import FilterCount
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, counted
 
 PLAN_VERSION = 1
@@ -37,6 +38,8 @@ class Plan:
     overwrite: OverwriteMode
     formats: tuple[str, ...]
     read_warnings: tuple[str, ...] = ()
+    filters: tuple[FilterCount, ...] = ()
+    """What every filter did, acquisition by acquisition."""
     configuration: dict[str, Any] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[ImagePlan]:
@@ -98,6 +101,10 @@ class Plan:
             "bytes": self.bytes,
             "memory_per_image": self.memory,
             "missing_planes": self.missing_planes,
+            "filters": [
+                {"name": each.name, "before": each.before, "removed": each.removed, "cropped": each.cropped}
+                for each in self.filters
+            ],
             "warnings": self.warnings,
         }
 
@@ -117,6 +124,7 @@ class Plan:
             lines.append(f"  ... and {counted(len(self.images) - ROWS_SHOWN, 'more image')}")
         if self.missing_planes:
             lines.append(f"{counted(self.missing_planes, 'plane')} without a source, left empty")
+        lines += [_said_of(each) for each in self.filters]
         lines += [f"warning: {text}" for text in self.warnings]
         return "\n".join(lines)
 
@@ -147,6 +155,11 @@ class Plan:
     def _row(image: ImagePlan) -> tuple[str, ...]:
         shape = " ".join(f"{axis}={size}" for axis, size in zip(image.axes, image.shape))
         return (image.path, shape, str(image.dtype), readable_bytes(image.bytes), f"{len(image.layout.levels)} levels")
+
+
+def _said_of(each: FilterCount) -> str:
+    cropped = f" and cut {counted(each.cropped, 'tile')} to its range" if each.cropped else ""
+    return f"{each.name} left out {each.removed} of {counted(each.before, 'tile')}{cropped}"
 
 
 def _few(names: list[str]) -> str:
