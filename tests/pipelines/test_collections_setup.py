@@ -150,7 +150,7 @@ def test_single_images_only_need_a_free_place(make_tile, tmp_path):
     setup_ome_zarr_collection(tiled_images=images, zarr_dir=tmp_path)
     assert not list(tmp_path.iterdir())
     write(images, tmp_path)
-    with pytest.raises(ConvertersToolsOutputExistsError, match=r"'sub/a\.zarr' exist"):
+    with pytest.raises(ConvertersToolsOutputExistsError, match=r"'sub/a\.zarr' exist .*Overwrite .*Extend"):
         setup_singleimage(str(tmp_path), images)
     setup_singleimage(str(tmp_path), images, overwrite_mode=EXTEND)
     (tmp_path / "b.zarr").mkdir()

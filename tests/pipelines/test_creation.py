@@ -187,6 +187,23 @@ def test_stamps_of_fields_lie_in_the_table_by_field(make_tile, tmp_path):
     assert table == {"FieldIndex": ["A", "A", "B", "B"], "t_index": [0, 1, 0, 1], "t_second": [0, 60, 7, 67]}
 
 
+def test_true_heights_of_uneven_planes_lie_in_a_table(make_tile, tmp_path):
+    heights = {"A": (7.0, 9.0, 12.5), "B": (7.5, 9.5, 13.0)}
+    tiles = [make_tile("A", start_z=z) for z in heights["A"]]
+    with pytest.warns(ConvertersToolsWarning, match="not multiples of the stated spacing"):
+        convert(tiles, tmp_path / "one")
+    table = read_table(open_store(tmp_path / "one"), "Plate.zarr/B/03/0", "z_positions")
+    assert table == {"z_index": [0, 1, 2], "z_micrometer": [0, 2, 5.5]}
+    both = [make_tile(f, start_x=x, start_z=z) for f, x in (("A", 0.0), ("B", 16.0)) for z in heights[f]]
+    with pytest.warns(ConvertersToolsWarning):
+        convert(both, tmp_path / "two")
+    table = read_table(open_store(tmp_path / "two"), "Plate.zarr/B/03/0", "z_positions")
+    assert table["FieldIndex"] == ["A"] * 3 + ["B"] * 3
+    assert table["z_micrometer"] == [0, 2, 5.5, 0.5, 2.5, 6]
+    convert([make_tile("A", start_z=2.0 * z) for z in (0, 1, 3)], tmp_path / "even")
+    assert not (tmp_path / "even/Plate.zarr/B/03/0/tables/z_positions").exists()
+
+
 def test_f16_kept_positions_far_from_zero_are_refused(make_tile, tmp_path):
     keep = ConverterOptions(stage_position_corrections=StagePositionCorrections(remove_xy_offset="Keep"))
     with pytest.raises(
