@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, 
 from fractal_omezarr_converters.formats import detect
 from fractal_omezarr_converters.formats.contract import Scan
 from fractal_omezarr_converters.formats.tile_table import TileTableFormat
+from fractal_omezarr_converters.fractal import setup_images_for_conversion
+from fractal_omezarr_converters.models import ConverterOptions
+from fractal_omezarr_converters.pipelines import AcquisitionRequest, read_acquisitions
 from fractal_omezarr_converters.testing.conformance import check_format
 
 TOML = 'xy_pixel_size = 0.65\nz_spacing = 2.0\nchannel_names = ["DAPI", "GFP"]\nwavelengths = ["405", "488"]\n'
@@ -322,6 +326,35 @@ def test_both_forms_of_one_key_may_be_equal_and_remarks_are_ignored(tmp_path: Pa
     details = scan(tmp_path).tiles.acquisitions[0]
     assert details.xy_pixel_size == 0.5
     assert details.condition_table_path == str(tmp_path / "conditions.csv")
+
+
+@pytest.mark.parametrize(("plate_type", "size"), [(None, (4, 6)), ("384", (16, 24)), (96, (8, 12)), ("5 x 8", (5, 8))])
+def test_f47_the_stated_plate_is_declared_as_a_whole(plate_type: Any, size: tuple[int, int], tmp_path: Path) -> None:
+    rows = [{**row, "column": min(row["column"], 5), "plate_name": plate} for row in plate_rows() for plate in "PQ"]
+    folder = write_folder(tmp_path / "acquisition", rows)
+    options = {} if plate_type is None else {"plate_type": plate_type}
+    images, report = read_acquisitions(
+        [AcquisitionRequest(str(folder), format_name="tile_table", format_options=options)], ConverterOptions()
+    )
+    setup_images_for_conversion(
+        images, zarr_dir=str(tmp_path / "out"), converter_options=ConverterOptions(), plate_facts=report.plate_facts
+    )
+    for plate in "PQ":
+        declared = json.loads((tmp_path / f"out/{plate}.zarr/.zattrs").read_text())["plate"]
+        assert (len(declared["rows"]), len(declared["columns"])) == size
+        assert [well["path"] for well in declared["wells"]] == ["A/01", "C/05"]
+
+
+def test_a_plate_type_that_is_none_or_too_small_is_refused(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "acquisition", plate_rows())
+    with pytest.raises(ConvertersToolsUserError, match="plate type '97' is not known"):
+        scan(folder, options={"plate_type": "97"})
+    request = AcquisitionRequest(str(folder), format_name="tile_table", format_options={"plate_type": "24"})
+    images, report = read_acquisitions([request], ConverterOptions())
+    with pytest.raises(ConvertersToolsUserError, match="4 rows and 6 columns, but a well lies in row C, column 12"):
+        setup_images_for_conversion(
+            images, zarr_dir=str(tmp_path / "out"), converter_options=ConverterOptions(), plate_facts=report.plate_facts
+        )
 
 
 def test_which_table_of_a_folder(tmp_path: Path) -> None:

@@ -207,7 +207,8 @@ def test_true_heights_of_uneven_planes_lie_in_a_table(make_tile, tmp_path):
 def test_f16_kept_positions_far_from_zero_are_refused(make_tile, tmp_path):
     keep = ConverterOptions(stage_position_corrections=StagePositionCorrections(remove_xy_offset="Keep"))
     with pytest.raises(
-        ConvertersToolsUserError, match=r"5032 px, 157.2 times what the tiles need, .* set the removal of offsets to Global"
+        ConvertersToolsUserError,
+        match=r"5032 px, 157.2 times what the tiles need, .* set the removal of offsets to Global",
     ):
         convert([make_tile("A", start_x=2500.0)], tmp_path, keep)
     assert not list(tmp_path.iterdir())
@@ -217,7 +218,9 @@ def test_f16_kept_positions_far_from_zero_are_refused(make_tile, tmp_path):
     asked = StagePositionCorrections(remove_xy_offset="Keep", largest_padding=10)
     with pytest.warns(ConvertersToolsWarning, match="9.0 times"):
         convert(
-            [make_tile("B", row="C", start_x=128.0)], tmp_path / "asked", ConverterOptions(stage_position_corrections=asked)
+            [make_tile("B", row="C", start_x=128.0)],
+            tmp_path / "asked",
+            ConverterOptions(stage_position_corrections=asked),
         )
     assert level_zero(tmp_path / "asked/Plate.zarr/C/03/0").shape[-1] == 288
 

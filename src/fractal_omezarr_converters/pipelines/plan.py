@@ -158,7 +158,10 @@ def plan_image(
     missing = missing_planes(image, placement)
     overlapped = _overlapped_pixels(placement)
     itemsize = np.dtype(image.data_type).itemsize
-    warnings = [*image.notes, *check_size(image, placement, itemsize, options.stage_position_corrections.largest_padding)]
+    warnings = [
+        *image.notes,
+        *check_size(image, placement, itemsize, options.stage_position_corrections.largest_padding),
+    ]
     if missing.count:
         warnings.append(
             f"{counted(missing.count, 'plane')} of image '{image.path}' {'has' if missing.count == 1 else 'have'} no source "

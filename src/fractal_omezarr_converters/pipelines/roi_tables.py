@@ -133,9 +133,7 @@ def z_positions_table(before: Image, after: Image, plane: Integers) -> Columns |
     return _true_places(before, after, plane, Z, ("z_index", "z_micrometer"))
 
 
-def _true_places(
-    before: Image, after: Image, place: Integers, axis: int, names: tuple[str, str]
-) -> Columns | None:
+def _true_places(before: Image, after: Image, place: Integers, axis: int, names: tuple[str, str]) -> Columns | None:
     """Number and true coordinate of every frame or plane along one axis; None when the spacing says it all."""
     if "tczyx"[axis] not in after.axes or len(before.columns) != len(after.columns):
         return None
