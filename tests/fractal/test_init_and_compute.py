@@ -287,7 +287,7 @@ def test_f69_loaders_and_steps_of_users_are_imported_in_other_processes(
         text=True,
         capture_output=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
     )
     assert ran.returncode == 0, ran.stderr
 

@@ -299,7 +299,7 @@ else:
 """
 
     def run(step: str, handed_over: str = "") -> str:
-        found = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        found = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
         command = [sys.executable, "-c", code, step]
         return subprocess.run(command, env=found, input=handed_over, capture_output=True, text=True, check=True).stdout
 
