@@ -21,7 +21,7 @@ from fractal_omezarr_converters.formats.contract import Scan
 from fractal_omezarr_converters.formats.tile_table import TileTableFormat
 from fractal_omezarr_converters.fractal import setup_images_for_conversion
 from fractal_omezarr_converters.models import ConverterOptions
-from fractal_omezarr_converters.pipelines import AcquisitionRequest, read_acquisitions
+from fractal_omezarr_converters.pipelines import AcquisitionOptions, AcquisitionRequest, read_acquisitions
 from fractal_omezarr_converters.testing.conformance import check_format
 
 TOML = 'xy_pixel_size = 0.65\nz_spacing = 2.0\nchannel_names = ["DAPI", "GFP"]\nwavelengths = ["405", "488"]\n'
@@ -259,6 +259,37 @@ def test_pixel_sizes_header_below_toml_below_column(tmp_path: Path) -> None:
     found = scan(tmp_path)
     assert found.tiles.acquisitions[0].pixel_size_x == 0.3
     assert found.warnings == []  # 0.25 % of difference along y
+
+
+def test_frame_intervals_of_headers(tmp_path: Path) -> None:
+    """OME-XML in milliseconds and ImageJ in seconds; what the TOML says is warned of where the header says another."""
+    movie = np.zeros((3, 30, 40), np.uint16)
+    row = {"file_path": "a.tif", "well": "A1"}
+    for options in (
+        {"ome": True, "metadata": {"axes": "TYX", "TimeIncrement": 2500, "TimeIncrementUnit": "ms"}},
+        {"imagej": True, "metadata": {"axes": "TYX", "finterval": 2.5}},
+    ):
+        tifffile.imwrite(tmp_path / "a.tif", movie, **options)
+        write_folder(tmp_path, [row], "xy_pixel_size = 1", images=False)
+        found = scan(tmp_path)
+        assert found.tiles.acquisitions[0].t_spacing == 2.5
+        assert "".join(found.tiles.acquisitions[0].axes) == "tczyx" and found.warnings == []
+        write_folder(tmp_path, [row], "xy_pixel_size = 1\nt_spacing = 10", images=False)
+        found = scan(tmp_path)
+        assert found.tiles.acquisitions[0].t_spacing == 10
+        assert any("t_spacing along t is 10 s as stated" in text and "says 2.5 s" in text for text in found.warnings)
+    (tmp_path / "acquisition_details.toml").unlink()
+
+
+def test_options_of_the_task_stand_above_columns(tmp_path: Path) -> None:
+    rows = [{**row, "xy_pixel_size": 0.3, "z_spacing": 2, "channel_names": "a/b"} for row in plate_rows()[:2]]
+    folder = write_folder(tmp_path / "acquisition", rows, "xy_pixel_size = 0.5\n")
+    stated = AcquisitionOptions(
+        pixel_info={"xy_pixel_size": 0.7}, channels=[{"channel_label": "DAPI"}, {"channel_label": "GFP"}]
+    )
+    [image], _ = read_acquisitions([AcquisitionRequest(str(folder), options=stated)], ConverterOptions())
+    assert (image.xy_pixel_size, image.z_spacing) == (0.7, 2)
+    assert [channel.channel_label for channel in image.channels or []] == ["DAPI", "GFP"]
 
 
 def test_pixel_sizes_of_imagej(tmp_path: Path) -> None:

@@ -61,6 +61,12 @@ def test_f70_one_failing_image_stops_no_other_and_all_failures_are_listed(runner
     assert isinstance(caught.value.__cause__, ExceptionGroup)
 
 
+def test_progress_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="fractal_omezarr_converters"):
+        exec_compound_task(init_four, compute, {})
+    assert [record.getMessage() for record in caplog.records] == [f"{done} of 4 images done" for done in (1, 2, 3, 4)]
+
+
 def test_f70_a_bug_in_one_image_is_listed_with_its_type() -> None:
     with pytest.raises(ConvertersToolsError, match="KeyError: 'b'"):
         exec_compound_task(init_four, compute_with_a_bug, {})

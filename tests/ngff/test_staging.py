@@ -80,7 +80,7 @@ def test_f54_the_old_image_stays_until_the_new_one_is_whole(tmp_path):
 
 def test_what_may_be_replaced(root):
     put(root, "old")
-    with pytest.raises(ConvertersToolsOutputExistsError, match="finished image; choose Extend .*, Overwrite"):
+    with pytest.raises(ConvertersToolsOutputExistsError, match=r"finished image; choose Extend .*, Overwrite"):
         put(root, "new")
     put(root, "new", "Extend")
     assert completion.is_complete(root, "plate/A/1/0", "new")
