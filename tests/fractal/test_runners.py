@@ -85,6 +85,16 @@ def test_a_dask_address_that_does_not_answer_is_one_sentence() -> None:
         )
 
 
+def test_jobs_run_on_dask_in_the_order_of_the_list() -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster:
+        runner = DaskRunner(address=cluster.scheduler_address)
+        updates = exec_compound_task(init_four, compute, {}, {"factor": 3}, runner=runner)
+        assert [update["image_list_updates"][0]["attributes"]["n"] for update in updates] == [291, 294, 297, 300]
+        with pytest.raises(ConvertersToolsUserError, match="2 of 4 images failed"):
+            exec_compound_task(init_four, compute_but_b_and_c, {}, runner=runner)
+
+
 def test_the_init_task_may_give_what_fractal_gets() -> None:
     updates = exec_compound_task(lambda: {"parallelization_list": init_four()}, compute, {})
     assert len(updates) == 4

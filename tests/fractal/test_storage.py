@@ -6,17 +6,23 @@ import json
 import re
 import uuid
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from plate_jobs import as_files, plate_images
+from plate_jobs import as_files, plate_images, tile
 
+from fractal_omezarr_converters.core.aggregation import tiled_image_from_tiles
 from fractal_omezarr_converters.errors import ConvertersToolsOutputExistsError
+from fractal_omezarr_converters.fractal import cleanup_if_exists
 from fractal_omezarr_converters.fractal.compute import generic_compute_task
 from fractal_omezarr_converters.fractal.init import build_parallelization_list, setup_images_for_conversion
-from fractal_omezarr_converters.models.options import ConverterOptions
+from fractal_omezarr_converters.models.collections import SingleImage
+from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
+from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
 from fractal_omezarr_converters.ngff.stores import open_store
 from fractal_omezarr_converters.ngff.zarr_arrays import open_array
+from fractal_omezarr_converters.pipelines import tiled_image_creation_pipeline
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5", "0.6"])
@@ -64,6 +70,56 @@ def test_descriptions_travel_in_memory_while_all_of_them_together_are_small(tmp_
             converter_options=ConverterOptions(runtime_settings=handing),  # type: ignore[arg-type]
         )
         assert [job["init_args"].get("tiled_image_json_str") is not None for job in jobs] == [as_text] * 3
+
+
+def test_f67_a_folder_of_the_user_for_hand_overs_keeps_what_is_in_it(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    (precious / "data").mkdir(parents=True)
+    (precious / "data/plate.json").write_text("{}")
+    handing = {"temp_json_options": {"serialization": "JSON", "temp_url": f"{precious}"}}
+    options = ConverterOptions(runtime_settings=handing)  # type: ignore[arg-type]
+    images = plate_images(tmp_path, "AB")
+    for mode in OverwriteMode:
+        jobs = setup_images_for_conversion(
+            images, zarr_dir=str(tmp_path / mode.name), converter_options=options, overwrite_mode=mode
+        )
+        folders = {Path(job["init_args"]["tiled_image_json_dump_url"]).parent for job in jobs}
+        assert len(folders) == 1 and next(iter(folders)).parent == precious
+        for job in jobs:
+            generic_compute_task(**job)
+    cleanup_if_exists(str(precious))
+    assert [path.name for path in precious.iterdir()] == ["data"]
+    assert (precious / "data/plate.json").read_text() == "{}"
+
+
+class Noting(ImageLoaderInterface):
+    """Notes under which settings of dask it reads."""
+
+    def load_data(self, resource: Any = None) -> np.ndarray:
+        import dask
+
+        SCHEDULERS.append(dask.config.get("scheduler", None))
+        return np.zeros((6, 8), "uint8")
+
+
+SCHEDULERS: list[Any] = []
+
+
+def test_runtime_settings_hold_while_an_image_is_written(tmp_path: Path) -> None:
+    import dask
+
+    before = dask.config.get("scheduler", None)
+    one = tile(tmp_path / "a.tif", SingleImage(image_path="a")).model_copy(update={"image_loader": Noting()})
+    [image] = tiled_image_from_tiles(tiles=[one])
+    options = ConverterOptions(runtime_settings={"dask_scheduler": {"mode": "Synchronous"}})  # type: ignore[arg-type]
+    [job] = build_parallelization_list([image], zarr_dir=str(tmp_path), converter_options=options)
+    SCHEDULERS.clear()
+    generic_compute_task(**job)
+    tiled_image_creation_pipeline(
+        zarr_url=f"{tmp_path}/b.zarr", tiled_image=image, registration_pipeline=None, converter_options=options
+    )
+    assert SCHEDULERS == ["synchronous"] * 2
+    assert dask.config.get("scheduler", None) == before
 
 
 def test_a_plate_is_written_to_any_place_that_fsspec_knows(tmp_path: Path) -> None:

@@ -278,6 +278,8 @@ def test_planning_is_pure(make_tile, reads):
     assert not reads
     assert plans[0].fingerprint == plans[1].fingerprint
     assert json.loads(json.dumps(plans[0].to_json()))["shape"] == [1, 1, 1, 24, 32]
+    assert plans[0].bytes == sum(np.prod(level["shape"]) for level in plans[0].to_json()["levels"]) * 2
+    assert plans[0].memory >= 24 * 32 * 2
 
 
 def test_writing_imports_none_of_the_heavy_libraries(tmp_path):
