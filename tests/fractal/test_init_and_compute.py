@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -13,7 +14,6 @@ import pytest
 from plate_jobs import DETAILS, as_files, plate_images, tile
 from pydantic import BaseModel
 
-from fractal_omezarr_converters import models
 from fractal_omezarr_converters.core.aggregation import tiled_image_from_tiles
 from fractal_omezarr_converters.core.tile import Tile
 from fractal_omezarr_converters.errors import (
@@ -209,13 +209,12 @@ def test_f68_the_list_of_models_is_true() -> None:
     schemas = [task[key] for task in manifest["task_list"] for key in task if key.startswith("args_schema_")]
     shown = {name for schema in schemas for name, one in schema.get("$defs", {}).items() if "properties" in one}
     assert shown and shown <= {name for _, _, name in listed}
-    public = {
-        name
-        for name in models.__all__
-        if isinstance(kind := getattr(models, name), type) and issubclass(kind, BaseModel)
-    }
-    aliases = {"AlignmentCorrections": "StagePositionCorrections", "NoTiling": "PerFovGrouping"}
-    assert {aliases.get(name, name) for name in public} <= {name for _, _, name in listed}
+    faces = [
+        importlib.import_module(f"fractal_omezarr_converters.{face}") for face in ("models", "pipelines", "fractal")
+    ]
+    public = [getattr(face, name) for face in faces for name in face.__all__]
+    models = {kind.__name__ for kind in public if isinstance(kind, type) and issubclass(kind, BaseModel)}
+    assert {"StagePositionCorrections", "WellFilter", "ThreadedRunner"} < models <= {name for _, _, name in listed}
     assert converters_tools_models(base="mine")[0][0] == "mine"
 
 

@@ -172,6 +172,14 @@ def test_f50_relative_output_folders_are_made_absolute(make_tile, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     setup_ome_zarr_collection(tiled_images=tiled_image_from_tiles(tiles=[make_tile()]), zarr_dir="out")
     assert (tmp_path / "out/Plate.zarr/.zattrs").is_file()
+    given = []
+    add_collection_handler(
+        function=lambda zarr_dir, **more: given.append(zarr_dir), collection_type="Elsewhere", overwrite=True
+    )
+    for zarr_dir in ("out", Path("a") / ".." / "out", ' "out" '):
+        images = tiled_image_from_tiles(tiles=[make_tile()])
+        setup_ome_zarr_collection(tiled_images=images, zarr_dir=zarr_dir, collection_type="Elsewhere")
+    assert given == [str(tmp_path / "out")] * 3
 
 
 def test_own_handlers(make_tile, tmp_path):
