@@ -108,6 +108,19 @@ def test_only_some_wells(tmp_path: Path) -> None:
         plan(truth.folders[0], wells=["H12"])
 
 
+def test_a_plan_says_how_many_tiles_each_filter_left_out(tmp_path: Path) -> None:
+    truth = small_plate(tmp_path)
+    filters = [{"name": "Channel Filter", "channel_labels": ["DAPI"]}, {"name": "FOV Name Filter", "regex": "1$"}]
+    made = plan(truth.folders[0], wells=["B03"], acquisition_options={"filters": filters})
+    assert [(one["name"], one["before"], one["removed"]) for one in made.to_json()["filters"]] == [
+        ("Channel Filter", 16, 8),
+        ("FOV Name Filter", 8, 4),
+        ("Well Filter", 4, 2),
+    ]
+    assert "Channel Filter left out 8 of 16 tiles" in repr(made)
+    assert plan(truth.folders[0]).to_json()["filters"] == []
+
+
 def test_output_that_exists_is_refused_replaced_or_extended(tmp_path: Path) -> None:
     truth = small_plate(tmp_path)
     out = tmp_path / "out"

@@ -141,6 +141,7 @@ def _planned(
         overwrite=request.overwrite,
         formats=request.formats,
         read_warnings=tuple(report.warnings),
+        filters=tuple(count for counts in report.filter_counts for count in counts),
         configuration=request.configuration,
     )
     return made, images, report

@@ -122,6 +122,8 @@ def test_f07_image_that_ends_at_zero() -> None:
     assert made.shape() == (1, 1, 1, 4, 12)
     assert made.roi().get("x").start == -12
     assert made.roi().name == "Plate.zarr/A/01/0"
+    assert made.copy_with(name="Well A1").roi().name == "Well A1"
+    assert made.group_by_fov()[0].roi().name == "F1"
     assert made.load_data().shape == (1, 1, 1, 4, 12)
 
 

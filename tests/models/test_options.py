@@ -87,6 +87,16 @@ def test_contradictions_between_generations_are_errors() -> None:
         OmeZarrOptions(num_levels=3, levels=NumberOfLevels(num_levels=4))
 
 
+@pytest.mark.parametrize(("given", "said"), [({"align_z": True, "align_t": True}, 2), ({"align_t": False}, 0), ({}, 0)])
+def test_older_corrections_without_effect_are_said(
+    given: dict[str, bool], said: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="fractal_omezarr_converters"):
+        assert StagePositionCorrections(**given) == StagePositionCorrections()
+    assert len([record for record in caplog.records if "never had an effect" in record.getMessage()]) == said
+    assert all(record.levelname == "INFO" for record in caplog.records)
+
+
 def test_older_corrections() -> None:
     for key in ("alignment_correction", "stage_position_corrections"):
         old = load(**{key: {"align_xy": False, "align_z": True, "align_t": True}})

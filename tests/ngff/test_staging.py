@@ -139,13 +139,13 @@ def test_what_is_no_image_is_not_replaced_by_one(root):
 
 def test_what_may_be_replaced(root):
     put(root, "old")
-    with pytest.raises(ConvertersToolsOutputExistsError, match="finished image"):
+    with pytest.raises(ConvertersToolsOutputExistsError, match=r"finished image; choose Extend .*, Overwrite"):
         put(root, "new")
     put(root, "new", "Extend")
     assert completion.is_complete(root, "plate/A/1/0", "new")
     root.put("plate/A/1/0/zarr.json", b'{"attributes": {}}')
     for mode in ("No Overwrite", "Extend"):
-        with pytest.raises(ConvertersToolsOutputExistsError, match="did not write"):
+        with pytest.raises(ConvertersToolsOutputExistsError, match="did not write; choose Overwrite"):
             put(root, "third", mode)
     put(root, "third", "Overwrite")
     assert completion.is_complete(root, "plate/A/1/0", "third")

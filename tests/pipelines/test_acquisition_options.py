@@ -69,7 +69,7 @@ def test_axes_as_people_write_them():
     assert AcquisitionOptions().to_axes_list() is None
 
 
-@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), 1e9])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), 1e9, 1e-12])
 def test_f64_impossible_pixel_sizes_are_refused(value):
     with pytest.raises(ValidationError):
         PixelSizeModel(xy_pixel_size=value)

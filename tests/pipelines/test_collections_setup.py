@@ -176,7 +176,7 @@ def test_single_images_only_need_a_free_place(make_tile, tmp_path):
     setup_ome_zarr_collection(tiled_images=images, zarr_dir=tmp_path)
     assert not list(tmp_path.iterdir())
     write(images, tmp_path)
-    with pytest.raises(ConvertersToolsOutputExistsError, match=r"'sub/a\.zarr' exist"):
+    with pytest.raises(ConvertersToolsOutputExistsError, match=r"'sub/a\.zarr' exist .*Overwrite .*Extend"):
         setup_singleimage(str(tmp_path), images)
     setup_singleimage(str(tmp_path), images, overwrite_mode=EXTEND)
     (tmp_path / "b.zarr").mkdir()
@@ -198,6 +198,14 @@ def test_f50_relative_output_folders_are_made_absolute(make_tile, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     setup_ome_zarr_collection(tiled_images=tiled_image_from_tiles(tiles=[make_tile()]), zarr_dir="out")
     assert (tmp_path / "out/Plate.zarr/.zattrs").is_file()
+    given = []
+    add_collection_handler(
+        function=lambda zarr_dir, **more: given.append(zarr_dir), collection_type="Elsewhere", overwrite=True
+    )
+    for zarr_dir in ("out", Path("a") / ".." / "out", ' "out" '):
+        images = tiled_image_from_tiles(tiles=[make_tile()])
+        setup_ome_zarr_collection(tiled_images=images, zarr_dir=zarr_dir, collection_type="Elsewhere")
+    assert given == [str(tmp_path / "out")] * 3
 
 
 def test_own_handlers(make_tile, tmp_path):

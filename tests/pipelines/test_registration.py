@@ -95,6 +95,17 @@ def test_neighbours_touch_after_rounding(make_tile):
     assert [placed(image)[str(i)][4] for i in range(4)] == [0, 32, 64, 96]
 
 
+@pytest.mark.parametrize(("mode", "corners"), [("round", [0, 32, 65]), ("floor", [0, 32, 64]), ("ceil", [0, 33, 65])])
+def test_positions_are_rounded_as_asked_and_whole_fields_keep_their_size(make_tile, mode, corners):
+    tiles = [make_tile(f"F{i}", start_x=x) for i, x in enumerate((0.0, 16.2, 32.4))]
+    [image] = tiled_image_from_tiles(tiles=tiles)
+    aligned = place(apply_registration_pipeline(image, [{"name": "align_to_pixel_grid", "params": {"mode": mode}}]))
+    assert aligned.start[:, 4].tolist() == corners
+    assert aligned.length[:, 3:].tolist() == [[24, 32]] * 3
+    with pytest.raises(ConvertersToolsUserError, match="choose round, floor or ceil"):
+        apply_registration_pipeline(image, [{"name": "align_to_pixel_grid", "params": {"mode": "down"}}])
+
+
 def test_f05_rows_and_columns_may_have_different_pixel_sizes(make_tile, details):
     oblong = details.model_copy(update={"y_pixel_size": 2.0})
     tiles = [
@@ -299,7 +310,7 @@ else:
 """
 
     def run(step: str, handed_over: str = "") -> str:
-        found = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        found = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
         command = [sys.executable, "-c", code, step]
         return subprocess.run(command, env=found, input=handed_over, capture_output=True, text=True, check=True).stdout
 

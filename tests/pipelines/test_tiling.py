@@ -49,7 +49,9 @@ def test_a_grid_with_holes_keeps_neighbours(cells: set[tuple[int, int]], pitch: 
 
 def test_uneven_steps_are_not_a_grid_and_a_field_is_named() -> None:
     positions = np.array([[0, 0], [200, 0], [533, 0]], dtype=float)
-    with pytest.raises(NotAGridError, match=r"along x, 'FOV_\d' lies .* px off its cell .*1.5 px are allowed"):
+    with pytest.raises(
+        NotAGridError, match=r"along x, 'FOV_\d' lies .* px off its cell .*pitch \d.* px.*1.5 px are allowed"
+    ):
         snap_to_grid(positions, (256, 256), 1, names_of(3))
 
 
@@ -68,6 +70,9 @@ def test_staggered_rows_are_not_a_grid_of_half_steps() -> None:
 def test_f13_unequal_sizes_are_named() -> None:
     with pytest.raises(NotTilableError, match=r"'FOV_0' 32 x 16 px, 'FOV_1' 64 x 16 px"):
         common_size(np.array([[32, 16], [64, 16]], dtype=float), names_of(2))
+    with pytest.raises(NotTilableError) as caught:
+        common_size(np.array([[32, 16 + number] for number in range(9)], dtype=float), names_of(9))
+    assert str(caught.value).count("'FOV_") == 5
 
 
 def test_f14_corners_do_not_depend_on_the_order_of_rows() -> None:

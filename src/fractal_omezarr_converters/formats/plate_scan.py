@@ -99,7 +99,7 @@ def plate_facts_of(
     try:
         safe, warning = safe_plate_name(name or "")
     except ValueError as error:
-        raise ConvertersToolsUserError(f"'{described_in}': {error} Give the plate a name in the options.") from None
+        raise ConvertersToolsUserError(f"'{described_in}': {error} Give the plate a name in the options.") from error
     if warning:
         warnings.append(warning)
     last_row = max((each.row for each in planes), default=1)

@@ -47,7 +47,7 @@ class Descriptor:
             try:
                 row, column = parse_well(named)
             except ValueError as error:
-                raise ConvertersToolsUserError(f"'{where}': {error}") from None
+                raise ConvertersToolsUserError(f"'{where}': {error}") from error
             return row_index(row) + 1, column
         if self.columns is None:
             raise ConvertersToolsUserError(

@@ -110,8 +110,8 @@ class XmlStream:
             return BytesIO(self._content)
         try:
             details = Path(self.path).stat()
-        except (FileNotFoundError, NotADirectoryError):
-            raise ConvertersToolsFileNotFoundError(f"The metadata file '{self.path}' is missing.") from None
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ConvertersToolsFileNotFoundError(f"The metadata file '{self.path}' is missing.") from error
         if not S_ISREG(details.st_mode):
             raise ConvertersToolsUserError(f"'{self.path}' is not a regular file; give the instrument's own file.")
         if details.st_size > MAX_BYTES:
@@ -131,8 +131,8 @@ class XmlStream:
             while True:
                 try:
                     text = held + decoder.decode(piece, final=not piece)
-                except UnicodeDecodeError:
-                    raise self._cut_off() from None
+                except UnicodeDecodeError as error:
+                    raise self._cut_off() from error
                 text, held = _hold_back(text, last=not piece)
                 # looking at bytes costs a tenth of looking at letters
                 suspicious = not eight_bit or bool(piece.translate(None, _HARMLESS)) or b"\xef\xbf" in piece
@@ -176,7 +176,7 @@ class XmlStream:
         except expat.ExpatError as error:
             message = expat.errors.messages.get(error.code, str(error))
             if message in _SIGNS_OF_A_CUT:
-                raise self._cut_off() from None
+                raise self._cut_off() from error
             if message == expat.errors.XML_ERROR_JUNK_AFTER_DOC_ELEMENT:
                 # Some Yokogawa files end with one '>' too many; what stands after the end is never needed.
                 self._warn_once("holds text after its end; it was left out")
@@ -185,7 +185,7 @@ class XmlStream:
             raise ConvertersToolsUserError(
                 f"'{self.path}' is not valid XML: {message} at line {error.lineno}, column {error.offset + 1}"
                 f"{self._inside()}; copy or export the file again."
-            ) from None
+            ) from error
 
     def _cut_off(self) -> ConvertersToolsUserError:
         return ConvertersToolsUserError(
@@ -295,8 +295,8 @@ def _encoding(first: bytes, path: str) -> str:
         return "utf-8"  # declared as two bytes a character, but written with one: seen in files re-saved by scripts
     try:
         codecs.lookup(name)
-    except LookupError:
-        raise ConvertersToolsUserError(f"'{path}' is declared to be in the unknown encoding '{name}'.") from None
+    except LookupError as error:
+        raise ConvertersToolsUserError(f"'{path}' is declared to be in the unknown encoding '{name}'.") from error
     return name
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
+from fractal_omezarr_converters.pipelines.filters import FilterCount
 from fractal_omezarr_converters.pipelines.losses import Loss
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, counted
 
@@ -38,6 +39,8 @@ class Plan:
     overwrite: OverwriteMode
     formats: tuple[str, ...]
     read_warnings: tuple[str, ...] = ()
+    filters: tuple[FilterCount, ...] = ()
+    """What every filter did, acquisition by acquisition."""
     configuration: dict[str, Any] = field(default_factory=dict)
     losses: tuple[Loss, ...] = ()
     """What overwriting takes away and does not make again; looked up by ``plan`` alone, when it is told the output."""
@@ -102,6 +105,10 @@ class Plan:
             "memory_per_image": self.memory,
             "missing_planes": self.missing_planes,
             "losses": [loss.to_json() for loss in self.losses],
+            "filters": [
+                {"name": each.name, "before": each.before, "removed": each.removed, "cropped": each.cropped}
+                for each in self.filters
+            ],
             "warnings": self.warnings,
         }
 
@@ -121,6 +128,7 @@ class Plan:
             lines.append(f"  ... and {counted(len(self.images) - ROWS_SHOWN, 'more image')}")
         if self.missing_planes:
             lines.append(f"{counted(self.missing_planes, 'plane')} without a source, left empty")
+        lines += [_said_of(each) for each in self.filters]
         lines += [f"warning: {text}" for text in self._said()]
         return "\n".join(lines)
 
@@ -155,6 +163,11 @@ class Plan:
     def _row(image: ImagePlan) -> tuple[str, ...]:
         shape = " ".join(f"{axis}={size}" for axis, size in zip(image.axes, image.shape))
         return (image.path, shape, str(image.dtype), readable_bytes(image.bytes), f"{len(image.layout.levels)} levels")
+
+
+def _said_of(each: FilterCount) -> str:
+    cropped = f" and cut {counted(each.cropped, 'tile')} to its range" if each.cropped else ""
+    return f"{each.name} left out {each.removed} of {counted(each.before, 'tile')}{cropped}"
 
 
 def _few(names: list[str]) -> str:

@@ -166,6 +166,8 @@ class StagePositionCorrections(UserFacingModel):
     """All planes of a field share one x and y, also where the stage reported slightly different ones."""
     reindex_channels: bool = Field(default=True, title="Only Channels That Occur")
     """Only channels that occur in an image are written. Off: every channel of the acquisition gets a plane, empty if need be."""
+    largest_padding: float = Field(default=4.0, ge=1, le=1_000_000, title="Largest Padding")
+    """How many times larger than its fields an image may become when offsets are kept; beyond, the conversion stops."""
 
     align_xy: ClassVar[Any] = older_name("remove_xy_jitter")
 

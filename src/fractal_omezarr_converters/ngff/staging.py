@@ -142,9 +142,11 @@ class StagedImage:
         marked = completion.read(self._root, self.image_path)
         if (begun and marked is None) or (marked is not None and self._mode == "Extend"):
             return
-        ours = "a finished image" if marked is not None else "something that this converter did not write"
+        found, remedy = "something that this converter did not write", "Overwrite to replace it"
+        if marked is not None:
+            found, remedy = "a finished image", "Extend to keep it as long as nothing changed, Overwrite to replace it"
         raise ConvertersToolsOutputExistsError(
-            f"{self._root.url}/{self.image_path} holds {ours}; choose Overwrite to replace it, or another place for the output."
+            f"{self._root.url}/{self.image_path} holds {found}; choose {remedy}, or another place for the output."
         )
 
 

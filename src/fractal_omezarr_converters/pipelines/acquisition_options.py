@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import (
+    SMALLEST_STEP,
     AcquisitionDetails,
     ChannelInfo,
     DataTypeEnum,
@@ -120,13 +121,13 @@ def _menu_entry(color: str) -> str:
 class PixelSizeModel(UserFacingModel):
     """Pixel size and intervals that replace what the metadata states; leave empty what is right."""
 
-    xy_pixel_size: float | None = Field(default=None, gt=0, le=LARGEST_STEP, allow_inf_nan=False)
+    xy_pixel_size: float | None = Field(default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False)
     """Pixel size in x and y in micrometres, with a decimal point, for example 0.65."""
-    y_pixel_size: float | None = Field(default=None, gt=0, le=LARGEST_STEP, allow_inf_nan=False)
+    y_pixel_size: float | None = Field(default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False)
     """Pixel size in y in micrometres, only if it differs from x."""
-    z_spacing: float | None = Field(default=None, gt=0, le=LARGEST_STEP, allow_inf_nan=False)
+    z_spacing: float | None = Field(default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False)
     """Distance of the z planes in micrometres."""
-    t_spacing: float | None = Field(default=None, gt=0, le=LARGEST_STEP, allow_inf_nan=False)
+    t_spacing: float | None = Field(default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False)
     """Interval of the time points in seconds."""
 
     @model_validator(mode="before")
@@ -221,8 +222,12 @@ class AcquisitionOptions(UserFacingModel):
         try:
             return type(acquisition_details)(**(stated | changes))
         except ValidationError as error:
+            wrong = "; ".join(
+                f"{'.'.join(map(str, each['loc']))} is {each['input']!r}: {str(each['msg']).removeprefix('Value error, ')}"
+                for each in error.errors(include_url=False)
+            )
             raise ConvertersToolsUserError(
-                f"The options of the acquisition do not fit its metadata: {error}"
+                f"The options of the acquisition do not fit its metadata ({wrong}); correct the options."
             ) from error
 
     def _merged_channels(self, present: list[ChannelInfo] | None) -> list[ChannelInfo]:

@@ -239,6 +239,8 @@ def _write_tables(store: Store, plan: ImagePlan, converter_options: ConverterOpt
         write("condition_table", conditions, "condition_table", None)
     if plan.time_points is not None:
         write("time_points", plan.time_points, "generic_table", None)
+    if plan.z_positions is not None:
+        write("z_positions", plan.z_positions, "generic_table", None)
 
 
 def _completion(plan: ImagePlan, report: PixelReport) -> completion.Completion:

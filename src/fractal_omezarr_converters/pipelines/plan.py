@@ -30,7 +30,7 @@ from fractal_omezarr_converters.pipelines.registration import (
     build_default_registration_pipeline,
     steps_on_pixels,
 )
-from fractal_omezarr_converters.pipelines.roi_tables import time_points_table
+from fractal_omezarr_converters.pipelines.roi_tables import time_points_table, z_positions_table
 
 STITCHING = 1
 """Raised when stitching finds other positions from the same pixels."""
@@ -73,6 +73,7 @@ class ImagePlan:
     warnings: tuple[str, ...]
     fingerprint: str
     time_points: dict[str, list[Any]] | None = None
+    z_positions: dict[str, list[Any]] | None = None
     steps: tuple[dict[str, Any], ...] = field(default=())
     pending: bool = False
     """Positions and size are final only when pixels have been read: the fields are stitched when the image is written."""
@@ -157,7 +158,10 @@ def plan_image(
     missing = missing_planes(image, placement)
     overlapped = _overlapped_pixels(placement)
     itemsize = np.dtype(image.data_type).itemsize
-    warnings = [*image.notes, *check_size(image, placement, itemsize)]
+    warnings = [
+        *image.notes,
+        *check_size(image, placement, itemsize, options.stage_position_corrections.largest_padding),
+    ]
     if missing.count:
         warnings.append(
             f"{counted(missing.count, 'plane')} of image '{image.path}' {'has' if missing.count == 1 else 'have'} no source "
@@ -182,6 +186,7 @@ def plan_image(
         fingerprint=known or fingerprint(image, placement, layout, sources, options, measured=measured),
         pending=bool(measured) and not read_pixels,
         time_points=time_points_table(tiled_image, image, placement.start[:, 0]),
+        z_positions=z_positions_table(tiled_image, image, placement.start[:, 2]),
         steps=tuple(dict(step) for step in image.provenance),
     )
 
