@@ -69,6 +69,8 @@ class TiledImage(CheckedModel, Generic[CollectionInterfaceType, ImageLoaderInter
     """Registration steps that were applied, in order, with their parameters."""
     notes: list[str] = Field(default_factory=list)
     """What a user should read about this image."""
+    remarks: list[str] = Field(default_factory=list)
+    """What is worth knowing about this image, but asks nobody to do anything."""
     source_stamps: Any = None
     """What the files behind the regions were when they were looked at, so that others in their place are noticed."""
 
@@ -129,6 +131,7 @@ class TiledImage(CheckedModel, Generic[CollectionInterfaceType, ImageLoaderInter
         values["attributes"] = {key: list(column) for key, column in self.attributes.items()}
         values["provenance"] = [dict(step) for step in self.provenance]
         values["notes"] = list(self.notes)
+        values["remarks"] = list(self.remarks)
         values["channels"] = None if self.channels is None else [channel.model_copy() for channel in self.channels]
         values["translation"] = None if self.translation is None else list(self.translation)
         return made

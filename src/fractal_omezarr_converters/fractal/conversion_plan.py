@@ -84,6 +84,11 @@ class Plan:
         texts = [*self.read_warnings, *(text for image in self.images for text in image.warnings)]
         return list(dict.fromkeys(texts))
 
+    @property
+    def remarks(self) -> list[str]:
+        """What is worth knowing and asks nobody to do anything, each text once."""
+        return list(dict.fromkeys(text for image in self.images for text in image.remarks))
+
     def to_json(self) -> dict[str, Any]:
         """The plan in plain values, with the version of this document."""
         return {
@@ -99,6 +104,7 @@ class Plan:
             "memory_per_image": self.memory,
             "missing_planes": self.missing_planes,
             "warnings": self.warnings,
+            "remarks": self.remarks,
         }
 
     def __repr__(self) -> str:
@@ -117,6 +123,7 @@ class Plan:
             lines.append(f"  ... and {counted(len(self.images) - ROWS_SHOWN, 'more image')}")
         if self.missing_planes:
             lines.append(f"{counted(self.missing_planes, 'plane')} without a source, left empty")
+        lines += [f"note: {text}" for text in self.remarks]
         lines += [f"warning: {text}" for text in self.warnings]
         return "\n".join(lines)
 
@@ -127,12 +134,14 @@ class Plan:
             for image in self.images[: 4 * ROWS_SHOWN]
         )
         more = len(self.images) - 4 * ROWS_SHOWN
+        noted = "".join(f"<li>{html.escape(text)}</li>" for text in self.remarks)
         warned = "".join(f"<li>{html.escape(text)}</li>" for text in self.warnings)
         return (
             f"<p><b>Plan</b>: {html.escape(self._heading())}</p>"
             "<table><thead><tr><th>image</th><th>size</th><th>type</th><th>bytes</th><th>levels</th></tr></thead>"
             f"<tbody>{rows}</tbody></table>"
             + (f"<p>and {more} more images</p>" if more > 0 else "")
+            + (f"<p>Notes:</p><ul>{noted}</ul>" if noted else "")
             + (f"<p>Warnings:</p><ul>{warned}</ul>" if warned else "")
         )
 

@@ -72,6 +72,7 @@ class ImagePlan:
     overlaps: int
     warnings: tuple[str, ...]
     fingerprint: str
+    remarks: tuple[str, ...] = ()
     time_points: dict[str, list[Any]] | None = None
     steps: tuple[dict[str, Any], ...] = field(default=())
     pending: bool = False
@@ -104,6 +105,7 @@ class ImagePlan:
             "size_is_final": not self.pending,
             "steps": list(self.steps),
             "warnings": list(self.warnings),
+            "remarks": list(self.remarks),
             "fingerprint": self.fingerprint,
         }
 
@@ -179,6 +181,7 @@ def plan_image(
         missing_planes=missing,
         overlaps=overlapped,
         warnings=tuple(dict.fromkeys(warnings)),
+        remarks=tuple(dict.fromkeys(image.remarks)),
         fingerprint=known or fingerprint(image, placement, layout, sources, options, measured=measured),
         pending=bool(measured) and not read_pixels,
         time_points=time_points_table(tiled_image, image, placement.start[:, 0]),
