@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic
 
 from pydantic import ConfigDict, Field, SerializeAsAny, model_validator
@@ -41,6 +42,8 @@ class Tile(CheckedModel, Generic[CollectionInterfaceType, ImageLoaderInterfaceTy
     collection: SerializeAsAny[CollectionInterfaceType]
     image_loader: SerializeAsAny[ImageLoaderInterfaceType]
     acquisition_details: AcquisitionDetails
+    acquired_at: datetime | None = None
+    """When the first plane of the tile was acquired, for the table of time points."""
 
     @model_validator(mode="after")
     def _channels_exist(self) -> Tile[Any, Any]:

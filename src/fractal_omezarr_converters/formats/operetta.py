@@ -131,6 +131,7 @@ class Operetta(Format):
             plate_name=plate.name,
             acquisition=acquisition,
             subtract=chosen.flat_field == "subtract",
+            began=seconds_of(index.plate_value("MeasurementStartTime")),
         )
         facts = _facts(index, planes, axes, times, offsets)
         facts.update(field_positions="grid" if chosen.field_grid else chosen.field_positions)

@@ -236,8 +236,9 @@ def build_tiles(
     plate_name: str,
     acquisition: int,
     subtract: bool,
+    began: float | None = None,
 ) -> TileTable:
-    """Make one tile per plane."""
+    """Make one tile per plane; ``began`` is when the measurement began, in s since 1970-01-01 UTC."""
     from fractal_omezarr_converters.core.tile_table_builder import TileTableBuilder
 
     builder = TileTableBuilder()
@@ -260,8 +261,16 @@ def build_tiles(
             start=(t, c_index[each.channel], z, y - each.height * each.pixel_y / 2, x - each.width * each.pixel_x / 2),
             length=(1, 1, 1, each.height, each.width),
             loader=_loader(path, each, flat_fields.get(each.channel), subtract),
+            acquired_at=_acquired_at(each, began),
         )
     return builder.build()
+
+
+def _acquired_at(plane: Plane, began: float | None) -> float | None:
+    """When a plane was acquired, in s since 1970-01-01 UTC: what it states, else by its offset from the beginning."""
+    if plane.taken is not None or plane.offset is None or began is None:
+        return plane.taken
+    return began + plane.offset
 
 
 def _details(pixel: tuple[float, float], axes: Axes, infos: list[ChannelInfo], files_there: bool) -> AcquisitionDetails:

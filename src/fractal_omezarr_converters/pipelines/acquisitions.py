@@ -149,19 +149,7 @@ def _below(source: str, text: str) -> str:
 def with_options(table: TileTable, options: AcquisitionOptions) -> TileTable:
     """The tiles with what the user states instead of the metadata."""
     changed = [options.update_acquisition_details(details) for details in table.acquisitions]
-    return TileTable(
-        fov_names=table.fov_names,
-        fov=table.fov,
-        start=table.start,
-        length=table.length,
-        loaders=table.loaders,
-        collections=table.collections,
-        collection=table.collection,
-        acquisitions=changed,
-        acquisition=table.acquisition,
-        attribute_sets=table.attribute_sets,
-        attribute_set=table.attribute_set,
-    )
+    return table.replaced(acquisitions=changed)
 
 
 def _refuse_repeated_fields(requests: Sequence[AcquisitionRequest], tables: Sequence[TileTable]) -> None:

@@ -30,7 +30,7 @@ from fractal_omezarr_converters.pipelines.registration import (
     build_default_registration_pipeline,
     steps_on_pixels,
 )
-from fractal_omezarr_converters.pipelines.roi_tables import time_points_table
+from fractal_omezarr_converters.pipelines.time_points import time_points_table
 
 STITCHING = 1
 """Raised when stitching finds other positions from the same pixels."""
@@ -298,6 +298,8 @@ def fingerprint(
         image.columns.fov,
         image.columns.original,
     )
+    if image.columns.moments is not None:
+        arrays += (image.columns.moments.ms,)
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

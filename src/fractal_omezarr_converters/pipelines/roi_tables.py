@@ -1,4 +1,4 @@
-"""The tables beside an image: its fields of view, the image as a whole, its conditions, its true times.
+"""The tables beside an image: its fields of view, the image as a whole, its conditions.
 
 Positions in the ROI tables are counted from the corner of the first pixel, in micrometres and seconds. The columns that end in
 ``_original`` hold the position as the stage stated it. Columns named ``translation_*`` are left out on purpose: registration
@@ -105,49 +105,6 @@ def plate_condition_table(images: list[Image]) -> Columns | None:
             for key in keys:
                 table[key].append(row.get(key))
     return table
-
-
-def time_points_table(before: Image, after: Image, frame: Integers) -> Columns | None:
-    """The true time of every frame, in seconds from the first; per field of view when they differ.
-
-    None when the image has one frame, or when the frames are equidistant and the same for all fields of view.
-
-    Args:
-        before: The image as it was stated, with true times.
-        after: The registered image with the same tiles.
-        frame: Number of the frame in which every tile begins.
-    """
-    if "t" not in after.axes or len(before.columns) != len(after.columns):
-        return None
-    stated, placed = before.columns, after.columns
-    if not np.array_equal(stated.fov, placed.fov) or not np.array_equal(stated.loaders.row, placed.loaders.row):
-        return None
-    counts = np.maximum(np.rint(stated.length[:, T] / before.t_spacing), 1).astype(np.int64)
-    tile = np.repeat(np.arange(len(counts)), counts)
-    within = np.arange(len(tile)) - (np.cumsum(counts) - counts)[tile]
-    times = stated.start[tile, T] + within * before.t_spacing - stated.start[:, T].min()
-    empty = int(frame.min())  # frames that a kept offset leaves before the first
-    frames = frame[tile] + within - empty
-    fov = stated.fov[tile]
-    number = int(frames.max()) + 1
-    if number < 2:
-        return None
-    earliest = np.full((len(stated.fov_names), number), np.inf)
-    np.minimum.at(earliest, (fov, frames), times)
-    known = np.isfinite(earliest)
-    first = np.min(earliest, axis=0)
-    tolerance = 0.01 * after.t_spacing
-    alike = bool(np.all(np.abs(earliest - first[None, :])[known] <= tolerance))
-    if alike:
-        if np.all(np.abs(np.diff(first) - after.t_spacing) <= tolerance):
-            return None
-        return {"t_index": list(range(empty, empty + number)), "t_second": _numbers(first)}
-    fields, indices = np.nonzero(known)
-    return {
-        INDEX: [stated.fov_names[index] for index in fields],
-        "t_index": [int(index) + empty for index in indices],
-        "t_second": _numbers(earliest[fields, indices]),
-    }
 
 
 def channel_count(image: Image) -> int:
