@@ -118,7 +118,7 @@ def test_ngio_reads_the_table_of_every_backend(make_tile: Any, tmp_path: Path, b
     own = read_table(open_store(url), "", "time_points")
     assert own["timestamp"] == [text(0), None, text(0), text(1)]
     frame = open_ome_zarr_container(url).get_table("time_points").dataframe.reset_index()
-    seen = [None if value is None or isinstance(value, float) or str(value) == "NaT" else str(value) for value in frame["timestamp"]]
+    seen = [None if str(value) in ("None", "nan", "NaT", "<NA>") else str(value) for value in frame["timestamp"]]
     assert [value and datetime.fromisoformat(value) for value in seen] == [after(0), None, after(0), after(1)]
     assert frame["t_second"].astype(float).tolist() == [0, 10, 0, 10]
 
