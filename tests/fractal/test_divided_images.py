@@ -76,7 +76,7 @@ def parts_in(caplog: pytest.LogCaptureFixture) -> int:
 @pytest.mark.parametrize(
     ("version", "shards", "planes", "times"), [("0.4", False, 1, 1), ("0.5", True, 1, 1), ("0.6", False, 3, 2)]
 )
-def test_an_image_divided_over_dask_has_the_same_files(
+def test_an_image_divided_over_dask_has_the_same_files(  # noqa: PLR0917
     tmp_path: Path, cluster: Any, caplog: pytest.LogCaptureFixture, version: str, shards: bool, planes: int, times: int
 ) -> None:
     truth = mosaic(tmp_path, planes=planes, times=times)

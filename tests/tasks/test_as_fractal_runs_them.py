@@ -101,6 +101,23 @@ def test_a_plate_goes_through_init_and_compute(plate: SyntheticOperetta, tmp_pat
                     assert np.array_equal(pixels[channel, z, y : y + 24, x : x + 40], expected)
 
 
+@pytest.mark.parametrize(
+    ("tiling", "words"),
+    [("Auto", "overlap by 10 px"), ("Inplace", "overlap in place: "), ("Stitch", "are stitched by")],
+)
+def test_overlap_on_purpose_is_told_without_a_triangle(tmp_path: Path, tiling: str, words: str) -> None:
+    plate = write_operetta(tmp_path / "source", wells=("B03", "C05"), layout=(2, 2), field_shape=(48, 64), overlap=10)
+    options = {"grouping": {"tiling_strategy": {"mode": tiling}}}
+    init = Job(INIT, arguments(plate, tmp_path / "out", converter_options=options), tmp_path / "jobs")
+    assert init.code == 0, init.log
+    told = [line for line in init.log.splitlines() if words in line]
+    assert len(told) == 1 and "INFO" in told[0]
+    assert "warning" not in init.log.lower()
+    compute = Job(COMPUTE, init.result["parallelization_list"][0], tmp_path / "jobs")
+    assert compute.code == 0, compute.log
+    assert "warning" not in compute.log.lower()
+
+
 def test_f66_the_same_job_can_be_run_again(plate: SyntheticOperetta, tmp_path: Path) -> None:
     options = {"runtime_settings": {"temp_json_options": {"serialization": "JSON"}}}
     init = Job(INIT, arguments(plate, tmp_path / "out", converter_options=options), tmp_path / "jobs")

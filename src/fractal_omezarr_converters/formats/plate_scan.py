@@ -189,6 +189,7 @@ def _size_in_file(given: _SortedOut, at: int, stated: Frame) -> Frame:
 
 def _tiles(given: _SortedOut, acquisition: int) -> TileTable:
     """Make one tile per plane, column by column."""
+    from fractal_omezarr_converters.core.moments import Moments
     from fractal_omezarr_converters.core.tile_table import TileTable
 
     measured, planes, axes = given.measured, given.planes, given.axes
@@ -219,6 +220,7 @@ def _tiles(given: _SortedOut, acquisition: int) -> TileTable:
         collection=well,
         acquisitions=details,
         acquisition=details_of[frame],
+        moments=Moments.of_times([each.clock for each in planes]),
     )
 
 

@@ -90,6 +90,11 @@ class Plan:
         texts = [*self.read_warnings, *(text for image in self.images for text in image.warnings)]
         return list(dict.fromkeys(texts))
 
+    @property
+    def remarks(self) -> list[str]:
+        """What is worth knowing and asks nobody to do anything, each text once."""
+        return list(dict.fromkeys(text for image in self.images for text in image.remarks))
+
     def to_json(self) -> dict[str, Any]:
         """The plan in plain values, with the version of this document."""
         return {
@@ -110,6 +115,7 @@ class Plan:
                 for each in self.filters
             ],
             "warnings": self.warnings,
+            "remarks": self.remarks,
         }
 
     def __repr__(self) -> str:
@@ -129,6 +135,7 @@ class Plan:
         if self.missing_planes:
             lines.append(f"{counted(self.missing_planes, 'plane')} without a source, left empty")
         lines += [_said_of(each) for each in self.filters]
+        lines += [f"note: {text}" for text in self.remarks]
         lines += [f"warning: {text}" for text in self._said()]
         return "\n".join(lines)
 
@@ -143,12 +150,14 @@ class Plan:
             for image in self.images[: 4 * ROWS_SHOWN]
         )
         more = len(self.images) - 4 * ROWS_SHOWN
+        noted = "".join(f"<li>{html.escape(text)}</li>" for text in self.remarks)
         warned = "".join(f"<li>{html.escape(text)}</li>" for text in self._said())
         return (
             f"<p><b>Plan</b>: {html.escape(self._heading())}</p>"
             "<table><thead><tr><th>image</th><th>size</th><th>type</th><th>bytes</th><th>levels</th></tr></thead>"
             f"<tbody>{rows}</tbody></table>"
             + (f"<p>and {more} more images</p>" if more > 0 else "")
+            + (f"<p>Notes:</p><ul>{noted}</ul>" if noted else "")
             + (f"<p>Warnings:</p><ul>{warned}</ul>" if warned else "")
         )
 

@@ -13,9 +13,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
+from fractal_omezarr_converters.models.checked_model import CheckedModel
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def run_job(function: Task, index: int, job: Job) -> Outcome:
     return Outcome(index, name, time.perf_counter() - start, result=result)
 
 
-class _Runner(BaseModel):
+class _Runner(CheckedModel):
     model_config = ConfigDict(extra="forbid")
 
     def outcomes(self, function: Task, jobs: Sequence[Job]) -> Iterator[Outcome]:

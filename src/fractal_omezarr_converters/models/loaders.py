@@ -160,7 +160,7 @@ class DefaultImageLoader(ImageLoaderInterface):
     """Colour images become three channels, or one grey image."""
     palette: Literal["auto", "index", "expand"] = "auto"
     """Images with a colour table: keep the stored numbers, or look the colours up. Automatic: tables that are a ramp, as
-    microscopes write them, keep the numbers."""
+    microscopes write them, keep the numbers. `index` also keeps numbers that mean ink, or of which 0 means white."""
 
     @model_validator(mode="before")
     @classmethod

@@ -211,7 +211,7 @@ def _write_documents(store: Store, plan: ImagePlan, report: PixelReport, own: Ma
         translations=[layout.on_axes(level.translation) for level in layout.levels],
         omero=omero(image.channels, windows, where=f"image '{plan.path}'"),
         method=layout.method_document(),
-        foreign={OWN_KEY: {**own, "registration": list(plan.steps), "notes": list(plan.warnings)}},
+        foreign={OWN_KEY: {**own, "registration": list(plan.steps), "notes": [*plan.warnings, *plan.remarks]}},
     )
     for key, content in group_document(layout.version, attributes).items():
         store.put(key, content)

@@ -30,7 +30,8 @@ from fractal_omezarr_converters.pipelines.registration import (
     build_default_registration_pipeline,
     steps_on_pixels,
 )
-from fractal_omezarr_converters.pipelines.roi_tables import time_points_table, z_positions_table
+from fractal_omezarr_converters.pipelines.roi_tables import z_positions_table
+from fractal_omezarr_converters.pipelines.time_points import time_points_table
 
 STITCHING = 1
 """Raised when stitching finds other positions from the same pixels."""
@@ -72,6 +73,7 @@ class ImagePlan:
     overlaps: int
     warnings: tuple[str, ...]
     fingerprint: str
+    remarks: tuple[str, ...] = ()
     time_points: dict[str, list[Any]] | None = None
     z_positions: dict[str, list[Any]] | None = None
     steps: tuple[dict[str, Any], ...] = field(default=())
@@ -105,6 +107,7 @@ class ImagePlan:
             "size_is_final": not self.pending,
             "steps": list(self.steps),
             "warnings": list(self.warnings),
+            "remarks": list(self.remarks),
             "fingerprint": self.fingerprint,
         }
 
@@ -183,6 +186,7 @@ def plan_image(
         missing_planes=missing,
         overlaps=overlapped,
         warnings=tuple(dict.fromkeys(warnings)),
+        remarks=tuple(dict.fromkeys(image.remarks)),
         fingerprint=known or fingerprint(image, placement, layout, sources, options, measured=measured),
         pending=bool(measured) and not read_pixels,
         time_points=time_points_table(tiled_image, image, placement.start[:, 0]),
@@ -301,6 +305,8 @@ def fingerprint(
         image.columns.fov,
         image.columns.original,
     )
+    if image.columns.moments is not None:
+        arrays += (image.columns.moments.ms,)
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""The tables beside an image: its fields of view, the image as a whole, its conditions, its true times and heights.
+"""The tables beside an image: its fields of view, the image as a whole, its conditions, its true heights.
 
 Positions in the ROI tables are counted from the corner of the first pixel, in micrometres and seconds. The columns that end in
 ``_original`` hold the position as the stage stated it. Columns named ``translation_*`` are left out on purpose: registration
@@ -108,23 +108,14 @@ def plate_condition_table(images: list[Image]) -> Columns | None:
     return table
 
 
-def time_points_table(before: Image, after: Image, frame: Integers) -> Columns | None:
-    """The true time of every frame, in seconds from the first; per field of view when they differ.
-
-    None when the image has one frame, or when the frames are equidistant and the same for all fields of view.
-
-    Args:
-        before: The image as it was stated, with true times.
-        after: The registered image with the same tiles.
-        frame: Number of the frame in which every tile begins.
-    """
-    return _true_places(before, after, frame, T, ("t_index", "t_second"))
-
-
 def z_positions_table(before: Image, after: Image, plane: Integers) -> Columns | None:
     """The true height of every plane, in µm from the lowest; per field of view when they differ.
 
-    None when the planes of every stack are multiples of the z spacing apart. The parameters are those of the time points.
+    None when the planes of every stack are multiples of the z spacing apart.
+    Args:
+        before: The image as it was stated, with true heights.
+        after: The registered image with the same tiles.
+        plane: Number of the plane in which every tile begins.
     """
     stated = before.columns
     stacks = group_ids(stated.fov, stated.start[:, C], stated.start[:, T])
