@@ -164,6 +164,21 @@ def test_one_image_that_fails_leaves_the_old_plate_and_running_again_finishes(ha
     assert not hidden(out)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_complete_old_image_is_not_taken_for_the_new_one(harmed, tmp_path: Path, version) -> None:
+    """Both wells are there from before; one of them fails: what the run does not make stays until it is made anew."""
+    out = old_plate(tmp_path, version)
+    some = tiles(tmp_path / "in", "AB")
+    first, second = init(some, out, OVER, **of(version))
+    (answer,) = harmed(out, second, at=9, how="error")
+    assert answer["status"] == "error"
+    generic_compute_task(**first)
+    assert all(is_exact(out, row, 1) for row in "AB") and listed(out)[1] == [0, 1]
+    generic_compute_task(**second)
+    assert listed(out) == (["A/01/0", "B/01/0"], [0]) and not place(out, "B", 1).joinpath("tables/features").exists()
+    assert not hidden(out)
+
+
 def test_an_old_plate_that_cannot_be_removed_fails_no_image(harmed, tmp_path: Path) -> None:
     out = old_plate(tmp_path, "0.5")
     some = tiles(tmp_path / "in")
