@@ -30,6 +30,7 @@ from fractal_omezarr_converters.pipelines.registration import (
     build_default_registration_pipeline,
     steps_on_pixels,
 )
+from fractal_omezarr_converters.pipelines.roi_tables import field_translations
 from fractal_omezarr_converters.pipelines.time_points import time_points_table
 
 STITCHING = 1
@@ -74,6 +75,7 @@ class ImagePlan:
     fingerprint: str
     remarks: tuple[str, ...] = ()
     time_points: dict[str, list[Any]] | None = None
+    translations: dict[str, list[Any]] | None = None
     steps: tuple[dict[str, Any], ...] = field(default=())
     pending: bool = False
     """Positions and size are final only when pixels have been read: the fields are stitched when the image is written."""
@@ -185,6 +187,7 @@ def plan_image(
         fingerprint=known or fingerprint(image, placement, layout, sources, options, measured=measured),
         pending=bool(measured) and not read_pixels,
         time_points=time_points_table(tiled_image, image, placement.start[:, 0]),
+        translations=field_translations(tiled_image, image, placement.start),
         steps=tuple(dict(step) for step in image.provenance),
     )
 
