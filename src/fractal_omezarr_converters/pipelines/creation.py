@@ -231,6 +231,8 @@ def _write_tables(store: Store, plan: ImagePlan, converter_options: ConverterOpt
 
     write("FOV_ROI_table", fov_roi_table(plan.image, start, length), "roi_table", INDEX)
     write("well_ROI_table", well_roi_table(plan.image, plan.placement.shape), "roi_table", INDEX)
+    if plan.translations is not None:
+        write("FOV_translation_table", plan.translations, "generic_table", INDEX)
     heights = channel_z_offsets(plan.image)
     if heights is not None:
         write("channel_z_offsets", heights, "generic_table", None)

@@ -30,7 +30,7 @@ from fractal_omezarr_converters.pipelines.registration import (
     build_default_registration_pipeline,
     steps_on_pixels,
 )
-from fractal_omezarr_converters.pipelines.roi_tables import z_positions_table
+from fractal_omezarr_converters.pipelines.roi_tables import field_translations, z_positions_table
 from fractal_omezarr_converters.pipelines.time_points import time_points_table
 
 STITCHING = 1
@@ -76,6 +76,7 @@ class ImagePlan:
     remarks: tuple[str, ...] = ()
     time_points: dict[str, list[Any]] | None = None
     z_positions: dict[str, list[Any]] | None = None
+    translations: dict[str, list[Any]] | None = None
     steps: tuple[dict[str, Any], ...] = field(default=())
     pending: bool = False
     """Positions and size are final only when pixels have been read: the fields are stitched when the image is written."""
@@ -191,6 +192,7 @@ def plan_image(
         pending=bool(measured) and not read_pixels,
         time_points=time_points_table(tiled_image, image, placement.start[:, 0]),
         z_positions=z_positions_table(tiled_image, image, placement.start[:, 2]),
+        translations=field_translations(tiled_image, image, placement.start),
         steps=tuple(dict(step) for step in image.provenance),
     )
 

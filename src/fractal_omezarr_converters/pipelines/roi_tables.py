@@ -1,8 +1,9 @@
 """The tables beside an image: its fields of view, the image as a whole, its conditions, its true heights.
 
 Positions in the ROI tables are counted from the corner of the first pixel, in micrometres and seconds. The columns that end in
-``_original`` hold the position as the stage stated it. Columns named ``translation_*`` are left out on purpose: registration
-tasks that add them refuse a table that has them already; the difference of the two positions says the same.
+``_original`` hold the position as the stage stated it. What registration added to it lies in a table of its own: Fractal's
+tasks that register acquisitions to each other add columns ``translation_*`` to the table of fields, take those that are there
+for theirs, and refuse a reference acquisition that has them.
 """
 
 from __future__ import annotations
@@ -41,6 +42,39 @@ def well_roi_table(image: Image, shape: tuple[int, ...]) -> Columns:
     """One row, named ``image``: the whole array."""
     low, high = np.zeros((1, 5)), np.array([shape], dtype=np.float64)
     return _roi_columns(image, ["image"], low, high, image.columns.original.min(axis=0)[None, :])
+
+
+def field_translations(before: Image, after: Image, start: Integers) -> Columns | None:
+    """What registration added to the position of every field of view, in µm along the image's axes.
+
+    The position is that of the stage after its orientation; rounding to pixels is part of what was added, as is what tiling or
+    stitching moved. None when no field was moved by more than half a pixel or plane, or when steps of users changed the tiles.
+
+    Args:
+        before: The image as it was stated.
+        after: The registered image with the same tiles.
+        start: The placed regions in whole pixels.
+    """
+    stated, placed = before.columns, after.columns
+    if len(stated) != len(placed) or not np.array_equal(stated.fov, placed.fov):
+        return None
+    steps = pixel_steps(after)
+    origin = dict(zip(after.axes, after.translation or [0.0] * len(after.axes), strict=True))
+    names, added = [], []
+    for name, rows in placed.rows_by_fov():
+        names.append(name)
+        added.append(
+            [
+                start[rows, axis].min() * steps[axis] + origin[letter] - stated.start[rows, axis].min()
+                if letter in origin
+                else 0.0
+                for letter, axis in (("x", X), ("y", Y), ("z", Z))
+            ]
+        )
+    moved = np.array(added)
+    if not (np.abs(moved) > 0.5 * steps[[X, Y, Z]] * (1 + 1e-6)).any():
+        return None
+    return {INDEX: names, **{f"translation_{letter}": _numbers(moved[:, k]) for k, letter in enumerate("xyz")}}
 
 
 def _roi_columns(image: Image, names: list[str], low: Floats, high: Floats, original: Floats) -> Columns:
