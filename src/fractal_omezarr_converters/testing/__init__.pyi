@@ -18,6 +18,8 @@ from .synthetic_cellvoyager import SyntheticCellvoyager as SyntheticCellvoyager
 from .synthetic_cellvoyager import write_cellvoyager as write_cellvoyager
 from .synthetic_incell import SyntheticIncell as SyntheticIncell
 from .synthetic_incell import write_incell as write_incell
+from .synthetic_named import SyntheticNamedImages as SyntheticNamedImages
+from .synthetic_named import write_named_images as write_named_images
 from .synthetic_ome_plate import SyntheticOmePlate as SyntheticOmePlate
 from .synthetic_ome_plate import write_ome_plate as write_ome_plate
 from .synthetic_operetta import write_operetta as write_operetta
@@ -38,6 +40,7 @@ __all__ = [
     "SyntheticCellvoyager",
     "SyntheticChannel",
     "SyntheticIncell",
+    "SyntheticNamedImages",
     "SyntheticOmePlate",
     "SyntheticOperetta",
     "SyntheticPlate",
@@ -53,6 +56,7 @@ __all__ = [
     "run_converter_test",
     "write_cellvoyager",
     "write_incell",
+    "write_named_images",
     "write_ome_plate",
     "write_operetta",
     "write_scanr",
