@@ -154,6 +154,12 @@ def test_unknown_keys_are_refused() -> None:
         ConverterOptions(tiling_moode="Auto")
 
 
+@pytest.mark.parametrize("settings", [3, "x", [1], True])
+def test_settings_that_are_none_are_refused_beside_older_keys(settings: Any) -> None:
+    with pytest.raises(ValidationError, match="runtime_settings"):
+        ConverterOptions(runtime_settings=settings, temp_json_options={"temp_url": "/a"})
+
+
 def test_grouping() -> None:
     assert not MosaicGrouping().split_per_fov
     assert MosaicGrouping().tiling_for_registration() == AutoTiling(tolerance=1)
