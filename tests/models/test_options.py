@@ -19,6 +19,7 @@ from fractal_omezarr_converters.models import (
     CompressionOptions,
     ConverterFormOptions,
     ConverterOptions,
+    DefaultScheduler,
     FixedSizeChunking,
     FovBasedChunking,
     InplaceTiling,
@@ -34,6 +35,7 @@ from fractal_omezarr_converters.models import (
     SnapToCornersTiling,
     SnapToGridTiling,
     StagePositionCorrections,
+    SynchronousScheduler,
     TempJsonOptions,
     ThreadScheduler,
     TilingMode,
@@ -120,6 +122,16 @@ def test_older_hand_over_and_schedulers() -> None:
         "scheduler": "processes",
         "num_workers": 8,
     }
+
+
+def test_schedulers_give_the_settings_of_dask() -> None:
+    for scheduler, settings in (
+        (ThreadScheduler(num_workers=3), {"scheduler": "threads", "num_workers": 3}),
+        (ProcessScheduler(num_workers=2), {"scheduler": "processes", "num_workers": 2}),
+        (SynchronousScheduler(), {"scheduler": "synchronous"}),
+        (DefaultScheduler(), {}),
+    ):
+        assert scheduler.get_config() == settings
 
 
 def test_older_levels() -> None:
