@@ -151,6 +151,21 @@ def test_acquisition_details_that_cannot_be_used(toml: str, said: str, tmp_path:
     assert "acquisition_details.toml" in str(raised.value)
 
 
+@pytest.mark.parametrize("axis", "xyzt")
+@pytest.mark.parametrize("what", ["start", "length"])
+def test_spaces_under_names_of_both_generations(what: str, axis: str, tmp_path: Path) -> None:
+    other = {"start": "pixel", "length": "world"}[what]
+    rows = [{**row, **{f"length_{axis}": 10}} for row in plate_rows()[:1]] if what == "length" else plate_rows()[:1]
+    found = []
+    for ending in ("coo", "space"):
+        toml = f'xy_pixel_size = 2\n{what}_{axis}_{ending} = "{other}"\nz_spacing = 10\nt_spacing = 10\n'
+        folder = write_folder(tmp_path / ending, rows, toml)
+        [details] = scan(folder, options={"read_headers": False}).tiles.acquisitions
+        found.append(details)
+        assert getattr(details, f"{what}_{axis}_space") == other
+    assert found[0] == found[1]
+
+
 def test_both_forms_of_one_key_may_be_equal_and_remarks_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "conditions.csv").write_text("well,dose\nA1,1\nC12,2\n")
     toml = 'xy_pixel_size = 0.5\npixelsize = 0.5\n"#note" = 3\ncondition_table_path = "conditions.csv"\n'

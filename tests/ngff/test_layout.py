@@ -122,6 +122,9 @@ def test_shards_are_whole_chunks_clipped_at_the_edge_of_every_level():
     layout = planned((1, 1, 3, 1000, 5120), options(xy=300, z=3, shards=shards))
     assert layout.level_shards(0) == (1, 1, 3, 1200, 1200)
     assert layout.level_shards(4) == (1, 1, 3, 63, 600)
+    each = ChunkMultipleSharding(xy_factor=2, z_factor=3, c_factor=2, t_factor=4)
+    assert planned((9, 5, 30, 4000, 5120), options(xy=300, z=2, shards=each)).shards == (4, 2, 6, 600, 600)
+    assert planned((2, 1, 3, 4000, 5120), options(xy=300, z=2, shards=each)).level_shards(0) == (2, 1, 4, 600, 600)
     with pytest.raises(ConvertersToolsUserError, match=r"0\.5 or later"):
         planned((1, 1, 3, 1000, 5120), options(xy=300, shards=shards), version="0.4")
 

@@ -128,6 +128,16 @@ def test_f57_chunks_are_as_large_as_the_largest_field(make_tile, tmp_path):
     assert zarr.open_group(tmp_path / "Plate.zarr/B/03/0", mode="r")["0"].chunks[-2:] == (48, 64)
 
 
+@pytest.mark.parametrize("levels", [{"level_names": ["full", "half"]}, {"num_levels": 2}, {"num_levels": 9}])
+def test_f55_levels_are_called_and_counted_as_asked(make_tile, tmp_path, levels):
+    convert([make_tile("A")], tmp_path, ConverterOptions(omezarr_options={"levels": levels}))
+    image = attributes(tmp_path / "Plate.zarr/B/03/0")["multiscales"][0]
+    paths = [dataset["path"] for dataset in image["datasets"]]
+    assert paths == levels.get("level_names", ["0", "1"])
+    group = zarr.open_group(tmp_path / "Plate.zarr/B/03/0", mode="r")
+    assert [group[path].shape[-2:] for path in paths] == [(24, 32), (12, 16)]
+
+
 @pytest.mark.parametrize(("codec", "level"), [("lz4", 3), ("zstd", 7), ("none", None)])
 def test_f58_the_chosen_compression_is_written(make_tile, tmp_path, codec, level):
     options = ConverterOptions(omezarr_options={"compression": {"codec": codec, "level": level}})

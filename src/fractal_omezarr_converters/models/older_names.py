@@ -214,6 +214,8 @@ def _moved_into_runtime(values: dict[str, Any]) -> dict[str, Any]:
     if runtime is None:
         return {**values, "runtime_settings": {"temp_json_options": temporary}}
     settings = _whole(runtime)
+    if not isinstance(settings, Mapping):
+        return values  # the model says that these are no settings
     stated = "temp_json_options" in getattr(runtime, "model_fields_set", settings)
     if stated and not _agree(settings["temp_json_options"], _whole(temporary)):
         raise ValueError(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from fractal_omezarr_converters.core.colour_channels import parts_of_colour_images
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import (
     ConvertersToolsError,
@@ -201,7 +202,7 @@ def _write_documents(store: Store, plan: ImagePlan, report: PixelReport, own: Ma
     from fractal_omezarr_converters.ngff.rendering import omero, windows_from_histograms
 
     image, layout = plan.image, plan.layout
-    windows = windows_from_histograms(report.histograms)
+    windows = windows_from_histograms(report.histograms, colours=parts_of_colour_images(image.channels or ()))
     attributes = image_attributes(
         layout.version,
         name=plan.name,
