@@ -18,6 +18,7 @@ from fractal_omezarr_converters.ngff import open_plate
 from fractal_omezarr_converters.ngff.stores import open_store
 from fractal_omezarr_converters.ngff.tables import read_table, write_table
 from fractal_omezarr_converters.ngff.zarr_arrays import open_array
+from fractal_omezarr_converters.testing.synthetic_incell import write_incell
 from fractal_omezarr_converters.testing.synthetic_operetta import PlaneKey, SyntheticOperetta, write_operetta
 
 FOLDER = Path(tasks.__path__[0])
@@ -261,3 +262,33 @@ def test_a_tile_table_goes_through_init_and_compute(tmp_path: Path) -> None:
     assert compute.result["image_list_updates"][0]["attributes"]["well"] == "B02"
     pixels = np.asarray(open_array(open_store(item["zarr_url"]), "0")[...]).squeeze()
     assert np.array_equal(pixels, np.concatenate([planes[0], planes[1]], axis=1))
+
+
+def test_any_supported_plate_is_converted_without_naming_its_instrument(
+    tmp_path: Path, plate: SyntheticOperetta
+) -> None:
+    incell = write_incell(tmp_path / "incell", wells=("D07",), planes=1, layout=(1, 2))
+    acquisitions = [
+        {"path": str(plate.folders[0]), "plate_name": "One"},
+        {"path": str(incell.folders[0]), "plate_name": "Other", "acquisition": 1},
+    ]
+    init = Job(
+        FOLDER / "any_plate" / "convert_init.py",
+        {"zarr_dir": str(tmp_path / "out"), "acquisitions": acquisitions},
+        tmp_path / "jobs",
+    )
+    assert init.code == 0, init.log
+    found = []
+    for item in init.result["parallelization_list"]:
+        compute = Job(COMPUTE, item, tmp_path / "jobs")
+        assert compute.code == 0, compute.log
+        found += [update["attributes"] for update in compute.result["image_list_updates"]]
+    assert {(each["plate"], each["well"], each["acquisition"]) for each in found} == {
+        ("One.zarr", "B03", 0),
+        ("One.zarr", "C05", 0),
+        ("Other.zarr", "D07", 1),
+    }
+    (tmp_path / "empty").mkdir()
+    nothing = {"zarr_dir": str(tmp_path / "out"), "acquisitions": [{"path": str(tmp_path / "empty")}]}
+    refused = Job(FOLDER / "any_plate" / "convert_init.py", nothing, tmp_path / "jobs")
+    assert refused.code != 0 and "No format recognises" in refused.log

@@ -6,6 +6,17 @@ DOCS_LINK = "https://github.com/fractal-analytics-platform/fractal-omezarr-conve
 
 TASK_LIST = [
     ConverterCompoundTask(
+        name="Convert Any Supported Plate to OME-Zarr",
+        executable_init="tasks/any_plate/convert_init.py",
+        executable="tasks/convert_compute.py",
+        meta_init={"cpus_per_task": 1, "mem": 4000},
+        meta={"cpus_per_task": 2, "mem": 4000},
+        category="Conversion",
+        modality="HCS",
+        tags=["plate", "any microscope", "detection"],
+        docs_info="file:../../../docs/tasks/any_plate.md",
+    ),
+    ConverterCompoundTask(
         name="Convert Operetta and Opera Phenix to OME-Zarr",
         executable_init="tasks/operetta/convert_init.py",
         executable="tasks/convert_compute.py",

@@ -187,14 +187,17 @@ def _check_version(options: ConverterOptions, ngff_version: str | None) -> None:
 
 
 def init_acquisitions(
-    format_name: str,
+    format_name: str | None,
     *,
     zarr_dir: str,
     acquisitions: Sequence[Any],
     converter_options: Any,
     overwrite: OverwriteMode | str = OverwriteMode.NO_OVERWRITE,
 ) -> dict[str, Any]:
-    """The init task of a format: read the metadata of all acquisitions, check, prepare, give the parallelization list."""
+    """The init task of a format: read the metadata of all acquisitions, check, prepare, give the parallelization list.
+
+    Without a name, the format of each acquisition is found out from its files.
+    """
     from fractal_omezarr_converters.fractal.requests import acquisition_request, full_options
     from fractal_omezarr_converters.pipelines.acquisitions import read_acquisitions
 
