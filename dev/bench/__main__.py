@@ -57,7 +57,7 @@ def parsed() -> tuple[list[str], Asked, Path | None]:
         parser.error(f"there is no bench {unknown[0]!r}; choose among {', '.join(BENCHES)}")
     place = given.scratch or (MEMORY_DISK if MEMORY_DISK.is_dir() else Path())
     asked = Asked(
-        scratch=place.absolute() / f"omezarr-bench-{os.getuid()}",
+        scratch=place.absolute() / f"omezarr-bench-{os.getuid() if given.keep else os.getpid()}",
         rounds=1 if given.smoke else given.rounds,
         threads=given.threads[:1] if given.smoke else given.threads,
         cases=given.case,
