@@ -3,6 +3,7 @@
     python dev/bench                                       all, without the references that need environments of their own
     python dev/bench write --case 0.4 --threads 1 2 --engine ENGINE/bin/python
     python dev/bench pyramid --arrays ARRAYS/bin/python --rounds 5
+    python dev/bench --into docs/performance.md            also put the tables where the page has its marks
 
 ENGINE is an environment with ome-zarr-converters-tools, ARRAYS one with ngio, ngff-zarr and ome-zarr. Figures are medians over
 the rounds; behind a figure stands how many times ours it is, the median of the ratios within the rounds. CPU seconds are the
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import bench_guarantees
@@ -32,8 +34,8 @@ BENCHES = {
 MEMORY_DISK = Path("/dev/shm")
 
 
-def parsed() -> tuple[list[str], Asked]:
-    """The command line."""
+def parsed() -> tuple[list[str], Asked, Path | None]:
+    """The command line: which benches, how, and the page that gets the tables."""
     parser = argparse.ArgumentParser(
         prog="dev/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -48,13 +50,14 @@ def parsed() -> tuple[list[str], Asked]:
     parser.add_argument("--scratch", type=Path, help="folder in which data and output get a folder of their own")
     parser.add_argument("--keep", action="store_true", help="keep the synthetic data for the next run")
     parser.add_argument("--smoke", action="store_true", help="tiny data and one round: that it runs, not how fast")
+    parser.add_argument("--into", type=Path, help="a page that gets the tables between its marks")
     given = parser.parse_args()
     unknown = [name for name in given.names if name not in BENCHES]
     if unknown:
         parser.error(f"there is no bench {unknown[0]!r}; choose among {', '.join(BENCHES)}")
     place = given.scratch or (MEMORY_DISK if MEMORY_DISK.is_dir() else Path())
-    return given.names or list(BENCHES), Asked(
-        scratch=place.absolute() / f"omezarr-bench-{os.getuid()}",
+    asked = Asked(
+        scratch=place.absolute() / f"omezarr-bench-{os.getuid() if given.keep else os.getpid()}",
         rounds=1 if given.smoke else given.rounds,
         threads=given.threads[:1] if given.smoke else given.threads,
         cases=given.case,
@@ -65,22 +68,36 @@ def parsed() -> tuple[list[str], Asked]:
         smoke=given.smoke,
         keep=given.keep,
     )
+    return given.names or list(BENCHES), asked, given.into
+
+
+def put(page: Path, name: str, text: str) -> None:
+    """Replace what stands between ``<!-- bench NAME -->`` and ``<!-- end -->`` on a page."""
+    before, mark, rest = page.read_text().partition(f"<!-- bench {name} -->")
+    _, end, after = rest.partition("<!-- end -->")
+    if not (mark and end):
+        sys.exit(f"{page} has no place for the tables of {name}: add <!-- bench {name} --> and <!-- end --> to it.")
+    page.write_text(f"{before}{mark}\n\n{text}\n\n{end}{after}")
 
 
 def main() -> None:
     """Run what is asked for and print the tables."""
-    names, asked = parsed()
+    names, asked, page = parsed()
     # modules that every process compiles anew would be measured as work
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     asked.scratch.mkdir(parents=True, exist_ok=True)
-    print(description(asked.engine, asked.arrays), flush=True)
+    texts = {"machine": [description(asked.engine, asked.arrays)]}
+    print(texts["machine"][0], flush=True)
     try:
         for name in names:
             for text in BENCHES[name](asked):
                 print(f"\n{text}", flush=True)
+                texts.setdefault(name, []).append(text)
     finally:
         if not asked.keep:
             shutil.rmtree(asked.scratch, ignore_errors=True)
+    for name, parts in texts.items() if page else ():
+        put(page, name, "\n\n".join(parts))
 
 
 if __name__ == "__main__":

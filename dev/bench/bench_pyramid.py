@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 
 from asked import Asked, script
 from figures import Contender, Figures, Group, compare, table
-from measure import CPU, FILES, MEMORY, WALL, WRITTEN, say_of, size_of
+from measure import CPU, FILES, MEMORY, WALL, WRITTEN, run, say_of, size_of
 
 NAME = "pyramid"
 SPEED = "MB per CPU s"
@@ -46,7 +47,8 @@ def contenders(asked: Asked, array: str, size: int) -> Iterator[Contender]:
         name: [sys.executable, script("pyramid_ours.py"), *places, *more, *threads] for name, more in OURS.items()
     }
     if asked.arrays:
-        for name, peer in PEERS.items():
+        present = json.loads(run([asked.arrays, script("pyramid_peers.py")])[1])
+        for name, peer in ((name, peer) for name, peer in PEERS.items() if peer in present):
             commands[name] = [asked.arrays, script("pyramid_peers.py"), peer, *places]
     for name, command in commands.items():
         yield Contender(name, lambda c=command: take(c), lambda: _clear(asked))

@@ -35,7 +35,7 @@ def _chunk(side: int, depth: int = 10, shards: int = 0) -> dict[str, Any]:
 
 CODECS = {
     "zstd 3 in Blosc": _codec("zstd", level=3),
-    "zstd 1 in Blosc, no shuffle": _codec("zstd", shuffle=False),
+    "zstd 1 in Blosc, no shuffle": _codec("zstd", shuffle="none"),
     "lz4 in Blosc": _codec("lz4"),
     "zstd 1, bare": _codec("plain-zstd"),
     "zstd 3, bare": _codec("plain-zstd", level=3),

@@ -34,11 +34,14 @@ class Group:
 
 
 def compare(contenders: Iterable[Contender], rounds: int, say: str = "") -> Found:
-    """Take the figures of all contenders in turn, as many times as there are rounds."""
+    """Take the figures of all contenders in turn, as many times as there are rounds; every second round backwards.
+
+    What drifts on the machine meets all of them alike then.
+    """
     everyone = list(contenders)
     found: Found = {one.name: [] for one in everyone}
     for number in range(rounds):
-        for one in everyone:
+        for one in everyone[:: -1 if number % 2 else 1]:
             one.prepare()
             figures = one.take()
             found[one.name].append(figures)

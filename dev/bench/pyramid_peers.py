@@ -3,12 +3,15 @@
 python pyramid_peers.py ngio-0.4 ARRAY.npy OUT --chunk 1080       ngio-0.4, ngio-0.5, ngff-zarr, ngff-zarr-itk, ome-zarr
 
 Each makes five levels with its 2 x 2 mean and its default codec. What is imported on the way is imported before.
+Without arguments: which of them this environment has.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -89,8 +92,17 @@ PEERS: dict[str, Callable[[], Write]] = {
 }
 
 
+def present() -> list[str]:
+    """The libraries that can be imported."""
+    modules = {peer: peer.removesuffix("-itk").split("-0")[0].replace("-", "_") for peer in PEERS}
+    return [peer for peer, module in modules.items() if importlib.util.find_spec(module)]
+
+
 def main() -> None:
     """Read the command line; a small array goes first, so that what is loaded on demand is loaded."""
+    if len(sys.argv) == 1:
+        print(json.dumps(present()))
+        return
     import numpy as np
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

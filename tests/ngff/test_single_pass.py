@@ -214,6 +214,22 @@ def test_digests_do_not_depend_on_threads(tmp_path):
     assert None not in found[0]
 
 
+def test_digests_tell_pixels_apart(tmp_path):
+    """One pixel of level 0 by 1 changes the digest of level 0, and of no level that rounds it away."""
+    found = []
+    for value in (0, 1):
+        pixels = np.zeros((1, 1, 1, 40, 24), "u2")
+        pixels[..., 39, 23] = value
+        layout = make_layout(
+            version="0.4", axes="yx", shape=pixels.shape, dtype="u2", pixel_size=(1,) * 5, origin=(0,) * 5,
+            chunks=(1, 1, 1, 16, 16), levels=2,
+        )  # fmt: skip
+        tiles = slow_writer.BoxTiles([([0] * 5, list(pixels.shape))], [pixels])
+        found.append(write_pixels(LocalStore(tmp_path / str(value)), layout, tiles, digests=True).digests)
+    assert found[0][0] != found[1][0]
+    assert found[0][1] == found[1][1]
+
+
 @pytest.mark.parametrize("codec", ["zstd", "lz4", "lz4hc", "zlib", "blosclz", "plain-zstd", "gzip", "none"])
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 @pytest.mark.parametrize("dtype", ["u1", "u2", "f8"])
