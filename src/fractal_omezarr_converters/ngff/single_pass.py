@@ -31,6 +31,7 @@ from fractal_omezarr_converters.ngff.tile_stream import TileStream
 
 Array = np.ndarray[Any, Any]
 TILES_IN_MEMORY = 80 << 20
+PIXELS_IN_MEMORY = 192 << 20  # with small chunks more tiles stay, until all pixels in memory come to this
 
 
 def write_pixels(
@@ -55,7 +56,9 @@ def write_pixels(
     count = max(1, threads or granted_cpus())
     while memory_limit and count > 1 and layout.memory_estimate(count) > memory_limit:
         count -= 1
-    budget = max(0, memory_limit - layout.memory_estimate(count)) if memory_limit else TILES_IN_MEMORY
+    budget = max(0, (memory_limit or PIXELS_IN_MEMORY) - layout.memory_estimate(count))
+    if not memory_limit:
+        budget = max(budget, TILES_IN_MEMORY)
     for key, document in layout.array_documents().items():
         store.put(key, document)
     return _Pass(store, layout, tiles, threads=count, digests=digests, budget=budget).run()
