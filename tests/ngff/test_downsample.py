@@ -41,12 +41,10 @@ def test_bright_and_dim_rows_of_one_plane_have_the_same_exact_mean(dtype, width)
     rng = np.random.default_rng(0)
     image = rng.integers(0, np.iinfo(dtype).max // 8, (1501, width)).astype(dtype)  # several blocks of rows
     image[600:640] = np.iinfo(dtype).max - image[600:640]
-    before = np.getbufsize()
     whole = image.astype("i8")[: image.shape[0] // 2 * 2, : width // 2 * 2]
     total = whole[::2, ::2] + whole[::2, 1::2] + whole[1::2, ::2] + whole[1::2, 1::2]
     found = shrunk(image, (1, 1, 1, 2, 2))[0, 0, 0, : total.shape[0], : total.shape[1]]
     np.testing.assert_array_equal(found, np.rint(total / 4))
-    assert np.getbufsize() == before
 
 
 def test_f56_means_round_half_to_even_and_do_not_drift():

@@ -56,7 +56,31 @@ def test_every_level_equals_the_slow_reference(case, tmp_path_factory):
             assert histogram.maximum() == values.max()
 
 
-def mosaic(tmp_path, *, grid, field, chunk, threads, overlap=0, memory=None, parts=False, version="0.5", z=1):
+@pytest.mark.parametrize("into", [True, False])
+@pytest.mark.parametrize("missing", [None, 4])
+def test_what_a_chunk_has_beyond_the_image_is_zero(tmp_path, into, missing):
+    # bright pixels everywhere, and buffers that are used again: what is not cleared shows
+    places = [(y, x) for y in range(3) for x in range(3)]
+    boxes = [([0, 0, 0, 10 * y, 10 * x], [1, 1, 2, 10, 10]) for n, (y, x) in enumerate(places) if n != missing]
+    tiles = slow_writer.BoxTiles(boxes, [np.full((1, 1, 2, 10, 10), 999, "u2")] * len(boxes), into=into)
+    layout = layout_of(
+        {"version": "0.4", "shape": (1, 1, 2, 30, 30), "dtype": "u2", "chunks": (1, 1, 2, 8, 12), "shards": None,
+         "levels": [2, 4], "method": "mean", "compression": "none"}
+    )  # fmt: skip
+    write_pixels(LocalStore(tmp_path), layout, tiles, threads=1)
+    for number, level in enumerate(layout.levels):
+        image = zarr.open_array(str(tmp_path / level.path))[...]
+        for block in np.ndindex(*layout.grid(number)):
+            chunk = np.fromfile(tmp_path / level.path / "/".join(map(str, block)), "u2")
+            chunk = chunk.reshape(layout.level_chunks(number))
+            part = image[tuple(slice(b * c, (b + 1) * c) for b, c in zip(block, chunk.shape))]
+            assert chunk.sum() == part.sum() > 0
+            np.testing.assert_array_equal(chunk[tuple(slice(0, n) for n in part.shape)], part)
+
+
+def mosaic(
+    tmp_path, *, grid, field, chunk, threads, overlap=0, memory=None, parts=False, into=False, version="0.5", z=1
+):
     """A mosaic of fields; returns store, layout, tiles and report."""
     pitch = field - overlap
     side = [pitch * n + overlap for n in grid]
@@ -68,7 +92,7 @@ def mosaic(tmp_path, *, grid, field, chunk, threads, overlap=0, memory=None, par
     ]
     rng = np.random.default_rng(3)
     arrays = [rng.integers(0, 999, length).astype("u2") for _, length in boxes]
-    tiles = slow_writer.BoxTiles(boxes, arrays, parts)
+    tiles = slow_writer.BoxTiles(boxes, arrays, parts, into)
     layout = make_layout(
         version=version,
         axes="zyx",
@@ -98,12 +122,13 @@ def test_memory_does_not_grow_with_the_image(tmp_path, threads):
     assert largest[1] <= largest[0] + 2 * 32 * 32 * 2 * (threads + 1)
 
 
+@pytest.mark.parametrize("into", [True, False])
 @pytest.mark.parametrize("parts", [True, False])
-def test_memory_stays_within_the_limit_where_tiles_cross_chunks(tmp_path, parts):
+def test_memory_stays_within_the_limit_where_tiles_cross_chunks(tmp_path, parts, into):
     layout, free = mosaic(tmp_path / "free", grid=(12, 12), field=32, overlap=5, chunk=40, threads=1)
     limit = layout.memory_estimate(1) + 4 * 32 * 32 * 2
     _, held = mosaic(
-        tmp_path / "held", grid=(12, 12), field=32, overlap=5, chunk=40, threads=1, memory=limit, parts=parts
+        tmp_path / "held", grid=(12, 12), field=32, overlap=5, chunk=40, threads=1, memory=limit, parts=parts, into=into
     )
     assert held.largest_memory <= limit + 32 * 32 * 2  # the tile in hand
     assert free.overlapped_pixels == held.overlapped_pixels > 0

@@ -8,6 +8,8 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +18,7 @@ import numpy as np
 from fractal_omezarr_converters.models.palettes import expanded, is_ramp
 from fractal_omezarr_converters.models.photometric import INKS
 from fractal_omezarr_converters.models.planes import Array, StoredPlanes
+from fractal_omezarr_converters.models.png_pixels import decode_into, is_plain_grey
 from fractal_omezarr_converters.models.tiff_pool import naming
 from fractal_omezarr_converters.models.urls import filesystem_for_url, is_remote_url
 
@@ -25,6 +28,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 #: Bytes in which headers lie; cameras put previews of up to 64 KiB, several of them, before them.
 _HEAD = 1 << 20
+_SHORT_HEAD = 1 << 12
 _START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
@@ -35,6 +39,9 @@ def raster_planes(path: str, source: str, palette: Palette) -> StoredPlanes:
         ConvertersToolsUserError: The bytes are no such image.
     """
     with naming(source):
+        data = _bytes(path, _SHORT_HEAD)
+        if data.startswith(_PNG) and is_plain_grey(data):
+            return _png(path, data, source, palette)
         data = _bytes(path, _HEAD)
         if data.startswith(_PNG):
             return _png(path, data, source, palette)
@@ -67,7 +74,14 @@ def _png(path: str, data: bytes, source: str, palette: Palette) -> StoredPlanes:
         return grey if stretched == 1 else grey // np.uint8(stretched)
 
     dtype = np.uint16 if bits == 16 else np.uint8
-    return _stored((height, width), dtype, source, decode, samples=samples if samples > 1 else 0, kept=kept)
+    stored = _stored((height, width), dtype, source, decode, samples=samples if samples > 1 else 0, kept=kept)
+    return replace(stored, read_into=partial(_png_into, path, source)) if is_plain_grey(data) else stored
+
+
+def _png_into(path: str, source: str, _number: int, out: Array) -> bool:
+    with naming(source):
+        decode_into(_bytes(path), out)
+    return True
 
 
 def _png_colors(data: bytes) -> Array:

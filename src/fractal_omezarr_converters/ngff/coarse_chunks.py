@@ -41,6 +41,13 @@ def valid_size(layout: ImageLayout, level: int, block: Block) -> tuple[int, ...]
     return tuple(min(c, n - b * c) for b, c, n in zip(block, layout.level_chunks(level), layout.levels[level].shape))
 
 
+def clear_beyond(chunk: Array, size: tuple[int, ...]) -> None:
+    """Zero the part of a chunk that lies outside the image; the ``size`` inside is left as it is."""
+    for axis, inside in enumerate(size):
+        if inside < chunk.shape[axis]:
+            chunk[(*(slice(0, n) for n in size[:axis]), slice(inside, None))] = 0
+
+
 class CoarseChunks:
     """Takes finished chunks of a level and hands out those of the next that they complete; safe to use from several threads."""
 
@@ -88,17 +95,17 @@ class CoarseChunks:
 
     def _begin(self, number: int, block: Block) -> _Waiting:
         layout, remaining = self._layout, self._occupancy.waits_for(number, block)
+        full, inside = self._occupancy.is_full(number, block), valid_size(layout, number, block)
         if layout.is_aligned(number):
             chunk = self._pool.take(layout.level_chunks(number))
-            if not self._occupancy.is_whole(number, block):
-                chunk.fill(0)
+            clear_beyond(chunk, inside) if full else chunk.fill(0)
             return _Waiting(chunk, None, remaining)
         level = layout.levels[number]
         source = layout.levels[level.source].shape
         corner = [b * c * f for b, c, f in zip(block, layout.level_chunks(number), level.step)]
-        size = [min(v * f, n - o) for v, f, n, o in zip(valid_size(layout, number, block), level.step, source, corner)]
-        gathered = self._pool.take(size)
-        gathered.fill(0)
+        gathered = self._pool.take([min(v * f, n - o) for v, f, n, o in zip(inside, level.step, source, corner)])
+        if not full:
+            gathered.fill(0)
         return _Waiting(None, gathered, remaining)
 
     def _lay(self, number: int, block: Block, waiting: _Waiting, done: Finished) -> None:
@@ -129,8 +136,7 @@ class CoarseChunks:
         if chunk is None:
             assert waiting.gathered is not None
             chunk = self._pool.take(self._layout.level_chunks(number))
-            if size != chunk.shape:
-                chunk.fill(0)
+            clear_beyond(chunk, size)
             downsample(waiting.gathered, self._layout.levels[number].step, self._layout.method, chunk[inside])
             self._pool.give(waiting.gathered)
         return Finished(number, block, chunk, chunk[inside])

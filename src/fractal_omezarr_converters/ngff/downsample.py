@@ -10,13 +10,13 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-_PIXELS_AT_A_TIME = 1 << 16
+_PIXELS_AT_A_TIME = 1 << 15
+_MEANS_AT_A_TIME = 1 << 16
 
 
 def downsample(source: Array, step: Sequence[int], method: str, out: Array) -> None:
@@ -29,8 +29,8 @@ def downsample(source: Array, step: Sequence[int], method: str, out: Array) -> N
         if all(f == 1 for f in block):
             made[...] = taken
         elif method == "mean" and block == [1, 1, 1, 2, 2] and source.dtype.kind == "u" and source.dtype.itemsize <= 2:
-            for plane in np.ndindex(*taken.shape[:3]):
-                _mean_of_four(taken[plane], made[plane])
+            for stack in np.ndindex(*taken.shape[:2]):
+                _mean_of_four(taken[stack], made[stack])
         else:
             _by_rows(taken, block, step, _kernel(method, source.dtype), made)
 
@@ -45,78 +45,57 @@ def _pieces(size: int, factor: int) -> Iterator[tuple[slice, slice, int]]:
 
 
 def _mean_of_four(source: Array, out: Array) -> None:
-    """2 x 2 mean of 8 or 16 bit pixels, in few passes over contiguous memory that stays in the cache."""
-    item = source.dtype.itemsize
-    if source.strides[1] != item or sys.byteorder != "little":
-        _by_rows(source[None, None, None], [1, 1, 1, 2, 2], [1, 1, 1, 2, 2], _mean_of_integers, out[None, None, None])
-        return
-    words = source.strides[0] % (2 * item) == 0 and source.ctypes.data % (2 * item) == 0
-    rows = min(max(1, _PIXELS_AT_A_TIME // max(1, out.shape[1])), out.shape[0])
-    scratch = np.empty((4, rows, 2 * out.shape[1]), source.dtype)
-    with _rows_in_place():
-        for first in range(0, out.shape[0], rows):
-            made = out[first : first + rows]
-            taken = source[2 * first : 2 * (first + len(made))]
-            if taken.max() < 1 << (8 * item - 2):
-                _mean_of_small(taken, made, scratch)
-            elif words:
-                _mean_of_words(taken, made, scratch)
-            else:
-                _by_rows(
-                    taken[None, None, None], [1, 1, 1, 2, 2], [1, 1, 1, 2, 2], _mean_of_integers, made[None, None, None]
-                )
+    """2 x 2 mean of a stack of planes of 8 or 16 bit pixels: a few passes over memory that is contiguous and stays in the cache.
 
-
-def _mean_of_small(source: Array, out: Array, scratch: Array) -> None:
-    """The mean of pixels so small that four of them add up within their type.
-
-    A row of pairs is added to itself, shifted by one: every other sum is that of one block, and the rest is left behind when
-    the words of two pixels are cast to one.
+    Rows that do not follow each other would be worked on one by one, so neighbours are added all along the flat array, and
+    the sums that belong to no block are left behind afterwards.
     """
-    item, (rows, columns) = source.dtype.itemsize, out.shape
-    one, two = source.dtype.type(1), source.dtype.type(2)
-    pairs, sums = scratch[0, :rows], scratch[1, :rows]
-    total, odd = (part.reshape(-1)[: out.size].reshape(rows, columns) for part in scratch[2:])
-    np.add(source[::2], source[1::2], out=pairs)
-    np.add(pairs.reshape(-1)[:-1], pairs.reshape(-1)[1:], out=sums.reshape(-1)[:-1])
-    np.copyto(total, sums.view(f"u{2 * item}"), casting="unsafe")
-    np.right_shift(total, two, out=odd)  # (n + 1 + ((n >> 2) & 1)) >> 2 rounds n / 4 half to even
+    depth, height, width = out.shape
+    planes = min(depth, max(1, _MEANS_AT_A_TIME // (height * width)))
+    rows = -(-height // max(1, round(height * width / _MEANS_AT_A_TIME)))
+    scratch = np.empty(8 * planes * rows * width, source.dtype)
+    limit = 1 << (8 * source.dtype.itemsize - 2) if sys.byteorder == "little" else 0
+    for plane, row in itertools.product(range(0, depth, planes), range(0, height, rows)):
+        made = out[plane : plane + planes, row : row + rows]
+        taken = source[plane : plane + planes, 2 * row : 2 * (row + rows)].reshape(-1)
+        (_mean_of_small if taken.max() < limit else _mean_of_words)(taken, made, scratch)
+
+
+def _mean_of_small(flat: Array, out: Array, scratch: Array) -> None:
+    """The mean of pixels so small that four of them add up within their type (little-endian only)."""
+    size, width = flat.size, out.shape[-1]
+    pairs, along = scratch[:size], scratch[size : size + size // 2]
+    np.add(flat[:-1], flat[1:], out=pairs[:-1])
+    np.copyto(along, pairs.view(f"u{2 * flat.dtype.itemsize}"), casting="unsafe")  # every other sum is that of a pair
+    np.add(along[:-width], along[width:], out=pairs[: size // 2 - width])
+    _round_quarter(pairs, scratch[size:], out)
+
+
+def _mean_of_words(flat: Array, out: Array, scratch: Array) -> None:
+    """The mean of any pixels: pairs along x are read as one wider word, which has room for the sum."""
+    item, width = flat.dtype.itemsize, out.shape[-1]
+    wide = np.dtype(f"u{2 * item}")
+    words = flat.view(wide)
+    first, second = scratch[: flat.size].view(wide), scratch[flat.size : 2 * flat.size].view(wide)
+    np.right_shift(words, wide.type(8 * item), out=first)
+    np.bitwise_and(words, wide.type((1 << (8 * item)) - 1), out=second)
+    np.add(first, second, out=first)
+    np.add(first[:-width], first[width:], out=second[:-width])
+    _round_quarter(second, first, out)
+
+
+def _round_quarter(sums: Array, scratch: Array, out: Array) -> None:
+    """``out = sums / 4``, rounded half to even; of every two rows of sums the first counts."""
+    size, width = out.size, out.shape[-1]
+    total, odd = scratch[:size], scratch[size : 2 * size]
+    one, two = sums.dtype.type(1), sums.dtype.type(2)
+    np.copyto(total.reshape(-1, width), sums[: 2 * size].reshape(-1, 2, width)[:, 0])
+    np.right_shift(total, two, out=odd)  # (n + 1 + ((n >> 2) & 1)) >> 2
     np.bitwise_and(odd, one, out=odd)
     np.add(odd, one, out=odd)
     np.add(total, odd, out=total)
-    np.right_shift(total, two, out=out)
-
-
-def _mean_of_words(source: Array, out: Array, scratch: Array) -> None:
-    """The mean of any pixels: pairs along x are read as one wider word, which has room for the sum."""
-    item, shape = source.dtype.itemsize, out.shape
-    wide = np.dtype(f"u{2 * item}")
-    low, half, one, two = (wide.type(value) for value in ((1 << (8 * item)) - 1, 8 * item, 1, 2))
-    words = source.view(wide)
-    total, other = (part.view(wide)[: shape[0]] for part in scratch[:2])
-    np.right_shift(words[::2], half, out=total)
-    for half_word in (words[::2], words[1::2]):
-        np.bitwise_and(half_word, low, out=other)
-        np.add(total, other, out=total)
-    np.right_shift(words[1::2], half, out=other)
-    np.add(total, other, out=total)
-    np.right_shift(total, two, out=other)
-    np.bitwise_and(other, one, out=other)
-    np.add(other, one, out=other)
-    np.add(total, other, out=total)
     np.right_shift(total, two, out=total)
-    np.copyto(out, total, casting="unsafe")
-
-
-@contextmanager
-def _rows_in_place() -> Iterator[None]:
-    """Let numpy work on rows where they lie: from 2.3 on it copies rows that do not follow each other into its buffer first,
-    unless that is shorter than a row."""
-    before = np.setbufsize(16)
-    try:
-        yield
-    finally:
-        np.setbufsize(before)
+    np.copyto(out, total.reshape(out.shape), casting="unsafe")
 
 
 Kernel = Callable[[list[Array], Array], None]

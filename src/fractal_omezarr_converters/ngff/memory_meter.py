@@ -30,7 +30,7 @@ class BufferPool:
 
     def __init__(self, dtype: np.dtype[Any], meter: MemoryMeter) -> None:
         self._dtype = dtype
-        self._meter = meter
+        self.meter = meter
         self._lock = threading.Lock()
         self._free: dict[int, list[np.ndarray[Any, Any]]] = {}
 
@@ -42,7 +42,7 @@ class BufferPool:
             flat = free.pop() if free else None
         if flat is None:
             flat = np.empty(size, self._dtype)
-            self._meter.add(flat.nbytes)
+            self.meter.add(flat.nbytes)
         return flat.reshape(tuple(shape))
 
     def give(self, buffer: np.ndarray[Any, Any]) -> None:

@@ -68,14 +68,11 @@ class Occupancy:
         """How many existing chunks of the finer level a chunk is made from."""
         return self._levels[number].count(block)
 
-    def is_whole(self, number: int, block: Block) -> bool:
-        """True when every chunk below a chunk exists and the chunk does not reach over the edge of its level."""
-        level, ratio = self._layout.levels[number], self.ratio(number)
-        grid = self._layout.grid(level.source)
-        below = math.prod(min((b + 1) * r, g) - b * r for b, r, g in zip(block, ratio, grid))
-        chunk = self._layout.level_chunks(number)
-        inside = all((b + 1) * c <= n for b, c, n in zip(block, chunk, level.shape))
-        return inside and self.waits_for(number, block) == below
+    def is_full(self, number: int, block: Block) -> bool:
+        """True when every chunk below a chunk exists, so that all its pixels inside the image will be made."""
+        grid = self._layout.grid(self._layout.levels[number].source)
+        below = math.prod(min((b + 1) * r, g) - b * r for b, r, g in zip(block, self.ratio(number), grid))
+        return self.waits_for(number, block) == below
 
     def chunks_per_shard(self, number: int) -> Shape5:
         """Chunks per file along each axis."""

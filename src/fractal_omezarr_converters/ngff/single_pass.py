@@ -17,13 +17,14 @@ import numpy as np
 
 from fractal_omezarr_converters.ngff.block_plan import BlockPlan, Bools, plan_blocks
 from fractal_omezarr_converters.ngff.chunk_files import ChunkFiles
-from fractal_omezarr_converters.ngff.coarse_chunks import CoarseChunks, Finished, valid_size
+from fractal_omezarr_converters.ngff.coarse_chunks import CoarseChunks, Finished, clear_beyond, valid_size
 from fractal_omezarr_converters.ngff.coverage import Coverage, cover
 from fractal_omezarr_converters.ngff.histogram import Histogram
 from fractal_omezarr_converters.ngff.layout import ImageLayout
 from fractal_omezarr_converters.ngff.memory_meter import BufferPool, MemoryMeter
 from fractal_omezarr_converters.ngff.occupancy import Block, Occupancy
 from fractal_omezarr_converters.ngff.pixel_report import PixelReport
+from fractal_omezarr_converters.ngff.pyramid import Shape5
 from fractal_omezarr_converters.ngff.shard_files import HeldChunks
 from fractal_omezarr_converters.ngff.shard_order import ShardOrder
 from fractal_omezarr_converters.ngff.source_tiles import SourceTiles
@@ -31,7 +32,8 @@ from fractal_omezarr_converters.ngff.stores import Store
 from fractal_omezarr_converters.ngff.tile_stream import TileStream
 
 Array = np.ndarray[Any, Any]
-TILES_IN_MEMORY = 96 << 20
+TILES_IN_MEMORY = 80 << 20
+PIXELS_IN_MEMORY = 192 << 20  # with small chunks more tiles stay, until all pixels in memory come to this
 
 
 def write_pixels(
@@ -68,7 +70,8 @@ def threads_and_budget(
     count = max(1, threads or granted_cpus())
     while memory_limit and count > 1 and layout.memory_estimate(count) > memory_limit:
         count -= 1
-    return count, max(0, memory_limit - layout.memory_estimate(count)) if memory_limit else TILES_IN_MEMORY
+    budget = max(0, (memory_limit or PIXELS_IN_MEMORY) - layout.memory_estimate(count))
+    return count, budget if memory_limit else max(budget, TILES_IN_MEMORY)
 
 
 def granted_cpus() -> int:
@@ -111,7 +114,7 @@ class ImagePass:
         self._occupancy = Occupancy(layout, plan.blocks)
         self._meter = MemoryMeter()
         self._pool = BufferPool(layout.dtype, self._meter)
-        self._sources = SourceTiles(tiles, self._plan, layout.dtype, budget, self._meter)
+        self._sources = SourceTiles(tiles, self._plan, layout.dtype, budget, self._pool)
         self._coarse = coarse(layout, self._occupancy, self._pool)
         order = ShardOrder(layout, self._occupancy, plan.blocks)
         held = HeldChunks(threads * layout.chunk_bytes, self._meter)
@@ -160,19 +163,30 @@ class ImagePass:
         chunk = self._layout.level_chunks(0)
         only = int(tiles[0])
         if len(tiles) == 1 and self._plan.is_alone(only) and tuple(self._end[only] - self._start[only]) == chunk:
-            read = self._sources.whole(only)
-            if read.dtype == self._layout.dtype and read.flags.c_contiguous:
-                return read, False
-            return np.ascontiguousarray(read, self._layout.dtype), False
+            return self._take_over(only, chunk)
         buffer = self._pool.take(chunk)
-        if coverage.gap or coverage.size != chunk:
+        if coverage.gap:
             buffer.fill(0)
+        else:
+            clear_beyond(buffer, coverage.size)
         for at, tile in enumerate(tiles.tolist()):
             begin = self._start[tile]
             part: Any = tuple(slice(int(a), int(b)) for a, b in zip(low[at] - begin, high[at] - begin))
             place = tuple(slice(int(a), int(b)) for a, b in zip(low[at] - corner, high[at] - corner))
             self._sources.lay(tile, part, buffer[place])
         return buffer, True
+
+    def _take_over(self, tile: int, chunk: Shape5) -> tuple[Array, bool]:
+        """A tile that is a chunk: read into a buffer where its source can, else what the source gives."""
+        if self._sources.reads_into:
+            buffer = self._pool.take(chunk)
+            if self._sources.read_into(tile, buffer):
+                return buffer, True
+            self._pool.give(buffer)
+        read = self._sources.whole(tile)
+        if read.dtype == self._layout.dtype and read.flags.c_contiguous:
+            return read, False
+        return np.ascontiguousarray(read, self._layout.dtype), False
 
     def _count(self, lane: _Lane, block: Block, valid: Array, coverage: Coverage) -> None:
         """Count the pixels that have a source into their channel's histogram."""
