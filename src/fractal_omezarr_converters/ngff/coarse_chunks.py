@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,6 +40,11 @@ class Finished:
 def valid_size(layout: ImageLayout, level: int, block: Block) -> tuple[int, ...]:
     """How much of a chunk lies inside its level."""
     return tuple(min(c, n - b * c) for b, c, n in zip(block, layout.level_chunks(level), layout.levels[level].shape))
+
+
+def gathered_pixels(layout: ImageLayout, number: int) -> int:
+    """The most finer pixels below one chunk of a level."""
+    return math.prod(layout.level_chunks(number)) * math.prod(layout.levels[number].step)
 
 
 class CoarseChunks:
@@ -97,7 +103,7 @@ class CoarseChunks:
         source = layout.levels[level.source].shape
         corner = [b * c * f for b, c, f in zip(block, layout.level_chunks(number), level.step)]
         size = [min(v * f, n - o) for v, f, n, o in zip(valid_size(layout, number, block), level.step, source, corner)]
-        gathered = self._pool.take(size)
+        gathered = self._pool.take(size, gathered_pixels(layout, number))
         gathered.fill(0)
         return _Waiting(None, gathered, remaining)
 

@@ -22,6 +22,7 @@ from fractal_omezarr_converters.ngff.coverage import Coverage, cover
 from fractal_omezarr_converters.ngff.histogram import Histogram
 from fractal_omezarr_converters.ngff.layout import ImageLayout
 from fractal_omezarr_converters.ngff.memory_meter import BufferPool, MemoryMeter
+from fractal_omezarr_converters.ngff.memory_need import TILES_IN_MEMORY, memory_need
 from fractal_omezarr_converters.ngff.occupancy import Block, Occupancy
 from fractal_omezarr_converters.ngff.pixel_report import PixelReport
 from fractal_omezarr_converters.ngff.shard_files import HeldChunks
@@ -31,7 +32,6 @@ from fractal_omezarr_converters.ngff.stores import Store
 from fractal_omezarr_converters.ngff.tile_stream import TileStream
 
 Array = np.ndarray[Any, Any]
-TILES_IN_MEMORY = 96 << 20
 
 
 def write_pixels(
@@ -53,22 +53,23 @@ def write_pixels(
         digests: Take a digest of every chunk.
         memory_limit: Bytes of pixels to hold at most; fewer threads run, and fewer decoded tiles are kept, to stay below.
     """
-    count, budget = threads_and_budget(layout, tiles, threads, memory_limit)
+    plan = plan_blocks(layout, tiles, max(1, threads or granted_cpus()))
+    count, budget = threads_and_budget(layout, tiles, plan, threads, memory_limit)
     for key, document in layout.array_documents().items():
         store.put(key, document)
-    plan = plan_blocks(layout, tiles, count)
     return ImagePass(store, layout, tiles, plan, threads=count, digests=digests, budget=budget).run()
 
 
 def threads_and_budget(
-    layout: ImageLayout, tiles: TileStream, threads: int | None, memory_limit: int | None
+    layout: ImageLayout, tiles: TileStream, plan: BlockPlan, threads: int | None, memory_limit: int | None
 ) -> tuple[int, int]:
     """How many threads run within the limit, and how many bytes of decoded tiles they may keep."""
-    del tiles
-    count = max(1, threads or granted_cpus())
-    while memory_limit and count > 1 and layout.memory_estimate(count) > memory_limit:
-        count -= 1
-    return count, max(0, memory_limit - layout.memory_estimate(count)) if memory_limit else TILES_IN_MEMORY
+    wished = max(1, threads or granted_cpus())
+    if memory_limit is None:
+        return wished, TILES_IN_MEMORY
+    need = memory_need(layout, tiles, plan)
+    count = need.threads_within(memory_limit, wished)
+    return count, max(0, memory_limit - need.of(count))
 
 
 def granted_cpus() -> int:
