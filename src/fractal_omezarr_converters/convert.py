@@ -21,11 +21,11 @@ from fractal_omezarr_converters.fractal.conversion import Conversion
 from fractal_omezarr_converters.fractal.conversion_plan import Plan
 from fractal_omezarr_converters.fractal.init import absolute_zarr_dir, check_images, setup_images_for_conversion
 from fractal_omezarr_converters.fractal.inspection import Inspection, inspect_source
-from fractal_omezarr_converters.fractal.requests import ConversionRequest, conversion_request
+from fractal_omezarr_converters.fractal.requests import ConversionRequest, conversion_request, with_runtime
 from fractal_omezarr_converters.fractal.runners import DaskRunner, Job, Outcome, SequentialRunner, ThreadedRunner
 from fractal_omezarr_converters.fractal.runners import raise_failures as raise_failed
 from fractal_omezarr_converters.fractal.verification import Verification, verify_output
-from fractal_omezarr_converters.models.options import OverwriteMode
+from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
 from fractal_omezarr_converters.pipelines.acquisitions import ReadReport, read_acquisitions
 from fractal_omezarr_converters.pipelines.plan import ImagePlan
 
@@ -82,7 +82,8 @@ def convert(
         raise_failures: raise after all images when any failed; otherwise they are listed in the result.
         **options: ``format`` (else detected), ``plate_name``, ``acquisition``, ``wells``, ``format_options``,
             ``acquisition_options``, ``converter_options``, ``ngff_version``, ``overwrite`` ("No Overwrite", "Overwrite",
-            "Extend"), ``configuration`` (a mapping with the keys of the Fractal form).
+            "Extend"), ``memory`` (bytes, or text such as "4GB": what all processes of this computer may take together; of
+            each image where a scheduler runs them), ``configuration`` (a mapping with the keys of the Fractal form).
     """
     started = time.perf_counter()
     request = conversion_request(sources, **options)
@@ -95,9 +96,9 @@ def convert(
         overwrite_mode=request.overwrite,
         plate_facts=report.plate_facts,
     )
-    outcomes = _watched(
-        _run(jobs, made, _workers(made, workers), executor=executor, scheduler=scheduler), made.images, progress
-    )
+    count = _workers(made, workers, None if scheduler is not None else request.memory)
+    running = _run(jobs, made, count, executor=executor, scheduler=scheduler, memory=request.memory)
+    outcomes = _watched(running, made.images, progress)
     if raise_failures:
         raise_failed(outcomes)
     verification = None
@@ -148,7 +149,13 @@ def _planned(
 
 
 def _run(
-    jobs: Sequence[Job], made: Plan, workers: int, *, executor: Literal["processes", "threads"], scheduler: str | None
+    jobs: Sequence[Job],
+    made: Plan,
+    workers: int,
+    *,
+    executor: Literal["processes", "threads"],
+    scheduler: str | None,
+    memory: int | None,
 ) -> Iterator[Outcome]:
     if scheduler is not None:
         from fractal_omezarr_converters.fractal.divided_images import DaskCrew, outcomes_of
@@ -156,23 +163,26 @@ def _run(
         with DaskRunner(address=scheduler).connected() as client:
             yield from outcomes_of(jobs, made.images, made.options, DaskCrew(client))
         return
-    jobs = _with_threads(jobs, made, workers)
+    runtime = made.options.runtime_settings
+    divide = made.bytes > runtime.divide_above_mb * 2**20
+    processes = workers if divide or executor == "threads" else min(workers, len(jobs))
+    limit = {} if memory is None else {"memory_limit_mb": memory // processes // 2**20}
+    threads = workers // max(1, len(jobs))
+    shared = {"num_workers": threads} if threads > 1 and runtime.num_workers is None else {}
+    whole = _with_runtime(jobs, with_runtime(made.options, **limit, **shared)) if limit or shared else jobs
     if executor == "threads" and workers > 1:
-        yield from ThreadedRunner(num_threads=workers).outcomes(generic_compute_task, jobs)
-    elif workers == 1 or (len(jobs) == 1 and made.bytes <= made.options.runtime_settings.divide_above_mb * 2**20):
-        yield from SequentialRunner().outcomes(generic_compute_task, jobs)
+        yield from ThreadedRunner(num_threads=workers).outcomes(generic_compute_task, whole)
+    elif workers == 1 or (len(jobs) == 1 and not divide):
+        yield from SequentialRunner().outcomes(generic_compute_task, whole)
     else:
         from fractal_omezarr_converters.fractal.divided_images import LocalCrew, outcomes_of
 
-        yield from outcomes_of(jobs, made.images, made.options, LocalCrew(workers))
+        yield from outcomes_of(whole, made.images, with_runtime(made.options, **limit), LocalCrew(workers))
 
 
-def _with_threads(jobs: Sequence[Job], made: Plan, workers: int) -> Sequence[Job]:
-    """Workers that would have no image of their own become threads of those that have."""
-    threads = workers // max(1, len(jobs))
-    if threads < 2 or made.options.runtime_settings.num_workers is not None:
-        return jobs
-    runtime = {**made.options.runtime_settings.model_dump(mode="json"), "num_workers": threads}
+def _with_runtime(jobs: Sequence[Job], options: ConverterOptions) -> list[Job]:
+    """The same jobs with the runtime settings of these options."""
+    runtime = options.runtime_settings.model_dump(mode="json")
     return [
         {
             **job,
@@ -201,13 +211,24 @@ def _watched(
     return sorted(finished, key=lambda outcome: outcome.index)
 
 
-def _workers(made: Plan, wished: int | None) -> int:
-    """As many as wished; else one per processor, as far as the images and the free memory allow."""
+def _workers(made: Plan, wished: int | None, memory: int | None) -> int:
+    """As many as wished; else one per processor, as far as the memory allows.
+
+    Raises:
+        ConvertersToolsUserError: so many workers do not fit into the memory.
+    """
     if wished is not None:
         if wished < 1:
             raise ConvertersToolsUserError(f"The number of workers must be at least 1, not {wished}.")
+        if memory is not None and wished * made.least_memory > memory:
+            raise ConvertersToolsUserError(
+                f"{wished} workers need at least {-(-wished * made.least_memory // 2**20)} MB of memory, and "
+                f"{memory // 2**20} MB are granted; use at most {memory // made.least_memory}, or grant more."
+            )
         return wished
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if memory is not None:
+        return max(1, min(processors, memory // max(made.memory, 1)))
     try:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError, AttributeError):

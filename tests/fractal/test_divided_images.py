@@ -73,12 +73,11 @@ def parts_in(caplog: pytest.LogCaptureFixture) -> int:
     return int(line.split(" is written in ")[1].split()[0])
 
 
-@pytest.mark.parametrize(
-    ("version", "shards", "planes", "times"), [("0.4", False, 1, 1), ("0.5", True, 1, 1), ("0.6", False, 3, 2)]
-)
-def test_an_image_divided_over_dask_has_the_same_files(  # noqa: PLR0917
-    tmp_path: Path, cluster: Any, caplog: pytest.LogCaptureFixture, version: str, shards: bool, planes: int, times: int
+@pytest.mark.parametrize("case", [("0.4", False, 1, 1), ("0.5", True, 1, 1), ("0.6", False, 3, 2)])
+def test_an_image_divided_over_dask_has_the_same_files(
+    tmp_path: Path, cluster: Any, caplog: pytest.LogCaptureFixture, case: tuple[str, bool, int, int]
 ) -> None:
+    version, shards, planes, times = case
     truth = mosaic(tmp_path, planes=planes, times=times)
     convert(truth.folders[0], tmp_path / "one", converter_options=options(version, shards), workers=1)
     with caplog.at_level(logging.INFO):

@@ -13,6 +13,7 @@ from writer_cases import CountingStore, assert_same, cases, files_below, layout_
 
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.ngff.layout import make_layout
+from fractal_omezarr_converters.ngff.memory_need import memory_need
 from fractal_omezarr_converters.ngff.single_pass import write_pixels
 from fractal_omezarr_converters.ngff.stores import LocalStore
 
@@ -43,6 +44,10 @@ def test_every_level_equals_the_slow_reference(case, tmp_path_factory):
     assert sum(report.file_counts) == len(store.writes)
     assert all(n == 1 for n in tiles.reads.values())
     assert all(tiles.pixels_read[i] == array.size for i, array in enumerate(arrays))
+
+    planned = memory_need(layout, tiles)
+    limit = planned.usual(case["threads"]) if case["memory"] is None else planned.of(1)
+    assert report.largest_memory <= limit
 
     assert report.pixels_without_source == (~sourced).sum()
     assert report.overlapped_pixels == sum(a.size for a in arrays) - sourced.sum()

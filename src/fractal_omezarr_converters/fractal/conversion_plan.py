@@ -80,6 +80,11 @@ class Plan:
         return max((image.memory for image in self.images), default=0)
 
     @property
+    def least_memory(self) -> int:
+        """Bytes that the largest image can do with: one thread, no source plane kept."""
+        return max((image.least_memory for image in self.images), default=0)
+
+    @property
     def missing_planes(self) -> int:
         """Planes that no source covers; they stay empty."""
         return sum(image.missing_planes.count for image in self.images)
@@ -108,6 +113,7 @@ class Plan:
             "images": [image.to_json() for image in self.images],
             "bytes": self.bytes,
             "memory_per_image": self.memory,
+            "least_memory_per_image": self.least_memory,
             "missing_planes": self.missing_planes,
             "losses": [loss.to_json() for loss in self.losses],
             "filters": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,6 +47,11 @@ def clear_beyond(chunk: Array, size: tuple[int, ...]) -> None:
     for axis, inside in enumerate(size):
         if inside < chunk.shape[axis]:
             chunk[(*(slice(0, n) for n in size[:axis]), slice(inside, None))] = 0
+
+
+def gathered_pixels(layout: ImageLayout, number: int) -> int:
+    """The most finer pixels below one chunk of a level."""
+    return math.prod(layout.level_chunks(number)) * math.prod(layout.levels[number].step)
 
 
 class CoarseChunks:
@@ -103,7 +109,8 @@ class CoarseChunks:
         level = layout.levels[number]
         source = layout.levels[level.source].shape
         corner = [b * c * f for b, c, f in zip(block, layout.level_chunks(number), level.step)]
-        gathered = self._pool.take([min(v * f, n - o) for v, f, n, o in zip(inside, level.step, source, corner)])
+        size = [min(v * f, n - o) for v, f, n, o in zip(inside, level.step, source, corner)]
+        gathered = self._pool.take(size, gathered_pixels(layout, number))
         if not full:
             gathered.fill(0)
         return _Waiting(None, gathered, remaining)

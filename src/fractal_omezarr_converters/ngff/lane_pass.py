@@ -20,7 +20,7 @@ from fractal_omezarr_converters.ngff.memory_meter import BufferPool, MemoryMeter
 from fractal_omezarr_converters.ngff.pixel_report import PixelReport
 from fractal_omezarr_converters.ngff.shard_files import HeldChunks
 from fractal_omezarr_converters.ngff.shard_order import ShardOrder
-from fractal_omezarr_converters.ngff.single_pass import ImagePass, threads_and_budget
+from fractal_omezarr_converters.ngff.single_pass import ImagePass, granted_cpus, threads_and_budget
 from fractal_omezarr_converters.ngff.stores import Store
 from fractal_omezarr_converters.ngff.tile_stream import TileStream
 from fractal_omezarr_converters.ngff.whole_files import PARTS, whole_files
@@ -50,8 +50,8 @@ def write_lane(
     memory_limit: int | None = None,
 ) -> PixelReport:
     """Write everything of one lane; arguments as for ``write_pixels``."""
-    count, budget = threads_and_budget(layout, tiles, threads, memory_limit)
-    plan = plan_blocks(layout, tiles, count)
+    plan = plan_blocks(layout, tiles, max(1, threads or granted_cpus()))
+    count, budget = threads_and_budget(layout, tiles, plan, threads, memory_limit)
     lanes = divide(layout, plan, split)
     place = whole_files(store)
     made: list[LaneChunks] = []

@@ -58,11 +58,7 @@ class Occupancy:
 
     def ratio(self, number: int) -> Shape5:
         """Chunks of the level that a level is made from, per chunk of the level, along each axis."""
-        level = self._layout.levels[number]
-        if level.source < 0:
-            return ONES
-        own, source = self._layout.grid(number), self._layout.grid(level.source)
-        return as_shape5([g if n == 1 else f for n, g, f in zip(own, source, level.step)])
+        return chunk_ratio(self._layout, number)
 
     def waits_for(self, number: int, block: Block) -> int:
         """How many existing chunks of the finer level a chunk is made from."""
@@ -87,3 +83,12 @@ class Occupancy:
 
     def _shard_grid(self, number: int) -> Shape5:
         return as_shape5([-(-g // r) for g, r in zip(self._layout.grid(number), self.chunks_per_shard(number))])
+
+
+def chunk_ratio(layout: ImageLayout, number: int) -> Shape5:
+    """Chunks of the level that a level is made from, per chunk of the level, along each axis."""
+    level = layout.levels[number]
+    if level.source < 0:
+        return ONES
+    own, source = layout.grid(number), layout.grid(level.source)
+    return as_shape5([g if n == 1 else f for n, g, f in zip(own, source, level.step)])

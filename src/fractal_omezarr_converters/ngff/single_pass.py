@@ -22,6 +22,7 @@ from fractal_omezarr_converters.ngff.coverage import Coverage, cover
 from fractal_omezarr_converters.ngff.histogram import Histogram
 from fractal_omezarr_converters.ngff.layout import ImageLayout
 from fractal_omezarr_converters.ngff.memory_meter import BufferPool, MemoryMeter
+from fractal_omezarr_converters.ngff.memory_need import memory_need
 from fractal_omezarr_converters.ngff.occupancy import Block, Occupancy
 from fractal_omezarr_converters.ngff.pixel_report import PixelReport
 from fractal_omezarr_converters.ngff.pyramid import Shape5
@@ -32,8 +33,6 @@ from fractal_omezarr_converters.ngff.stores import Store
 from fractal_omezarr_converters.ngff.tile_stream import TileStream
 
 Array = np.ndarray[Any, Any]
-TILES_IN_MEMORY = 80 << 20
-PIXELS_IN_MEMORY = 192 << 20  # with small chunks more tiles stay, until all pixels in memory come to this
 
 
 def write_pixels(
@@ -55,23 +54,23 @@ def write_pixels(
         digests: Take a digest of every chunk.
         memory_limit: Bytes of pixels to hold at most; fewer threads run, and fewer decoded tiles are kept, to stay below.
     """
-    count, budget = threads_and_budget(layout, tiles, threads, memory_limit)
+    plan = plan_blocks(layout, tiles, max(1, threads or granted_cpus()))
+    count, budget = threads_and_budget(layout, tiles, plan, threads, memory_limit)
     for key, document in layout.array_documents().items():
         store.put(key, document)
-    plan = plan_blocks(layout, tiles, count)
     return ImagePass(store, layout, tiles, plan, threads=count, digests=digests, budget=budget).run()
 
 
 def threads_and_budget(
-    layout: ImageLayout, tiles: TileStream, threads: int | None, memory_limit: int | None
+    layout: ImageLayout, tiles: TileStream, plan: BlockPlan, threads: int | None, memory_limit: int | None
 ) -> tuple[int, int]:
     """How many threads run within the limit, and how many bytes of decoded tiles they may keep."""
-    del tiles
-    count = max(1, threads or granted_cpus())
-    while memory_limit and count > 1 and layout.memory_estimate(count) > memory_limit:
-        count -= 1
-    budget = max(0, (memory_limit or PIXELS_IN_MEMORY) - layout.memory_estimate(count))
-    return count, budget if memory_limit else max(budget, TILES_IN_MEMORY)
+    wished = max(1, threads or granted_cpus())
+    need = memory_need(layout, tiles, plan)
+    if memory_limit is None:
+        return wished, need.room_for_tiles(wished)
+    count = need.threads_within(memory_limit, wished)
+    return count, max(0, memory_limit - need.of(count))
 
 
 def granted_cpus() -> int:

@@ -21,6 +21,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_to
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.models.source_files import SourceFile
 from fractal_omezarr_converters.ngff.layout import ImageLayout, plan_layout
+from fractal_omezarr_converters.ngff.memory_need import memory_need
 from fractal_omezarr_converters.pipelines.header_checks import check_sources
 from fractal_omezarr_converters.pipelines.image_steps import pixel_steps
 from fractal_omezarr_converters.pipelines.plan_checks import check_positions, check_size, check_times
@@ -31,7 +32,9 @@ from fractal_omezarr_converters.pipelines.registration import (
     steps_on_pixels,
 )
 from fractal_omezarr_converters.pipelines.roi_tables import field_translations, z_positions_table
+from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
 from fractal_omezarr_converters.pipelines.time_points import time_points_table
+from fractal_omezarr_converters.pipelines.write_settings import planned_memory
 
 STITCHING = 1
 """Raised when stitching finds other positions from the same pixels."""
@@ -69,6 +72,9 @@ class ImagePlan:
     sources: tuple[SourceFile, ...]
     bytes: int
     memory: int
+    """Bytes that the process which writes this image takes, program and all."""
+    least_memory: int
+    """With how many bytes it can do: one thread, no source plane kept."""
     missing_planes: MissingPlanes
     overlaps: int
     warnings: tuple[str, ...]
@@ -103,6 +109,7 @@ class ImagePlan:
             "source_bytes": sum(source.size for source in self.sources),
             "bytes": self.bytes,
             "memory": self.memory,
+            "least_memory": self.least_memory,
             "missing_planes": asdict(self.missing_planes),
             "overlapped_pixels": self.overlaps,
             "size_is_final": not self.pending,
@@ -172,6 +179,7 @@ def plan_image(
             f"and {'stays' if missing.count == 1 else 'stay'} empty, for example {'; '.join(missing.examples)}."
         )
     layout = image_layout(image, placement, options)
+    memory, least_memory = _memory(image, placement, layout, options)
     return ImagePlan(
         path=image.path,
         name=image.name or image.path,
@@ -183,7 +191,8 @@ def plan_image(
         image=image,
         sources=tuple(sources),
         bytes=layout.bytes,
-        memory=layout.memory_estimate(options.runtime_settings.num_workers or 1),
+        memory=memory,
+        least_memory=least_memory,
         missing_planes=missing,
         overlaps=overlapped,
         warnings=tuple(dict.fromkeys(warnings)),
@@ -219,6 +228,16 @@ def image_layout(image: TiledImage[Any, Any], placement: Placement, options: Con
         omezarr_options=options.omezarr_options,
         fov_shape_yx=(int(largest[3]), int(largest[4])),
     )
+
+
+def _memory(
+    image: TiledImage[Any, Any], placement: Placement, layout: ImageLayout, options: ConverterOptions
+) -> tuple[int, int]:
+    """What writing takes, and the least that it can do with."""
+    try:
+        return planned_memory(memory_need(layout, ImageTiles(image, placement)), layout, options)
+    except ConvertersToolsUserError as error:
+        raise ConvertersToolsUserError(f"Image '{image.path}' {error}.") from None
 
 
 def missing_planes(image: TiledImage[Any, Any], placement: Placement) -> MissingPlanes:
