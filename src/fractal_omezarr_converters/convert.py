@@ -95,6 +95,7 @@ def convert(
         converter_options=request.converter_options,
         overwrite_mode=request.overwrite,
         plate_facts=report.plate_facts,
+        metadata_files=report.metadata_files,
     )
     count = _workers(made, workers, None if scheduler is not None else request.memory)
     running = _run(jobs, made, count, executor=executor, scheduler=scheduler, memory=request.memory)

@@ -44,8 +44,11 @@ def setup_images_for_conversion(
     overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE,
     ngff_version: str | None = None,
     plate_facts: Mapping[tuple[str, int], PlateFacts] | None = None,
+    metadata_files: Mapping[tuple[str, int], Sequence[str]] | None = None,
 ) -> list[dict[str, Any]]:
     """Check the images, write plate and well documents, and give the parallelization list.
+
+    ``metadata_files`` are copied into the plates, by the plate's folder and the acquisition.
 
     Raises:
         ConvertersToolsUserError: there is no image, two images have one place, there are more images than Fractal takes,
@@ -212,6 +215,7 @@ def init_acquisitions(
         converter_options=options,
         overwrite_mode=OverwriteMode(overwrite),
         plate_facts=report.plate_facts,
+        metadata_files=report.metadata_files,
     )
     logger.info("%d acquisitions read, %d images to write", len(requests), len(jobs))
     return {"parallelization_list": jobs}

@@ -168,6 +168,8 @@ class AcquisitionOptions(UserFacingModel):
     - `auto`: put them as they fit together.
     - `as read`: do not look.
     """
+    copy_metadata: bool = Field(default=False, title="Copy Metadata Files")
+    """Keep copies of the instrument's own metadata files in the plate, in the folder `metadata`."""
     filters: list[ImplementedFilters] = Field(default_factory=list)
     """Filters that keep or leave out wells, fields, channels, planes and time points."""
 

@@ -51,6 +51,8 @@ class ReadReport:
     warnings: list[str] = field(default_factory=list)
     filter_counts: list[list[FilterCount]] = field(default_factory=list)
     plate_facts: PlateFactsByAcquisition = field(default_factory=dict)
+    metadata_files: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    """Metadata files to keep copies of, by the plate's folder and the acquisition."""
     plans: list[ImagePlan] = field(default_factory=list)
     """What will be written, image by image."""
 
@@ -125,10 +127,12 @@ def _read(request: AcquisitionRequest, report: ReadReport, *, files_needed: bool
     report.warnings += said
     for text in said:
         warnings.warn(text, ConvertersToolsWarning, stacklevel=4)
-    if scan.plate is not None:
-        for one in joined.collections:
-            if isinstance(one, ImageInPlate):
+    for one in joined.collections:
+        if isinstance(one, ImageInPlate):
+            if scan.plate is not None:
                 report.plate_facts.setdefault((one.plate_name, one.acquisition), scan.plate)
+            if request.options.copy_metadata:
+                report.metadata_files[one.plate_path(), one.acquisition] = list(scan.metadata_files)
     return joined
 
 
