@@ -35,6 +35,10 @@ class OperettaLoader(ImageLoaderInterface):
         """Read the plane."""
         return self._narrowed(self._file().load_data(resource))
 
+    def load_into(self, out: NDArray[Any], resource: Any = None) -> bool:
+        """Read a plane of 16 bits straight into an array; those of 32 bits must be narrowed first."""
+        return type(self).load_data is OperettaLoader.load_data and self._file().load_into(out, resource)
+
     def load_region(self, region: dict[str, slice], resource: Any = None) -> NDArray[Any] | None:
         """Read a part of the plane; None when the file cannot be read in parts."""
         part = self._file().load_region(region, resource)

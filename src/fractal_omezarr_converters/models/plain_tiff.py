@@ -105,11 +105,8 @@ def _tags(file: Any, head: bytes) -> dict[int, Any] | None:
             return None
         letter, bytes_each = _KINDS[kind]
         size = bytes_each * count
-        inside = size <= 4  # longer values lie elsewhere
-        value = (
-            page[entry + 8 : entry + 8 + size]
-            if inside
-            else at(*struct.unpack("<I", page[entry + 8 : entry + 12]), size)
-        )
+        value = page[entry + 8 : entry + 8 + size]
+        if size > 4:  # longer values lie elsewhere
+            value = at(struct.unpack("<I", page[entry + 8 : entry + 12])[0], size)
         found[tag] = value if kind == 2 else struct.unpack(f"<{count}{letter}", value)
     return found

@@ -72,12 +72,16 @@ def read_page(page: Any, facts: PageFacts, y: slice, x: slice) -> Array:
 
 
 def read_page_into(page: Any, facts: PageFacts, out: Array) -> bool:
-    """Read a whole grey page into an array of its shape and type; False when it is not stored as such an array."""
+    """Read a whole grey page into a C-ordered array of its shape and type; False when its pixels are of another kind."""
     key = page.keyframe
-    stored = _stored_type(key)
-    if facts.samples or facts.colors is not None or not key.is_contiguous or stored is None or stored != out.dtype:
+    if facts.samples or facts.colors is not None or key.axes != "YX":
         return False
-    if sum(page.databytecounts) != out.nbytes or key.axes != "YX":
+    if not key.is_contiguous:
+        if key.dtype != out.dtype or key.jpegheader is not None:
+            return False
+        page.asarray(out=out, maxworkers=1)
+        return True
+    if _stored_type(key) != out.dtype or sum(page.databytecounts) != out.nbytes:
         return False
     handle = page.parent.filehandle
     with handle.lock:
