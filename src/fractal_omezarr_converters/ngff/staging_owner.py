@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import socket
+import platform
 import threading
 import zlib
 from pathlib import Path
@@ -26,7 +26,7 @@ class Owner:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._released = threading.Event()
-        store.put(OWNER_FILE, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode())
+        store.put(OWNER_FILE, json.dumps({"host": platform.node(), "pid": os.getpid()}).encode())
         if isinstance(store, LocalStore):
             threading.Thread(
                 target=self._touch, args=(store.path / OWNER_FILE,), daemon=True, name="omezarr-staging"
@@ -64,7 +64,7 @@ def is_left_behind(root: LocalStore, folder: str, token: str) -> bool:
 
 
 def _host() -> str:
-    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+    return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def _is_silent(root: LocalStore, path: Path) -> bool:

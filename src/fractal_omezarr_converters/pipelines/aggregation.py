@@ -19,7 +19,7 @@ from fractal_omezarr_converters.pipelines.header_checks import check_sources, mi
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
 from fractal_omezarr_converters.pipelines.validators import ValidatorModel, apply_validator_pipeline
 
-Image = TiledImage[Any, Any]
+type Image = TiledImage[Any, Any]
 SHOWN = 20
 
 

@@ -25,7 +25,7 @@ from fractal_omezarr_converters.ngff.plates import Acquisition, PlateContent, We
 from fractal_omezarr_converters.ngff.stores import Store
 from fractal_omezarr_converters.pipelines.roi_tables import plate_condition_table
 
-Image = TiledImage[Any, Any]
+type Image = TiledImage[Any, Any]
 MOSAIC, PER_FOV = "Mosaic", "Per-FOV"
 WELLS_SHOWN = 10
 

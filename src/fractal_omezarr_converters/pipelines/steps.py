@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
 from typing import Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
@@ -91,6 +90,8 @@ class StepRegistry[Function: Callable[..., Any]]:
         if self._entry_points_loaded:
             return
         self._entry_points_loaded = True
+        from importlib.metadata import entry_points
+
         for entry in entry_points(group=self.entry_point_group):
             if entry.name not in self._functions:
                 self.add(function=entry.load(), name=entry.name)
