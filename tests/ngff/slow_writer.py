@@ -63,6 +63,8 @@ def shrink(image, step, method):
 
 
 def _value(block, step, method):
+    if method == "stride":
+        return block[0, 0, 0, 0, 0]
     if method == "nearest":
         return block[tuple(min((f - 1) // 2, n - 1) for f, n in zip(step, block.shape))]
     values = block.ravel().tolist()
