@@ -154,13 +154,10 @@ def test_writer_modes_and_schedulers_give_the_same_files(make_tile, tmp_path, sh
     if shards:
         written["shards"] = {"mode": "Multiple of Chunks", "xy_factor": 2}
     made = []
-    for number, (writer, scheduler) in enumerate(
-        [*((writer, {"mode": "Default"}) for writer in WriterMode)]
-        + [
-            (WriterMode.BY_FOV_DASK, {"mode": "Threads", "num_workers": 3}),
-            (WriterMode.IN_MEMORY, {"mode": "Synchronous"}),
-        ]
-    ):
+    ways = [(writer, {"mode": "Default"}) for writer in WriterMode]
+    ways += [(WriterMode.BY_FOV_DASK, {"mode": "Threads", "num_workers": 3})]
+    ways += [(WriterMode.IN_MEMORY, {"mode": "Synchronous"})]
+    for number, (writer, scheduler) in enumerate(ways):
         options = ConverterOptions(
             grouping=MosaicGrouping(tiling_strategy=InplaceTiling()),
             omezarr_options=written,

@@ -84,8 +84,8 @@ class NoSharding(UserFacingModel):
     model_config = ConfigDict(title="No Sharding")
 
     mode: Literal["None"] = Field(default="None", title="Sharding")
-    """`None`: every chunk is a file. `Multiple of Chunks`: several chunks share a file. `Size`: as many as fit into a size. Shards need
-    OME-Zarr 0.5 or later."""
+    """`None`: every chunk is a file. `Multiple of Chunks`: several chunks share a file. `Size`: as many as fit into a size.
+    Shards need OME-Zarr 0.5 or later."""
 
 
 class ChunkMultipleSharding(UserFacingModel):
