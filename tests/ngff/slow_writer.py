@@ -27,6 +27,9 @@ class BoxTiles:
         self.pixels_read[index] += self.arrays[index].size
         return self.arrays[index]
 
+    def reads_parts(self, index):
+        return self.parts
+
     def read_into(self, index, out):
         if not self.into:
             return False
