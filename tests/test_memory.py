@@ -114,8 +114,8 @@ def test_the_writer_keeps_to_what_the_plan_states(tmp_path: Path, case: str, thr
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is read from /proc")
 @pytest.mark.parametrize(
     ("grid", "height", "width", "chunk", "limit_mb"),
-    [(12, 512, 640, None, 128), (2, 4600, 5200, 256, 150)],
-    ids=["144 fields", "large fields, small chunks"],
+    [(12, 512, 640, None, 128), (2, 4600, 5200, 256, 150), (1, 9000, 9500, 512, 110)],
+    ids=["144 fields", "large fields, small chunks", "one field that is larger than the limit"],
 )
 def test_a_process_stays_below_its_limit(  # noqa: PLR0917
     tmp_path: Path, grid: int, height: int, width: int, chunk: int | None, limit_mb: int

@@ -39,6 +39,7 @@ STORED: dict[str, Any] = {
     "table_backend": "csv",
     "compression": {"codec": "zstd", "level": None, "shuffle": "shuffle", "blocksize": 1_048_576},
     "downsampling": "mean",
+    "z_factor": 1,
 }
 AUTO = {"mode": "Auto", "tolerance": 1.0}
 
@@ -73,6 +74,8 @@ AUTO = {"mode": "Auto", "tolerance": 1.0}
             {"mode": "Multiple of Chunks", "xy_factor": 4, "z_factor": 1, "c_factor": 1, "t_factor": 1},
         ),
         (m.NamedLevels(level_names=["a"]), {"mode": "Custom Names", "level_names": ["a"]}),
+        (m.LevelFactors(factors=[2]), {"mode": "Factors", "factors": [{"y": 2, "x": 2}]}),
+        (m.SizedSharding(), {"mode": "Size", "shard_mb": 512}),
         (m.ThreadScheduler(), {"mode": "Threads", "num_workers": 8}),
         (m.ProcessScheduler(), {"mode": "Processes", "num_workers": 8}),
         (m.SynchronousScheduler(), {"mode": "Synchronous"}),

@@ -78,7 +78,11 @@ def every_model() -> list[type[UserFacingModel]]:
     return sorted(kinds, key=lambda kind: kind.__name__)
 
 
-NEEDED: dict[str, dict[str, Any]] = {"ChannelInfo": {"channel_label": "a"}, "NamedLevels": {"level_names": ["0"]}}
+NEEDED: dict[str, dict[str, Any]] = {
+    "ChannelInfo": {"channel_label": "a"},
+    "NamedLevels": {"level_names": ["0"]},
+    "LevelFactors": {"factors": [2]},
+}
 
 
 @pytest.mark.parametrize("model", every_model(), ids=lambda kind: kind.__name__)

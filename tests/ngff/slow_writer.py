@@ -27,6 +27,9 @@ class BoxTiles:
         self.pixels_read[index] += self.arrays[index].size
         return self.arrays[index]
 
+    def reads_parts(self, index):
+        return self.parts
+
     def read_into(self, index, out):
         if not self.into:
             return False
@@ -63,6 +66,8 @@ def shrink(image, step, method):
 
 
 def _value(block, step, method):
+    if method == "stride":
+        return block[0, 0, 0, 0, 0]
     if method == "nearest":
         return block[tuple(min((f - 1) // 2, n - 1) for f, n in zip(step, block.shape))]
     values = block.ravel().tolist()

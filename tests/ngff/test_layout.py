@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
@@ -10,6 +12,7 @@ from fractal_omezarr_converters.models.chunking import (
     FixedSizeChunking,
     FovBasedChunking,
     NoSharding,
+    SizedSharding,
 )
 from fractal_omezarr_converters.models.options import OmeZarrOptions
 from fractal_omezarr_converters.ngff.layout import make_layout, plan_layout
@@ -91,6 +94,41 @@ def test_z_is_left_alone_unless_asked():
         levels=[{"y": 2, "x": 2}, {"z": 2, "y": 4, "x": 4}],
     )  # fmt: skip
     assert [level.shape[2:] for level in asked.levels] == [(9, 64, 64), (9, 32, 32), (5, 16, 16)]
+
+
+def test_z_is_divided_from_level_to_level_where_a_factor_asks_for_it():
+    asked = make_layout(
+        version="0.5", axes="zyx", shape=(1, 1, 5, 96, 64), dtype="u2", pixel_size=(1, 1, 2.0, 0.5, 0.5), origin=(0,) * 5,
+        chunks=(1, 1, 4, 32, 32), levels=4, z_factor=2,
+    )  # fmt: skip
+    assert [level.shape[2:] for level in asked.levels] == [(5, 96, 64), (3, 48, 32), (2, 24, 16), (1, 12, 8)]
+    assert [level.scale[2] for level in asked.levels] == [2, 4, 8, 16]
+    assert [level.translation[2] for level in asked.levels] == [0, 1, 3, 7]
+    flat = make_layout(
+        version="0.5", axes="zyx", shape=(1, 1, 1, 96, 64), dtype="u2", pixel_size=ONE, origin=(0,) * 5, chunks=(1, 1, 1, 32, 32),
+        levels=3, z_factor=3,
+    )  # fmt: skip
+    assert [level.factors[2] for level in flat.levels] == [1, 1, 1]
+
+
+def test_stride_takes_the_first_pixel_and_says_so():
+    assert [level.translation[3] for level in simple((90, 90), levels=[3, 9], method="stride").levels] == [10, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "shard"),
+    [
+        (1, (1, 1, 1, 1024, 512)),
+        (4, (1, 1, 1, 2048, 1024)),
+        (8, (1, 1, 1, 2048, 2048)),
+        (64, (1, 1, 2, 4096, 4096)),
+        (1000, (1, 1, 8, 4096, 4096)),
+    ],
+)
+def test_shards_of_a_size_grow_over_the_plane_first(megabytes, shard):
+    layout = planned((2, 2, 8, 4000, 4000), options(z=1, xy=512, shards=SizedSharding(shard_mb=megabytes)))
+    assert layout.shards == shard
+    assert math.prod(layout.shards) * 2 <= megabytes << 20
 
 
 def test_f57_default_chunks_are_held_to_32_mib_by_dividing_z_first():

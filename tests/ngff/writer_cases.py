@@ -56,7 +56,7 @@ def cases(draw):
         start = [draw(st.integers(0, n - 1)) for n in shape]
         boxes.append((start, [draw(st.integers(1, n - s)) for n, s in zip(shape, start)]))
     wishes = [None, 1, 3, [2, 4], [3], [2, 3, 6], [{"z": 2, "y": 2, "x": 2}, {"z": 2, "y": 4, "x": 4}], [{"x": 3}]]
-    method = draw(st.sampled_from(["mean", "mean", "mean", "nearest", "mode", "max", "min", "median"]))
+    method = draw(st.sampled_from(["mean", "mean", "mean", "nearest", "stride", "mode", "max", "min", "median"]))
     return {
         "shape": shape,
         "chunks": chunks,
@@ -64,6 +64,7 @@ def cases(draw):
         "version": version,
         "boxes": boxes,
         "levels": draw(st.sampled_from(wishes)),
+        "z_factor": draw(st.sampled_from([1, 1, 2, 3])),
         "method": method,
         "dtype": draw(st.sampled_from(DTYPES)),
         "threads": draw(st.sampled_from([1, 3])),
@@ -87,6 +88,7 @@ def layout_of(case):
         levels=case["levels"],
         method=case["method"],
         compression=case.get("compression"),
+        z_factor=case.get("z_factor", 1),
     )
 
 

@@ -22,6 +22,16 @@ from fractal_omezarr_converters.pipelines.acquisitions import AcquisitionRequest
 CONFIGURATION_KEYS = ("format", "acquisitions", "converter_options", "overwrite", "options", "advanced", "zarr_dir")
 
 
+MODES_BY_OPTION = {
+    "xy_chunk": "Fixed Size",
+    "xy_factor": "Multiple of Chunks",
+    "shard_mb": "Size",
+    "level_names": "Custom Names",
+    "factors": "Factors",
+}
+"""Options that only one choice has, so that its mode need not be stated."""
+
+
 @dataclass(frozen=True)
 class ConversionRequest:
     """A complete request: what to read, how, and what to do with output that exists."""
@@ -71,7 +81,8 @@ def _with_modes(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
         if isinstance(stated, Mapping) and isinstance(default, Mapping):
             complete[key] = _with_modes(stated, default)
             if "mode" in default and not {"mode", "type"} & set(stated):
-                complete[key] = {"mode": default["mode"], **complete[key]}
+                told = (mode for option, mode in MODES_BY_OPTION.items() if option in stated)
+                complete[key] = {"mode": next(told, default["mode"]), **complete[key]}
     return complete
 
 

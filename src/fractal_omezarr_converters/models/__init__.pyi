@@ -15,6 +15,7 @@ from .chunking import FovBasedChunking as FovBasedChunking
 from .chunking import NoSharding as NoSharding
 from .chunking import Scalings as Scalings
 from .chunking import ShardingStrategy as ShardingStrategy
+from .chunking import SizedSharding as SizedSharding
 from .collections import CollectionInterface as CollectionInterface
 from .collections import CollectionInterfaceType as CollectionInterfaceType
 from .collections import ImageInPlate as ImageInPlate
@@ -40,6 +41,7 @@ from .grouping import TilingStrategy as TilingStrategy
 from .image_files import load_npy as load_npy
 from .image_files import load_png as load_png
 from .image_files import load_tiff as load_tiff
+from .levels import LevelFactors as LevelFactors
 from .levels import NamedLevels as NamedLevels
 from .levels import NumberOfLevels as NumberOfLevels
 from .levels import PyramidLevels as PyramidLevels
@@ -116,6 +118,7 @@ __all__ = [
     "ImageLoaderInterface",
     "ImageLoaderInterfaceType",
     "InplaceTiling",
+    "LevelFactors",
     "MosaicGrouping",
     "NamedLevels",
     "NgffVersions",
@@ -133,6 +136,7 @@ __all__ = [
     "Scalings",
     "ShardingStrategy",
     "SingleImage",
+    "SizedSharding",
     "SnapToCornersTiling",
     "SnapToGridTiling",
     "SourceFile",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator
 
 from fractal_omezarr_converters.models.older_names import newer_mode
 from fractal_omezarr_converters.models.user_facing import UserFacingModel
@@ -41,6 +41,11 @@ class FovBasedChunking(UserFacingModel):
     """Channels per chunk."""
     t_chunk: int = Field(default=1, ge=1, le=1_000_000, title="T Chunk")
     """Frames per chunk."""
+
+    @field_validator("xy_scaling", mode="before")
+    @classmethod
+    def _number_as_text(cls, value: Any) -> Any:
+        return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else value
 
     def get_xy_chunk(self, fov_xy_shape: int) -> int:
         """Give the side of a chunk for a side of the field of view, at least 1."""
@@ -79,7 +84,8 @@ class NoSharding(UserFacingModel):
     model_config = ConfigDict(title="No Sharding")
 
     mode: Literal["None"] = Field(default="None", title="Sharding")
-    """`None`: every chunk is a file. `Multiple of Chunks`: several chunks share a file (needs OME-Zarr 0.5 or later)."""
+    """`None`: every chunk is a file. `Multiple of Chunks`: several chunks share a file. `Size`: as many as fit into a size.
+    Shards need OME-Zarr 0.5 or later."""
 
 
 class ChunkMultipleSharding(UserFacingModel):
@@ -104,6 +110,17 @@ class ChunkMultipleSharding(UserFacingModel):
         return factors.get(axis, 1)
 
 
+class SizedSharding(UserFacingModel):
+    """Chunks share a file up to a size."""
+
+    model_config = ConfigDict(title="Size of Shards")
+
+    mode: Literal["Size"] = Field(default="Size", title="Sharding")
+    """As many chunks share a file as fit into a size."""
+    shard_mb: int = Field(default=512, ge=1, le=1_000_000, title="Shard Size")
+    """Largest size of a shard before compression (MB)."""
+
+
 ShardingStrategy = Annotated[
-    NoSharding | ChunkMultipleSharding, Field(discriminator="mode"), BeforeValidator(newer_mode)
+    NoSharding | ChunkMultipleSharding | SizedSharding, Field(discriminator="mode"), BeforeValidator(newer_mode)
 ]

@@ -8,7 +8,11 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from fractal_omezarr_converters.models.grouping import Grouping, MosaicGrouping, StagePositionCorrections
-from fractal_omezarr_converters.models.older_names import newer_converter_options, newer_omezarr_options
+from fractal_omezarr_converters.models.older_names import (
+    newer_converter_options,
+    newer_omezarr_options,
+    version_as_text,
+)
 from fractal_omezarr_converters.models.options import ConverterOptions, DefaultNgffVersion, NgffVersions
 from fractal_omezarr_converters.models.user_facing import UserFacingModel, shown_default
 
@@ -48,6 +52,8 @@ class ConverterFormOptions(UserFacingModel):
             form.to_converter_options()
             return form
         given = newer_converter_options(values)
+        if "ngff_version" in given:
+            given["ngff_version"] = version_as_text(given["ngff_version"])
         hidden = ("writer_mode", "runtime_settings", "omezarr_options")
         others: dict[str, Any] = {key: given.pop(key) for key in hidden if key in given}
         if "omezarr_options" in others:

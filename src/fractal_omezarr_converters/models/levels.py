@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from itertools import pairwise
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator
 
@@ -18,7 +19,7 @@ class NumberOfLevels(UserFacingModel):
     model_config = ConfigDict(title="Number of Levels")
 
     mode: Literal["Number of Levels"] = Field(default="Number of Levels", title="Resolution Levels")
-    """`Number of Levels`: levels are called 0, 1, ... `Custom Names`: you name the levels."""
+    """`Number of Levels`: levels are called 0, 1, ... `Custom Names`: you name the levels. `Factors`: you give their factors."""
     num_levels: int | None = Field(default=None, ge=1, le=32, title="Number of Levels")
     """How many resolution levels are wanted. Empty: as many as the size of the image needs. Small images get fewer."""
 
@@ -54,4 +55,39 @@ class NamedLevels(UserFacingModel):
         return list(self.level_names)
 
 
-PyramidLevels = Annotated[NumberOfLevels | NamedLevels, Field(discriminator="mode"), BeforeValidator(newer_levels)]
+class LevelFactors(UserFacingModel):
+    """Levels by how many pixels of full resolution become one."""
+
+    model_config = ConfigDict(title="Factors")
+
+    mode: Literal["Factors"] = Field(default="Factors", title="Resolution Levels")
+    """The factors of the levels below full resolution are given."""
+    factors: list[dict[Literal["t", "c", "z", "y", "x"], Annotated[int, Field(ge=1, le=65_536)]]] = Field(
+        max_length=31, title="Factors"
+    )
+    """One entry per level below full resolution, relative to full resolution, such as y: 2, x: 2."""
+
+    @field_validator("factors", mode="before")
+    @classmethod
+    def _numbers_mean_y_and_x(cls, factors: Any) -> Any:
+        if not isinstance(factors, list | tuple):
+            return factors
+        return [{"y": factor, "x": factor} if isinstance(factor, int) else factor for factor in factors]
+
+    @field_validator("factors")
+    @classmethod
+    def _factors_that_grow(cls, factors: list[dict[str, int]]) -> list[dict[str, int]]:
+        for before, factor in pairwise([{}, *factors]):
+            pairs = [(before.get(axis, 1), factor.get(axis, 1)) for axis in "tczyx"]
+            if any(after < first for first, after in pairs) or all(after == first for first, after in pairs):
+                raise ValueError(f"factors grow from level to level; {factor} follows {before or 'full resolution'}.")
+        return factors
+
+    def to_ngio_levels(self) -> int | list[str]:
+        """Give the number of levels."""
+        return len(self.factors) + 1
+
+
+PyramidLevels = Annotated[
+    NumberOfLevels | NamedLevels | LevelFactors, Field(discriminator="mode"), BeforeValidator(newer_levels)
+]

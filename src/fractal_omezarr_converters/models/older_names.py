@@ -266,12 +266,19 @@ def newer_offset(value: Any) -> Any:
 def newer_omezarr_options(values: Mapping[str, Any]) -> dict[str, Any]:
     """Translate the options of the written image."""
     result = {key: value for key, value in values.items() if key != "num_levels"}
+    if "ngff_version" in result:
+        result["ngff_version"] = version_as_text(result["ngff_version"])
     if values.get("num_levels") is not None:
         levels = {"mode": "Number of Levels", "num_levels": values["num_levels"]}
         if "levels" in result and _plain(result["levels"]) not in (levels, {"num_levels": values["num_levels"]}):
             raise ValueError("OME-Zarr options: 'levels' and its older name 'num_levels' differ; keep only 'levels'.")
         result["levels"] = levels
     return result
+
+
+def version_as_text(value: Any) -> Any:
+    """A version that a configuration file or command line took for a number."""
+    return str(value) if isinstance(value, float) else value
 
 
 def newer_mode(value: Any) -> Any:
@@ -290,7 +297,8 @@ def newer_levels(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return {"mode": "Custom Names", "level_names": list(value)}
     if isinstance(value, Mapping) and "mode" not in value and "type" not in value:
-        return {"mode": "Custom Names" if "level_names" in value else "Number of Levels", **value}
+        told = {"level_names": "Custom Names", "factors": "Factors"}
+        return {"mode": next((told[key] for key in told if key in value), "Number of Levels"), **value}
     return newer_mode(value)
 
 

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 from fractal_omezarr_converters.models.chunking import ChunkingStrategy, FovBasedChunking, NoSharding, ShardingStrategy
 from fractal_omezarr_converters.models.compression import CompressionOptions
 from fractal_omezarr_converters.models.grouping import Grouping, MosaicGrouping, StagePositionCorrections
-from fractal_omezarr_converters.models.levels import NumberOfLevels, PyramidLevels
+from fractal_omezarr_converters.models.levels import LevelFactors, NumberOfLevels, PyramidLevels
 from fractal_omezarr_converters.models.older_names import (
     grouping_of_tiling,
     newer_converter_options,
@@ -82,10 +82,12 @@ class OmeZarrOptions(UserFacingModel):
         default_factory=CompressionOptions, json_schema_extra=shown_default(CompressionOptions), title="Compression"
     )
     """How chunks are compressed."""
-    downsampling: Literal["mean", "nearest", "mode", "max", "min", "median"] = Field(
+    downsampling: Literal["mean", "nearest", "stride", "mode", "max", "min", "median"] = Field(
         default="mean", title="Downsampling"
     )
-    """How pixels of one level become a pixel of the next one."""
+    """How pixels of one level become a pixel of the next one; `mode` or `nearest` for labels."""
+    z_factor: int = Field(default=1, ge=1, le=16, title="Z Factor")
+    """How many planes become one from level to level; 1: every level keeps all planes."""
 
     @model_validator(mode="before")
     @classmethod
@@ -96,6 +98,12 @@ class OmeZarrOptions(UserFacingModel):
     def _shards_need_a_version(self) -> Self:
         if self.ngff_version == "0.4" and not isinstance(self.shards, NoSharding):
             raise ValueError("shards need OME-Zarr 0.5 or later, and ngff_version is 0.4; choose 0.5 or no sharding.")
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_to_state_factors(self) -> Self:
+        if isinstance(self.levels, LevelFactors) and self.z_factor != 1:
+            raise ValueError("z_factor and a list of factors exclude each other; state z in the factors.")
         return self
 
     @property

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 BLOSC_COMPRESSORS = ("blosclz", "lz4", "lz4hc", "zlib", "zstd")
 CODECS = ("zstd", "lz4", "lz4hc", "zlib", "blosclz", "plain-zstd", "gzip", "none")
 _DEFAULT_LEVELS = {"zstd": 1, "lz4": 5, "lz4hc": 5, "zlib": 1, "blosclz": 5, "plain-zstd": 1, "gzip": 1, "none": 0}
+HIGHEST_LEVELS = {"plain-zstd": 22}
+"""Of codecs that have more than 9 levels; Blosc and gzip have 9."""
 _SHUFFLE_NUMBERS = {"none": 0, "shuffle": 1, "bitshuffle": 2}
 BLOSC_HEADER = 16
 _MEBIBYTE = 1 << 20
@@ -41,6 +43,11 @@ class Compression:
         if self.codec not in CODECS:
             raise ConvertersToolsUserError(
                 f"Compression codec {self.codec!r} is not known; choose one of {', '.join(CODECS)}."
+            )
+        highest = HIGHEST_LEVELS.get(self.codec, 9)
+        if self.level is not None and not 0 <= self.level <= highest:
+            raise ConvertersToolsUserError(
+                f"Compression level {self.level} is not possible with {self.codec}; choose one from 0 to {highest}."
             )
         if self.shuffle not in _SHUFFLE_NUMBERS:
             raise ConvertersToolsUserError(

@@ -105,6 +105,8 @@ def _by_rows(source: Array, block: Sequence[int], step: Sequence[int], kernel: K
     """Run a kernel over a few rows at a time, so that its wide intermediates stay in the cache."""
     rows = max(1, _PIXELS_AT_A_TIME // max(1, out.shape[4]))
     offsets = list(itertools.product(*(range(f) for f in block)))
+    if kernel is _stride:
+        offsets = offsets[:1]
     if kernel is _nearest:
         offsets = [tuple(min((whole - 1) // 2, f - 1) for whole, f in zip(step, block))]
     for plane in np.ndindex(*out.shape[:3]):
@@ -175,6 +177,10 @@ def _nearest(parts: list[Array], out: Array) -> None:
     out[...] = parts[0]
 
 
+def _stride(parts: list[Array], out: Array) -> None:
+    out[...] = parts[0]
+
+
 def _max(parts: list[Array], out: Array) -> None:
     out[...] = parts[0]
     for part in parts[1:]:
@@ -211,4 +217,11 @@ def _median(parts: list[Array], out: Array) -> None:
     _kernel("mean", stack.dtype)([lower, upper], out)
 
 
-_KERNELS: dict[str, Kernel] = {"nearest": _nearest, "max": _max, "min": _min, "mode": _mode, "median": _median}
+_KERNELS: dict[str, Kernel] = {
+    "nearest": _nearest,
+    "stride": _stride,
+    "max": _max,
+    "min": _min,
+    "mode": _mode,
+    "median": _median,
+}

@@ -116,7 +116,11 @@ class ImageLayout:
 
     def method_document(self) -> dict[str, Any]:
         """How the levels were made, as the multiscales entry states it: ``type`` and ``metadata``."""
-        kernel = {"mean": "block mean in wide arithmetic, rounded half to even", "nearest": "one pixel of each block"}
+        kernel = {
+            "mean": "block mean in wide arithmetic, rounded half to even",
+            "nearest": "one pixel of each block",
+            "stride": "the first pixel of each block",
+        }
         metadata = {
             "description": kernel.get(self.method, f"block {self.method}"),
             "method": f"fractal_omezarr_converters.{self.method}",
@@ -153,6 +157,7 @@ def plan_layout(
     chunks = chunk_shape(
         omezarr_options.chunks, shape, stored.itemsize, shape[3:] if fov_shape_yx is None else fov_shape_yx
     )
+    shards = shard_shape(omezarr_options.shards, chunks, shape, stored.itemsize)
     return make_layout(
         version=version,
         axes=axes,
@@ -161,10 +166,11 @@ def plan_layout(
         pixel_size=pixel_size,
         origin=origin,
         chunks=chunks,
-        shards=shard_shape(omezarr_options.shards, chunks),
+        shards=shards,
         levels=_level_wish(omezarr_options.levels),
         method=getattr(omezarr_options, "downsampling", "mean"),
         compression=getattr(omezarr_options, "compression", None),
+        z_factor=omezarr_options.z_factor,
     )
 
 
@@ -181,6 +187,7 @@ def make_layout(
     levels: LevelWish = None,
     method: str = "mean",
     compression: object = None,
+    z_factor: int = 1,
 ) -> ImageLayout:
     """The layout of an image from plain values; chunks are clipped to the image, shards must be whole chunks."""
     full = _checked_shape(axes, shape)
@@ -194,7 +201,9 @@ def make_layout(
         raise ConvertersToolsUserError(f"Shards {tuple(shards)} are not whole multiples of chunks {tuple(chunks)}.")
     if stored.kind == "b" and method in ("mean", "median"):
         method = "mode"
-    planned = plan_levels(full, wish=levels, method=method, pixel_size=_five(pixel_size), origin=_five(origin))
+    planned = plan_levels(
+        full, wish=levels, method=method, pixel_size=_five(pixel_size), origin=_five(origin), z_factor=z_factor
+    )
     return ImageLayout(
         version=version,
         axes=axes,
@@ -239,15 +248,32 @@ def hold_chunk(chunk: list[int], itemsize: int) -> None:
         chunk[longer] = -(-chunk[longer] // 2)
 
 
-def shard_shape(sharding: Any, chunks: Shape5) -> Shape5 | None:
+def shard_shape(sharding: Any, chunks: Shape5, shape: Shape5, itemsize: int) -> Shape5 | None:
     """The shard of a sharding option; None without sharding."""
-    if sharding is None or not hasattr(sharding, "xy_factor"):
+    if hasattr(sharding, "shard_mb"):
+        return _shard_of_size(sharding.shard_mb << 20, chunks, shape, itemsize)
+    if not hasattr(sharding, "xy_factor"):
         return None
     factors = (sharding.t_factor, sharding.c_factor, sharding.z_factor, sharding.xy_factor, sharding.xy_factor)
     return as_shape5([c * f for c, f in zip(chunks, factors)])
 
 
+def _shard_of_size(most: int, chunks: Shape5, shape: Shape5, itemsize: int) -> Shape5:
+    """Double y and x of a shard, each in its turn, then z, as long as it stays within a size and the image is longer."""
+    shard = list(chunks)
+    for axes in ((3, 4), (2,)):
+        while True:
+            longer = [axis for axis in axes if shard[axis] < shape[axis]]
+            axis = min(longer, key=lambda one: shard[one] // chunks[one], default=None)
+            if axis is None or 2 * math.prod(shard) * itemsize > most:
+                break
+            shard[axis] *= 2
+    return as_shape5(shard)
+
+
 def _level_wish(levels: Any) -> LevelWish:
+    if hasattr(levels, "factors"):
+        return list(levels.factors) or 1
     names = getattr(levels, "level_names", None)
     return list(names) if names is not None else getattr(levels, "num_levels", None)
 

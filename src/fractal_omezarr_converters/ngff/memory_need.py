@@ -35,11 +35,12 @@ class MemoryNeed:
     """Bytes of pixels that are held at one time."""
 
     chunk: int  # one chunk of level 0
-    plane: int  # the largest source plane
+    plane: int  # the largest source plane that is read whole even when memory is short
     in_work: int  # by every thread: chunk, compressed chunk, source plane, seams
     waiting: int  # half-filled coarser chunks with one thread
     waiting_more: int  # and with every further one
     shared: int  # source planes that several chunks need
+    largest: int  # the largest source plane of all
 
     def of(self, threads: int) -> int:
         """The least that so many threads take."""
@@ -47,7 +48,10 @@ class MemoryNeed:
 
     def usual(self, threads: int) -> int:
         """What so many threads take when no limit is set: planes that several chunks need are kept."""
-        return self.of(threads) + min(self.shared, self.room_for_tiles(threads))
+        room = self.room_for_tiles(threads)
+        in_parts = self.largest > room
+        in_hand = 0 if in_parts else threads * max(0, self.largest - self.plane)
+        return self.of(threads) + min(self.shared, room) + in_hand
 
     def room_for_tiles(self, threads: int) -> int:
         """Bytes of planes that so many threads keep for later chunks when no limit is set."""
@@ -63,18 +67,35 @@ def memory_need(layout: ImageLayout, tiles: TileStream, plan: BlockPlan | None =
     steps = tuple(level.factors for level in layout.levels)
     geometry = (layout.shape, layout.chunks, layout.shards, steps, layout.dtype.itemsize)
     boxes = np.ascontiguousarray([tiles.start, tiles.length], np.int64).tobytes()
-    key = (geometry, hashlib.blake2b(boxes, digest_size=16).digest())
+    plane = _read_whole(layout, tiles)
+    key = (geometry, plane, hashlib.blake2b(boxes, digest_size=16).digest())
     if key not in _KNOWN:
         if len(_KNOWN) >= _MOST_KNOWN:
             _KNOWN.clear()
-        _KNOWN[key] = _need(layout, tiles, plan or plan_blocks(layout, tiles, 2))
+        _KNOWN[key] = _need(layout, tiles, plan or plan_blocks(layout, tiles, 2), plane)
     return _KNOWN[key]
 
 
-def _need(layout: ImageLayout, tiles: TileStream, plan: BlockPlan) -> MemoryNeed:
-    item = layout.dtype.itemsize
-    sizes = np.asarray(tiles.length, np.int64).reshape(-1, 5).prod(axis=1) * item
-    plane = int(sizes.max(initial=0))
+def _read_whole(layout: ImageLayout, tiles: TileStream) -> int:
+    """The largest plane that can only be read whole; of planes of one size the first and the last are asked."""
+    sizes = _plane_bytes(layout, tiles)
+    reads_parts = getattr(tiles, "reads_parts", None)
+    for size in np.unique(sizes)[::-1].tolist():
+        of_size = np.flatnonzero(sizes == size)
+        asked = {int(of_size[0]), int(of_size[-1])}
+        if size <= layout.chunk_bytes or reads_parts is None or not all(reads_parts(index) for index in asked):
+            return int(size)
+    return 0
+
+
+def _plane_bytes(layout: ImageLayout, tiles: TileStream) -> Ints:
+    sizes: Ints = np.asarray(tiles.length, np.int64).reshape(-1, 5).prod(axis=1) * layout.dtype.itemsize
+    return sizes
+
+
+def _need(layout: ImageLayout, tiles: TileStream, plan: BlockPlan, plane: int) -> MemoryNeed:
+    sizes = _plane_bytes(layout, tiles)
+    in_hand = max(plane, min(layout.chunk_bytes, int(sizes.max(initial=0))))
     seams = Counter(_chunk_bytes(layout, n) for n in range(1, len(layout.levels)) if not layout.is_aligned(n))
     averaged = sum(
         size * min(levels, 2) for size, levels in seams.items()
@@ -84,10 +105,11 @@ def _need(layout: ImageLayout, tiles: TileStream, plan: BlockPlan) -> MemoryNeed
     return MemoryNeed(
         chunk=layout.chunk_bytes,
         plane=plane,
-        in_work=2 * layout.chunk_bytes + plane + averaged + held,
+        in_work=2 * layout.chunk_bytes + in_hand + averaged + held,
         waiting=waiting,
         waiting_more=more,
         shared=int(sizes[(plan.uses > 1) | plan.cut].sum()),
+        largest=int(sizes.max(initial=0)),
     )
 
 

@@ -11,8 +11,8 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
 Shape5 = tuple[int, int, int, int, int]
 Floats5 = tuple[float, float, float, float, float]
-Method = Literal["mean", "nearest", "mode", "max", "min", "median"]
-METHODS = ("mean", "nearest", "mode", "max", "min", "median")
+Method = Literal["mean", "nearest", "stride", "mode", "max", "min", "median"]
+METHODS = ("mean", "nearest", "stride", "mode", "max", "min", "median")
 AXES = "tczyx"
 LONG_ENOUGH = 256
 # An odd side gives the last block of the next level too much weight, which shifts the centre of mass by half a block.
@@ -51,11 +51,13 @@ def plan_levels(
     pixel_size: Floats5,
     origin: Floats5,
     names: Sequence[str] | None = None,
+    z_factor: int = 1,
 ) -> tuple[Level, ...]:
     """All levels of an image, level 0 first.
 
     Without a wish, y and x are halved until the longer side is at most 256 px, or at most 512 px when one of the sides is odd
-    there. A level never gets a side below 8 px, so a wished number is cut short on small images.
+    there. A level never gets a side below 8 px, so a wished number is cut short on small images. z is divided by ``z_factor``
+    from level to level until one plane is left.
     """
     if method not in METHODS:
         raise ConvertersToolsUserError(
@@ -64,7 +66,7 @@ def plan_levels(
     if isinstance(wish, Sequence) and wish and isinstance(wish[0], str):
         names = [str(name) for name in wish]
         wish = len(names)
-    factors = _explicit_factors(shape, wish) if isinstance(wish, Sequence) else _halvings(shape, wish)
+    factors = _explicit_factors(shape, wish) if isinstance(wish, Sequence) else _halvings(shape, wish, z_factor)
     levels: list[Level] = []
     offsets: list[list[float]] = []
     for number, factor in enumerate(factors):
@@ -92,10 +94,12 @@ def plan_levels(
 
 def shift(factor: int, method: str) -> float:
     """How far the centre of a coarse pixel lies from the centre of the first pixel of its block, in pixels."""
+    if method == "stride":
+        return 0.0
     return float((factor - 1) // 2) if method == "nearest" else (factor - 1) / 2
 
 
-def _halvings(shape: Shape5, wish: int | None) -> list[Shape5]:
+def _halvings(shape: Shape5, wish: int | None, z_factor: int) -> list[Shape5]:
     if wish is not None and wish < 1:
         raise ConvertersToolsUserError(f"An image has at least one level, not {wish}.")
     found = [ONES]
@@ -104,8 +108,8 @@ def _halvings(shape: Shape5, wish: int | None) -> list[Shape5]:
         y, x = -(-y // 2), -(-x // 2)
         if min(y, x) < SHORTEST:
             break
-        factor = 2 ** len(found)
-        found.append((1, 1, 1, factor, factor))
+        factor, z = 2 ** len(found), found[-1][2]
+        found.append((1, 1, z * z_factor if shape[2] > z else z, factor, factor))
     return found
 
 

@@ -14,7 +14,8 @@ class TileStream(Protocol):
     """Tiles in the order in which they are laid: a later one wins where two overlap. Columns are t, c, z, y, x.
 
     A stream may also have ``describe(index) -> str``, which names a tile (its file) in errors, and
-    ``read_into(index, out) -> bool``, which fills an array of the tile's shape, or returns False and leaves it to ``read``.
+    ``read_into(index, out) -> bool``, which fills an array of the tile's shape, or returns False and leaves it to ``read``,
+    and ``reads_parts(index) -> bool``: whether ``read_part`` can be expected to give parts.
     """
 
     start: np.ndarray[Any, np.dtype[np.int64]]

@@ -55,6 +55,7 @@ def write_image(
     units: Mapping[str, str | None] | None = None,
     channels: Sequence[Any] | None = None,
     levels: LevelWish = None,
+    z_factor: int = 1,
     method: str = "mean",
     chunks: Sequence[int] | None = None,
     shards: Sequence[int] | None = None,
@@ -76,7 +77,8 @@ def write_image(
         units: UDUNITS names by letter where they are not micrometer and second.
         channels: Names, or objects with ``channel_label``, ``wavelength_id`` and ``color``.
         levels: Number of levels, their names, or factors relative to level 0 (integers, or mappings by letter); None: by size.
-        method: mean, nearest, mode, max, min or median; mode or nearest for labels.
+        z_factor: How many planes become one from level to level, where ``levels`` gives no factors.
+        method: mean, nearest, stride, mode, max, min or median; mode or nearest for labels.
         chunks: Per axis of ``data``; by default at most 2048 px and 10 planes, held to 32 MiB.
         shards: Per axis of ``data``, whole multiples of the chunks.
         compression: A codec's name or settings (``codecs.Compression``).
@@ -101,6 +103,7 @@ def write_image(
         levels=levels,
         method=method,
         compression=compression,
+        z_factor=z_factor,
     )
     root, image_path = _root_and_path(store)
     named = [channel if hasattr(channel, "channel_label") else NamedChannel(str(channel)) for channel in channels or ()]

@@ -45,6 +45,10 @@ class ImageTiles:
             return False
         return self._columns.loaders.loader(int(self._rows[index])).load_into(out[0, 0, 0], self._resource)
 
+    def reads_parts(self, index: int) -> bool:
+        """Whether a part of a tile can be read without the rest."""
+        return self._columns.loaders.loader(int(self._rows[index])).reads_parts()
+
     def read_part(self, index: int, part: Part) -> npt.NDArray[Any] | None:
         """A part of one tile; None when its loader can only read whole tiles."""
         row = int(self._rows[index])

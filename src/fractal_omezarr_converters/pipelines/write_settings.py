@@ -80,11 +80,12 @@ def planned_memory(
         return usual, least
     if limit < least:
         chunk = " x ".join(str(size) for size in layout.on_axes(layout.level_chunks(0)))
+        plane = f"the largest source plane ({_mb(need.plane)} MB) and " if need.plane > need.chunk else ""
+        smaller = "" if need.plane > 2 * need.chunk + need.waiting else ", or choose smaller chunks"
         raise ConvertersToolsUserError(
             f"needs at least {_mb(least)} MB of memory, and the limit is {limit // 2**20} MB: {_mb(PROGRAM_BYTES)} MB for the "
-            f"program, {_mb(need.in_work)} MB for one source plane of {_mb(need.plane)} MB and one chunk of {chunk} pixels "
-            f"({_mb(need.chunk)} MB) in work, {_mb(need.waiting)} MB for half-filled chunks of the smaller levels; raise the "
-            "limit, or choose smaller chunks"
+            f"program, {_mb(need.in_work)} MB for {plane}one chunk of {chunk} pixels ({_mb(need.chunk)} MB) in work, "
+            f"{_mb(need.waiting)} MB for half-filled chunks of the smaller levels; raise the limit{smaller}"
         )
     return min(limit, usual), least
 
