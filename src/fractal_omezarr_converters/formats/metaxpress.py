@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -250,13 +250,12 @@ def _channels(
     planned = plan.waves if plan is not None else {}
     channels = {}
     for wave in sorted({each.wave for each in listed}):
-        found = first.get(wave)
-        facts: dict[str, Any] = dict(found.facts) if found is not None else {}
+        stated = first.get(wave)
         channels[wave] = ChannelFacts(
-            name=(found.name if found is not None else "") or planned.get(wave, ""),
+            name=(stated.name if stated is not None else "") or planned.get(wave, ""),
             kind=f"w{wave}",
-            emission_nm=found.emission_nm if found is not None else None,
-            facts=facts,
+            emission_nm=stated.emission_nm if stated is not None else None,
+            facts=dict(stated.facts) if stated is not None else {},
         )
     return channels
 

@@ -19,9 +19,8 @@ PARENT = -1
 """``step`` of images that lie in no folder ``ZStep_<n>``."""
 
 _GUID = "[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}"
-_NAME = re.compile(
-    rf"(.*)_([A-Z]{{1,2}})(\d{{2}})(?:_s(\d{{1,5}}))?(?:_w(\d{{1,3}}))?(_thumb)?({_GUID})?\.tiff?", re.IGNORECASE
-)
+# The search ends at the first place from which all of the rest fits, so that _w12 is a wavelength and not a well of row W.
+_NAME = re.compile(rf"_([A-Za-z]{{1,2}})(\d{{2}})(?:_s(\d{{1,5}}))?(?:_w(\d{{1,3}}))?(?i:(_thumb)?({_GUID})?\.tiff?)\Z")
 _FOLDER = re.compile(r"(TimePoint|ZStep)_(\d{1,6})", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _HTD_BEGINS = b'"HTSInfoFile"'
@@ -68,16 +67,16 @@ def _read(tree: AcquisitionTree, folder: str, prefix: str, t: int, step: int) ->
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
-            found = _NAME.fullmatch(name)
+            found = _NAME.search(name)
             if found is not None:
-                plate, row, column, site, wave, thumb, _ = found.groups()
+                row, column, site, wave, thumb, _ = found.groups()
                 number = rows.get(row) or rows.setdefault(row, row_index(row) + 1)
                 if thumb is not None:
                     continue
                 if not (number <= MAX_ROW and 1 <= int(column) <= MAX_COLUMN):
                     tree.off_plate.append(prefix + name)
                     continue
-                tree.plates[plate] += 1
+                tree.plates[name[: found.start()]] += 1
                 tree.files.append(TreeFile(number, int(column), int(wave or 1), t, step, int(site or 1), prefix + name))
             elif name[-4:].lower() == ".htd":
                 tree.descriptions.append(prefix + name)
@@ -89,7 +88,8 @@ def _read(tree: AcquisitionTree, folder: str, prefix: str, t: int, step: int) ->
 def acquisition_folders(source: Path) -> list[Path]:
     """Find the folders of acquisitions: the source, or those below it (``<plate>/<date>/<id>``, or any folder of one)."""
     if source.is_file():
-        is_image = _NAME.fullmatch(source.name) is not None and re.search(_GUID, source.name, re.IGNORECASE)
+        found = _NAME.search(source.name)
+        is_image = found is not None and found.group(6) is not None
         return [source.parent] if is_image or _is_description(source) else []
     if not source.is_dir():
         return []
@@ -129,8 +129,8 @@ def _is_sign(entry: os.DirEntry[str]) -> bool:
     if ending == ".htd":
         return _is_description(Path(entry.path))
     if ending in (".tif", "tiff"):
-        found = _NAME.fullmatch(name)
-        return found is not None and found.group(7) is not None
+        found = _NAME.search(name)
+        return found is not None and found.group(6) is not None
     return _FOLDER.fullmatch(name) is not None and entry.is_dir()
 
 

@@ -16,8 +16,13 @@ from .snapshots import compare_snapshots as compare_snapshots
 from .snapshots import run_converter_test as run_converter_test
 from .synthetic_cellvoyager import SyntheticCellvoyager as SyntheticCellvoyager
 from .synthetic_cellvoyager import write_cellvoyager as write_cellvoyager
+from .synthetic_hcsai import SyntheticHcsai as SyntheticHcsai
+from .synthetic_hcsai import write_hcsai as write_hcsai
 from .synthetic_incell import SyntheticIncell as SyntheticIncell
 from .synthetic_incell import write_incell as write_incell
+from .synthetic_metaxpress import SyntheticMetaxpress as SyntheticMetaxpress
+from .synthetic_metaxpress import projections_of as projections_of
+from .synthetic_metaxpress import write_metaxpress as write_metaxpress
 from .synthetic_operetta import write_operetta as write_operetta
 from .synthetic_plate import PlaneKey as PlaneKey
 from .synthetic_plate import SyntheticChannel as SyntheticChannel
@@ -33,7 +38,9 @@ __all__ = [
     "RoiAssertionModel",
     "SyntheticCellvoyager",
     "SyntheticChannel",
+    "SyntheticHcsai",
     "SyntheticIncell",
+    "SyntheticMetaxpress",
     "SyntheticOperetta",
     "SyntheticPlate",
     "TableAssertionModel",
@@ -44,8 +51,11 @@ __all__ = [
     "compare_snapshots",
     "convert_and_compare",
     "planes_that_differ",
+    "projections_of",
     "run_converter_test",
     "write_cellvoyager",
+    "write_hcsai",
     "write_incell",
+    "write_metaxpress",
     "write_operetta",
 ]
