@@ -208,7 +208,7 @@ def test_names_without_site_and_wavelength(tmp_path: Path, tree: str) -> None:
     truth = write_metaxpress(
         tmp_path / "in", tree=tree, channels=WAVES[:1], layout=(1, 1), planes=1, flat=(0,), wells=("B02",)
     )
-    assert [each.name for each in truth.folders[0].rglob("*B02*") if "thumb" not in each.name][0].startswith(
+    assert next(each.name for each in truth.folders[0].rglob("*B02*") if "thumb" not in each.name).startswith(
         "Synthetic Plate_B02"
     )
     convert_and_compare(truth, tmp_path / "out", format_name="metaxpress")

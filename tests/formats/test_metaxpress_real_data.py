@@ -156,7 +156,7 @@ def test_plane_inventory_of_the_database(data: Path) -> None:
     assert len(scan.tiles) == 2 * 2 * 3 and scan.facts["z_planes"] == 1 and scan.facts["frames"] == 2
     assert [each["projection"] for each in scan.facts["channels"]] == [None, "Maximum", "Maximum"]
     assert [each.channel_label for each in scan.tiles.acquisitions[0].channels or ()] == ["FITC", "Cy3", "Texas Red"]
-    first, second = ([t for t in scan.tiles if t.fov_name == f"FOV_{n}"][0] for n in (1, 2))
+    first, second = (next(t for t in scan.tiles if t.fov_name == f"FOV_{n}") for n in (1, 2))
     assert (second.start_y - first.start_y) / 13.5504 == pytest.approx(256.0, abs=0.1)  # y grows downwards
     assert second.start_x == pytest.approx(first.start_x)
     assert scan.plate is not None and scan.plate.name == "1well-3C-2S-Zmix-T"

@@ -26,7 +26,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, 
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.imagexpress_jdce import (
-    ImageRow,
+    ImageTable,
     Protocol,
     find_tables,
     read_protocol,
@@ -163,7 +163,7 @@ class _Rows:
         self.exposures: dict[int, float] = {}
         self._centres: dict[tuple[int, int, int], tuple[float, float]] = {}
 
-    def plane(self, row: ImageRow) -> PlaneRecord:
+    def plane(self, row: ImageTable) -> PlaneRecord:
         """Give one plane. All planes of a field lie where its first one was taken."""
         well = row.integer("Row", least=1, most=MAX_ROW), row.integer("Column", least=1, most=MAX_COLUMN)
         field, wave = row.integer("Field"), row.integer("Wavelength")
@@ -194,7 +194,7 @@ class _Rows:
         )
 
 
-def _centre(row: ImageRow) -> tuple[float, float]:
+def _centre(row: ImageTable) -> tuple[float, float]:
     """Centre of a field: from the plate's corner, else from the centre of the well; y downwards."""
     for names in (("PositionXUm", "PositionYUm"), ("FieldOffsetPointX", "FieldOffsetPointY")):
         x, y = (row.number(name) for name in names)

@@ -23,6 +23,7 @@ MAX_PROBLEMS = 20
 MAX_ID = 1 << 31
 MAX_POSITION_UM = 1e6
 _LARGEST_WELL_PITCH_MM = 100.0
+REQUIRED = ("Row", "Column", "Field", "Wavelength", "ImageFileName")
 
 
 @dataclass(frozen=True)
@@ -119,18 +120,25 @@ def read_protocol(path: Path) -> Protocol:
     return Protocol(path, document)
 
 
-@dataclass(frozen=True)
-class ImageRow:
-    """One record of an image as text, by the name of its column."""
+class ImageTable:
+    """One table of images, row by row: cells by the name of their column; numbers that occur again are checked once."""
 
-    path: Path
-    line: int
-    cells: list[str]
-    places: dict[str, int]
+    def __init__(self, path: Path, header: list[str]) -> None:
+        """Remember the places of the columns."""
+        self.path = path
+        self.line = 1
+        self.cells: list[str] = []
+        self._places = {name.strip(): place for place, name in enumerate(header)}
+        self._numbers: dict[tuple[str, str], float] = {}
+        missing = [name for name in REQUIRED if name not in self._places]
+        if missing:
+            raise ConvertersToolsUserError(
+                f"'{path}' has no column {', '.join(missing)}; it is cut off or of another version: export it again."
+            )
 
     def text(self, name: str) -> str:
-        """Give a cell, empty when the column or the cell is not there."""
-        place = self.places.get(name)
+        """Give a cell of the row, empty when the column or the cell is not there."""
+        place = self._places.get(name)
         return self.cells[place].strip() if place is not None and place < len(self.cells) else ""
 
     def integer(self, name: str, *, least: int = 0, most: int = MAX_ID) -> int:
@@ -140,7 +148,7 @@ class ImageRow:
             ConvertersToolsUserError: it is not there, or out of bounds.
         """
         value = self.number(name, least=least, most=most)
-        if value is None or value != int(value):
+        if value is None or not value.is_integer():
             raise self._problem(name, f"'{self.text(name)}', not a whole number from {least} to {most}")
         return int(value)
 
@@ -153,9 +161,13 @@ class ImageRow:
         text = self.text(name)
         if not text:
             return None
+        known = self._numbers.get((name, text))
+        if known is not None:
+            return known
         value = _finite(text)
         if value is None or not least <= value <= most:
             raise self._problem(name, f"'{text}', not a number from {least:g} to {most:g}")
+        self._numbers[name, text] = value
         return value
 
     def _problem(self, name: str, what: str) -> ConvertersToolsUserError:
@@ -171,7 +183,7 @@ class ImageTables:
     paths: list[Path] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def each[Record](self, make: Callable[[ImageRow], Record]) -> list[Record]:
+    def each[Record](self, make: Callable[[ImageTable], Record]) -> list[Record]:
         """Make a record of every row.
 
         Raises:
@@ -192,9 +204,6 @@ class ImageTables:
                 problems.append(str(error))
         raise_together(problems[:MAX_PROBLEMS], f"The images in '{self.paths[0].parent}' are described wrongly")
         return made
-
-
-REQUIRED = ("Row", "Column", "Field", "Wavelength", "ImageFileName")
 
 
 def find_tables(protocol: Protocol) -> ImageTables:
@@ -227,20 +236,15 @@ def find_tables(protocol: Protocol) -> ImageTables:
     return tables
 
 
-def _rows(path: Path) -> Iterator[ImageRow]:
+def _rows(path: Path) -> Iterator[ImageTable]:
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         reader = csv.reader(line.replace("\0", "") for line in stream)
         try:
-            header = [name.strip() for name in next(reader, [])]
-            places = {name: place for place, name in enumerate(header)}
-            missing = [name for name in REQUIRED if name not in places]
-            if missing:
-                raise ConvertersToolsUserError(
-                    f"'{path}' has no column {', '.join(missing)}; it is cut off or of another version: export it again."
-                )
+            table = ImageTable(path, next(reader, []))
             for cells in reader:
                 if any(cells):
-                    yield ImageRow(path, reader.line_num, cells, places)
+                    table.cells, table.line = cells, reader.line_num
+                    yield table
         except csv.Error as error:
             raise ConvertersToolsUserError(
                 f"'{path}', line {reader.line_num}: {error}; copy or export it again."
