@@ -87,7 +87,7 @@ def _resaved(folder: Path, old: str, new: str, pattern: str = "**/*.[Tt][Ii][Ff]
 @ALL_TREES
 @pytest.mark.parametrize("options", [{}, {"planes": "projections"}, {"read_all_tags": True}])
 def test_conformance(tmp_path: Path, tree: str, options: dict[str, Any]) -> None:
-    folder = write_metaxpress(tmp_path, tree=tree, **UGLY).folders[1]
+    folder = write_metaxpress(tmp_path, tree=tree, **{**UGLY, "acquisitions": 1}).folders[0]
     check_format("metaxpress", folder, options=options)
     assert registry.detect(folder).name == "metaxpress"
 
@@ -187,8 +187,18 @@ def test_time_of_frames_is_that_of_the_same_site_and_channel(tmp_path: Path) -> 
 
 
 def test_thumbs_are_ignored(tmp_path: Path) -> None:
-    truth = write_metaxpress(tmp_path, tree="database", planes=1, wells=("B03",))
-    assert list(truth.folders[0].rglob("*_thumb*")) and len(_scan(truth).tiles) == 8
+    truth = write_metaxpress(tmp_path, tree="database", planes=2, wells=("B03",))
+    assert len(list(truth.folders[0].rglob("*_thumb*"))) == len(_scan(truth).tiles) == 16
+
+
+@pytest.mark.parametrize("planes", [1, 2])
+def test_two_images_of_one_plane_are_refused(tmp_path: Path, planes: int) -> None:
+    """The database may hold an image twice, under another GUID."""
+    truth = write_metaxpress(tmp_path, tree="database", planes=planes, flat=(0,), wells=("B03",))
+    image = next(each for each in truth.folders[0].rglob("*_s1_w3*.TIF") if "thumb" not in each.name)
+    shutil.copy(image, image.with_name(image.name[:-40] + "401562CF-BD52-4C90-A944-83185F26B372.tif"))
+    with pytest.raises(ConvertersToolsUserError, match="both claim well B03 field 1 channel Alexa 647"):
+        _scan(truth)
 
 
 @ALL_TREES

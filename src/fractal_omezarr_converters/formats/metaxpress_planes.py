@@ -152,6 +152,10 @@ def choose(
         place = each.row, each.column, each.wave, each.t, each.site
         rank = ((method is None) == (want == "projections"), each.step, number)
         before = single.get(place)
+        if before is not None and before[:2] == rank[:2]:
+            # two files in one folder are no copies that an export made: whoever finds the files refuses them
+            chosen.append(Chosen(number, lowest))
+            continue
         left.copies += before is not None
         single[place] = rank if before is None else min(before, rank)
     chosen += [Chosen(number, lowest) for _, _, number in single.values()]
