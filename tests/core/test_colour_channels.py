@@ -11,7 +11,9 @@ import tifffile
 from made_sources import details, well
 
 from fractal_omezarr_converters.core import Tile, TiledImage, tiled_image_from_tiles
-from fractal_omezarr_converters.models import ChannelInfo, DefaultImageLoader
+from fractal_omezarr_converters.models import ChannelInfo, ConverterOptions, DefaultImageLoader
+from fractal_omezarr_converters.ngff.reader import open_image
+from fractal_omezarr_converters.pipelines import write_tiled_image_as_zarr
 
 RGB = [("red", "#FF0000"), ("green", "#00FF00"), ("blue", "#0000FF")]
 
@@ -51,6 +53,22 @@ def test_f23_a_colour_image_beside_other_channels(tmp_path: Path) -> None:
     (made,) = tiled_image_from_tiles(tiles=[grey, coloured], resource=str(tmp_path))
     assert [label for label, _ in named(made) or []] == ["channel_0", "red", "green", "blue"]
     assert (named(made) or [])[1:] == RGB
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_f43_colour_images_are_shown_as_they_are_beside_channels_that_are_not(tmp_path: Path, named: bool) -> None:
+    grey = colour_tile(tmp_path, 1, chosen={"rgb": "grey"}, length_c=1, fov_name="F0", start_x=0)
+    coloured = colour_tile(tmp_path, 0, start_c=1)
+    tiles = [grey, coloured]
+    if named:
+        four = details("cyx", channels=[ChannelInfo(channel_label=label) for label in "abcd"])
+        tiles = [one.model_copy(update={"acquisition_details": four}) for one in tiles]
+    (made,) = tiled_image_from_tiles(tiles=tiles, resource=str(tmp_path))
+    options = ConverterOptions()
+    url = f"{tmp_path}/out.zarr"
+    write_tiled_image_as_zarr(zarr_url=url, tiled_image=made, converter_options=options, resource=str(tmp_path))
+    windows = [channel["window"] for channel in open_image(url).channels]
+    assert [window["end"] == 255 and window["start"] == 0 for window in windows] == [False, *[not named] * 3]
 
 
 @pytest.mark.parametrize("photometric", ["minisblack", "rgb"])

@@ -14,7 +14,7 @@ from fractal_omezarr_converters.core.pixels import Source
 from fractal_omezarr_converters.core.tile_slice import TileSlice
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.models.acquisition import ChannelInfo
+from fractal_omezarr_converters.models.acquisition import ChannelInfo, StageOrientation
 
 
 def image(*tiles: object) -> TiledImage:
@@ -97,6 +97,9 @@ def test_f04_pixels_are_neither_turned_nor_mirrored() -> None:
         for orientation in ({}, {"flip_x": True, "flip_y": True, "swap_xy": True})
     )
     assert np.array_equal(plain, turned)
+    form = StageOrientation.model_json_schema()
+    for text in (form["description"], *(field["description"] for field in form["properties"].values())):
+        assert "pixels" in text.lower() and "stay as they are" in text
 
 
 def test_f05_pixel_sizes_of_y_and_x_may_differ() -> None:
@@ -122,6 +125,8 @@ def test_f07_image_that_ends_at_zero() -> None:
     assert made.shape() == (1, 1, 1, 4, 12)
     assert made.roi().get("x").start == -12
     assert made.roi().name == "Plate.zarr/A/01/0"
+    assert made.copy_with(name="Well A1").roi().name == "Well A1"
+    assert made.group_by_fov()[0].roi().name == "F1"
     assert made.load_data().shape == (1, 1, 1, 4, 12)
 
 

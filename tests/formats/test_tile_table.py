@@ -2,81 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from made_tables import OLDER_TOML, TOML, plate_rows, scan, write_folder, write_image
 
 from fractal_omezarr_converters.core import tiled_image_from_tiles
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
 from fractal_omezarr_converters.formats import detect
-from fractal_omezarr_converters.formats.contract import Scan
-from fractal_omezarr_converters.formats.tile_table import TileTableFormat
 from fractal_omezarr_converters.testing.conformance import check_format
-
-TOML = 'xy_pixel_size = 0.65\nz_spacing = 2.0\nchannel_names = ["DAPI", "GFP"]\nwavelengths = ["405", "488"]\n'
-OLDER_TOML = (
-    'pixelsize = 0.65\nz_spacing = 2.0\nchannel_names = ["DAPI", "GFP"]\nwavelengths = ["405", "488"]\n'
-    'start_x_coo = "world"\nlength_x_coo = "pixel"\n[stage_corrections]\nflip_x = false\n'
-)
-
-
-def write_image(path: Path, shape: tuple[int, ...] = (30, 40), **options: Any) -> None:
-    """A TIFF file with some numbers."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = np.arange(np.prod(shape), dtype=options.pop("dtype", np.uint16)).reshape(shape)
-    axes = {2: "YX", 3: "ZYX", 4: "CZYX"}[len(shape)]
-    tifffile.imwrite(path, data, **{"metadata": {"axes": axes}, "ome": len(shape) > 2, **options})
-
-
-def plate_rows() -> list[dict[str, Any]]:
-    """Two wells, two fields of 30 x 40 px in each, two channels; the second well lacks a field."""
-    return [
-        {
-            "file_path": f"data/{row}{column}_F{field}_C{channel}.tif",
-            "row": row,
-            "column": column,
-            "fov_name": f"F{field}",
-            "start_x": field * 26.0,
-            "start_y": 0,
-            "start_c": channel,
-            "drug": "DMSO",
-        }
-        for row, column, fields in (("A", 1, 2), ("C", 12, 1))
-        for field in range(fields)
-        for channel in range(2)
-    ]
-
-
-def write_folder(
-    folder: Path, rows: list[dict[str, Any]], toml: str | None = TOML, *, kind: str = "csv", images: bool = True
-) -> Path:
-    """An acquisition with its table, details and images."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if images:
-        for name in {str(row["file_path"]).strip() for row in rows}:
-            write_image(folder / name)
-    if kind == "parquet":
-        pytest.importorskip("pandas").DataFrame(rows).to_parquet(folder / "tiles.parquet")
-    else:
-        with (folder / "tiles.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
-            writer.writeheader()
-            writer.writerows(rows)
-    if toml is not None:
-        (folder / "acquisition_details.toml").write_text(toml)
-    return folder
-
-
-def scan(folder: Path, **options: Any) -> Scan:
-    """What the format finds in a folder."""
-    return TileTableFormat().scan(str(folder), **options)
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -222,106 +161,6 @@ def test_f26_pages_of_a_file_are_tiles(tmp_path: Path) -> None:
     write_folder(tmp_path, rows, "xy_pixel_size = 1", images=False)
     (image,) = tiled_image_from_tiles(tiles=scan(tmp_path).tiles)
     assert np.array_equal(image.load_data()[0], data)
-
-
-def test_planes_of_an_axis_without_a_name_need_a_length(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 30, 40), np.uint16), metadata=None, photometric="minisblack")
-    write_folder(tmp_path, [{"file_path": "a.tif", "well": "A1"}], images=False)
-    with pytest.raises(ConvertersToolsUserError, match="give length_z, length_c or length_t"):
-        scan(tmp_path)
-    write_folder(tmp_path, [{"file_path": "a.tif", "well": "A1", "length_z": 4}], images=False)
-    assert scan(tmp_path).tiles.tile(0).length_z == 4
-
-
-def test_pixel_sizes_header_below_toml_below_column(tmp_path: Path) -> None:
-    options = {"ome": True, "metadata": {"axes": "ZYX", "PhysicalSizeX": 0.3, "PhysicalSizeY": 400, "PhysicalSizeZ": 2}}
-    options["metadata"] |= {"PhysicalSizeYUnit": "nm"}
-    write_image(tmp_path / "a.tif", (3, 30, 40), **options)
-    row = {"file_path": "a.tif", "well": "A1"}
-    write_folder(tmp_path, [row], None, images=False)
-    found = scan(tmp_path)
-    details = found.tiles.acquisitions[0]
-    assert (details.xy_pixel_size, details.z_spacing) == (0.3, 2)
-    assert details.pixel_size_y == pytest.approx(0.4)
-    assert found.warnings == []
-    write_folder(tmp_path, [row], "xy_pixel_size = 0.5\n", images=False)
-    found = scan(tmp_path)
-    details = found.tiles.acquisitions[0]
-    assert (details.xy_pixel_size, details.y_pixel_size, details.z_spacing) == (0.5, None, 2)
-    assert any("along x is 0.5 µm as stated" in text and "says 0.3 µm" in text for text in found.warnings)
-    write_folder(
-        tmp_path, [{**row, "xy_pixel_size": 0.3, "y_pixel_size": 0.401}], "xy_pixel_size = 0.5\n", images=False
-    )
-    found = scan(tmp_path)
-    assert found.tiles.acquisitions[0].pixel_size_x == 0.3
-    assert found.warnings == []  # 0.25 % of difference along y
-
-
-def test_pixel_sizes_of_imagej(tmp_path: Path) -> None:
-    options = {
-        "imagej": True,
-        "resolution": (1 / 0.25, 1 / 0.25),
-        "metadata": {"axes": "ZYX", "unit": "um", "spacing": 3},
-    }
-    write_image(tmp_path / "a.tif", (3, 30, 40), ome=False, **options)
-    write_folder(tmp_path, [{"file_path": "a.tif", "well": "A1"}], None, images=False)
-    details = scan(tmp_path).tiles.acquisitions[0]
-    assert details.xy_pixel_size == pytest.approx(0.25)
-    assert details.z_spacing == 3
-
-
-def test_pixel_sizes_that_nobody_states_are_said(tmp_path: Path) -> None:
-    write_image(tmp_path / "a.tif", resolution=(300, 300), resolutionunit="inch")
-    write_folder(tmp_path, [{"file_path": "a.tif", "well": "A1"}], None, images=False)
-    found = scan(tmp_path)
-    assert found.tiles.acquisitions[0].xy_pixel_size == 1
-    assert any("xy_pixel_size is stated nowhere" in text for text in found.warnings)
-
-
-@pytest.mark.parametrize(("cells", "axes"), [({}, "czyx"), ({"start_t": "frame"}, "tczyx"), ({"start_t": 0}, "czyx")])
-def test_the_axes_are_czyx_unless_there_are_several_times(cells: dict[str, Any], axes: str, tmp_path: Path) -> None:
-    rows = [
-        {
-            "file_path": f"{frame}.tif",
-            "well": "A1",
-            "start_z": frame,
-            **{key: frame if value == "frame" else value for key, value in cells.items()},
-        }
-        for frame in range(2)
-    ]
-    write_folder(tmp_path, rows)
-    assert "".join(scan(tmp_path).tiles.acquisitions[0].axes) == axes
-    write_folder(tmp_path, rows, 'axes = ["t", "c", "z", "y", "x"]\nxy_pixel_size = 1')
-    assert "".join(scan(tmp_path).tiles.acquisitions[0].axes) == "tczyx"
-
-
-@pytest.mark.parametrize(
-    ("toml", "said"),
-    [
-        ("xy_pixel_size = 0,65", "not valid TOML"),
-        ("xy_pixel_size = 0.5\npixelsize = 0.6", "pixelsize"),
-        ("xy_pixle_size = 0.5", "did you mean 'xy_pixel_size'"),
-        ("xy_pixel_size = -1", "xy_pixel_size.*-1"),
-        ('axes = ["x", "y"]', "not in the order"),
-        ('channel_names = ["a", "b"]\nwavelengths = ["1"]', "1 wavelengths .* for 2 channels"),
-        ('channel_names = ["a"]\n[[channels]]\nchannel_label = "b"', "keep one of both"),
-        ('condition_table_path = "none.csv"', "condition table .*none.csv.* does not exist"),
-    ],
-)
-def test_acquisition_details_that_cannot_be_used(toml: str, said: str, tmp_path: Path) -> None:
-    write_folder(tmp_path, plate_rows(), toml)
-    with pytest.raises(ConvertersToolsUserError, match=said) as raised:
-        scan(tmp_path)
-    assert "acquisition_details.toml" in str(raised.value)
-
-
-def test_both_forms_of_one_key_may_be_equal_and_remarks_are_ignored(tmp_path: Path) -> None:
-    (tmp_path / "conditions.csv").write_text("well,dose\nA1,1\nC12,2\n")
-    toml = 'xy_pixel_size = 0.5\npixelsize = 0.5\n"#note" = 3\ncondition_table_path = "conditions.csv"\n'
-    write_folder(tmp_path, plate_rows(), toml)
-    details = scan(tmp_path).tiles.acquisitions[0]
-    assert details.xy_pixel_size == 0.5
-    assert details.condition_table_path == str(tmp_path / "conditions.csv")
 
 
 def test_which_table_of_a_folder(tmp_path: Path) -> None:

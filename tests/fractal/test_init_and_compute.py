@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
+from plate_jobs import DETAILS, as_files, plate_images, tile
+from pydantic import BaseModel
 
 from fractal_omezarr_converters.core.aggregation import tiled_image_from_tiles
 from fractal_omezarr_converters.core.tile import Tile
@@ -26,46 +27,12 @@ from fractal_omezarr_converters.fractal.init import build_parallelization_list, 
 from fractal_omezarr_converters.fractal.job import ConvertParallelInitArgs
 from fractal_omezarr_converters.fractal.models_list import converters_tools_models
 from fractal_omezarr_converters.fractal.runners import MultiprocessingRunner, exec_compound_task
-from fractal_omezarr_converters.models.acquisition import AcquisitionDetails, ChannelInfo
 from fractal_omezarr_converters.models.collections import ImageInPlate, SingleImage
 from fractal_omezarr_converters.models.form_options import ConverterFormOptions
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
 from fractal_omezarr_converters.ngff.stores import open_store
 from fractal_omezarr_converters.ngff.zarr_arrays import open_array
-
-DETAILS = AcquisitionDetails(
-    xy_pixel_size=0.5,
-    z_spacing=2.0,
-    channels=[ChannelInfo(channel_label="DAPI")],
-    start_x_space="world",
-    start_y_space="world",
-)
-
-
-def tile(file: Path, collection: Any, **more: Any) -> Tile:
-    pixels = np.arange(6 * 8, dtype="uint16").reshape(6, 8) + len(str(file.name))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    tifffile.imwrite(file, pixels)
-    chosen = {"start_x": 0.0, "start_y": 0.0, "length_x": 8, "length_y": 6, "fov_name": "F1", **more}
-    return Tile(
-        collection=collection,
-        image_loader=DefaultImageLoader(file_path=str(file)),
-        acquisition_details=DETAILS,
-        **chosen,
-    )
-
-
-def plate_images(folder: Path, wells: str = "ABC") -> list[Any]:
-    tiles = [
-        tile(folder / f"{row}.tif", ImageInPlate(plate_name="P", row=row, column=1), attributes={"dose": [0.5]})
-        for row in wells
-    ]
-    return tiled_image_from_tiles(tiles=tiles)
-
-
-def as_files() -> ConverterOptions:
-    return ConverterOptions(runtime_settings={"temp_json_options": {"serialization": "JSON"}})  # type: ignore[arg-type]
 
 
 def test_init_raises_when_there_is_nothing_to_convert(tmp_path: Path) -> None:
@@ -238,6 +205,16 @@ def test_f68_the_list_of_models_is_true() -> None:
         assert package == "fractal_omezarr_converters"
         assert f"class {name}(" in (root / file).read_text()
     assert ("fractal_omezarr_converters", "models/options.py", "ConverterOptions") in listed
+    manifest = json.loads((root / "__FRACTAL_MANIFEST__.json").read_text())
+    schemas = [task[key] for task in manifest["task_list"] for key in task if key.startswith("args_schema_")]
+    shown = {name for schema in schemas for name, one in schema.get("$defs", {}).items() if "properties" in one}
+    assert shown and shown <= {name for _, _, name in listed}
+    faces = [
+        importlib.import_module(f"fractal_omezarr_converters.{face}") for face in ("models", "pipelines", "fractal")
+    ]
+    public = [getattr(face, name) for face in faces for name in face.__all__]
+    models = {kind.__name__ for kind in public if isinstance(kind, type) and issubclass(kind, BaseModel)}
+    assert {"StagePositionCorrections", "WellFilter", "ThreadedRunner"} < models <= {name for _, _, name in listed}
     assert converters_tools_models(base="mine")[0][0] == "mine"
 
 
@@ -309,7 +286,7 @@ def test_f69_loaders_and_steps_of_users_are_imported_in_other_processes(
         text=True,
         capture_output=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
     )
     assert ran.returncode == 0, ran.stderr
 

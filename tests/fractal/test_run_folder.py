@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,19 @@ def test_a_run_whose_images_are_made_again_is_removed_when_it_is_old(tmp_path: P
 
 def test_no_half_written_file_is_ever_seen(tmp_path: Path) -> None:
     run = make_run_folder(str(tmp_path), zarr_dir="/out", images=[])
-    url = hand_over(run, json.dumps({"n": list(range(1000))}))
+    text = json.dumps({"n": list(range(1000)), "long": "x" * 20_000_000})
+    seen: set[int] = set()
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            seen.update(file.stat().st_size for file in Path(run).glob("handover-*.json") if file.exists())
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    url = hand_over(run, text)
+    done.set()
+    watcher.join()
+    assert seen <= {len(text)}
     assert len(json.loads(Path(url).read_text())["n"]) == 1000
     assert sorted(entry.name for entry in Path(run).iterdir()) == sorted([MARK, Path(url).name])

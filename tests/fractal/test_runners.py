@@ -61,6 +61,12 @@ def test_f70_one_failing_image_stops_no_other_and_all_failures_are_listed(runner
     assert isinstance(caught.value.__cause__, ExceptionGroup)
 
 
+def test_progress_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="fractal_omezarr_converters"):
+        exec_compound_task(init_four, compute, {})
+    assert [record.getMessage() for record in caplog.records] == [f"{done} of 4 images done" for done in (1, 2, 3, 4)]
+
+
 def test_f70_a_bug_in_one_image_is_listed_with_its_type() -> None:
     with pytest.raises(ConvertersToolsError, match="KeyError: 'b'"):
         exec_compound_task(init_four, compute_with_a_bug, {})
@@ -77,6 +83,16 @@ def test_a_dask_address_that_does_not_answer_is_one_sentence() -> None:
         list(
             DaskRunner(address="tcp://127.0.0.1:9", timeout=1).outcomes(compute, [{"zarr_url": "/a", "init_args": {}}])
         )
+
+
+def test_jobs_run_on_dask_in_the_order_of_the_list() -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster:
+        runner = DaskRunner(address=cluster.scheduler_address)
+        updates = exec_compound_task(init_four, compute, {}, {"factor": 3}, runner=runner)
+        assert [update["image_list_updates"][0]["attributes"]["n"] for update in updates] == [291, 294, 297, 300]
+        with pytest.raises(ConvertersToolsUserError, match="2 of 4 images failed"):
+            exec_compound_task(init_four, compute_but_b_and_c, {}, runner=runner)
 
 
 def test_the_init_task_may_give_what_fractal_gets() -> None:

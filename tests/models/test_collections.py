@@ -22,6 +22,7 @@ from fractal_omezarr_converters.models.well_names import (
     PlateType,
     column_name,
     parse_well,
+    plate_shape,
     row_index,
     row_name,
     safe_plate_name,
@@ -103,6 +104,12 @@ def test_f47_plate_types() -> None:
     assert {int(plate): (plate.rows, plate.columns) for plate in PlateType} == {
         6: (2, 3), 12: (3, 4), 24: (4, 6), 48: (6, 8), 96: (8, 12), 384: (16, 24), 1536: (32, 48),
     }  # fmt: skip
+    assert [plate_shape(text) for text in ("384", " 96 wells", "6-well", "16 x 24", "5×7")] == [
+        (16, 24), (8, 12), (2, 3), (16, 24), (5, 7),
+    ]  # fmt: skip
+    for wrong in ("97", "0 x 3", "", "plate", "100 x 2"):
+        with pytest.raises(ValueError, match="6, 12, 24, 48, 96, 384, 1536"):
+            plate_shape(wrong)
     assert PlateType.holding(9, 3) is PlateType.WELLS_384
     assert PlateType.holding(40, 3) is None
 

@@ -27,6 +27,7 @@ CORRECTIONS = {
     "remove_t_offset": "Global",
     "remove_xy_jitter": True,
     "reindex_channels": True,
+    "largest_padding": 4.0,
 }
 CHUNKS: dict[str, Any] = {"mode": "Same as FOV", "xy_scaling": "1", "z_chunk": 10, "c_chunk": 1, "t_chunk": 1}
 STORED: dict[str, Any] = {
@@ -195,6 +196,7 @@ def test_versions() -> None:
         (m.TempJsonOptions, "serialization", "YAML"),
         (m.TempJsonOptions, "max_in_memory_bytes", -1),
         (m.StagePositionCorrections, "remove_xy_offset", "Per-FOV"),
+        (m.StagePositionCorrections, "largest_padding", 0.5),
         (m.StagePositionCorrections, "remove_z_offset", "All"),
         (m.OmeZarrOptions, "ngff_version", "0.3"),
         (m.OmeZarrOptions, "table_backend", "xlsx"),

@@ -6,6 +6,7 @@ import os
 import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_files import RNG, X, Y, agrees, loader, noise
+from PIL import Image
 
 from fractal_omezarr_converters.errors import (
     ConvertersToolsFileNotFoundError,
@@ -152,6 +154,29 @@ def test_truncated_png_and_npy_are_named(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data[: len(data) * 2 // 3])
         with pytest.raises(ConvertersToolsUserError, match=name):
             loader(tmp_path / name).load_data()
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.png", "a.npy", "a.jpg", "a.bmp"])
+def test_f21_shape_and_type_come_from_the_header_alone(tmp_path: Path, name: str) -> None:
+    """The pixels are gone, and still the header says what they were."""
+    pixels = noise(200, 300, dtype="uint8" if name[-3:] in ("jpg", "bmp") else "uint16")
+    path = tmp_path / name
+    if name == "a.npy":
+        np.save(path, pixels)
+    elif name == "a.tif":
+        tifffile.imwrite(path, pixels, rowsperstrip=8, compression="zlib")
+    else:
+        imagecodecs.imwrite(path, pixels) if name == "a.png" else Image.fromarray(pixels).save(path)
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) if name == "a.tif" else nullcontext() as tif:
+        page = tif.pages[0] if tif else None
+        spans = list(zip(page.dataoffsets, page.databytecounts)) if page else [(1200, len(data) - 1200)]
+    for offset, count in spans:
+        data[offset : offset + count] = b"\xff" * count
+    path.write_bytes(data)
+    assert loader(path).shape_and_dtype() == ((200, 300), str(pixels.dtype))
+    assert loader(path).find_data_type() == str(pixels.dtype)
+    assert loader(path).data_axes() == "yx"
 
 
 def test_missing_file_is_warned_of_in_preflight_and_raised_when_read(tmp_path: Path) -> None:

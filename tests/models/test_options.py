@@ -19,6 +19,7 @@ from fractal_omezarr_converters.models import (
     CompressionOptions,
     ConverterFormOptions,
     ConverterOptions,
+    DefaultScheduler,
     FixedSizeChunking,
     FovBasedChunking,
     InplaceTiling,
@@ -34,6 +35,7 @@ from fractal_omezarr_converters.models import (
     SnapToCornersTiling,
     SnapToGridTiling,
     StagePositionCorrections,
+    SynchronousScheduler,
     TempJsonOptions,
     ThreadScheduler,
     TilingMode,
@@ -87,6 +89,16 @@ def test_contradictions_between_generations_are_errors() -> None:
         OmeZarrOptions(num_levels=3, levels=NumberOfLevels(num_levels=4))
 
 
+@pytest.mark.parametrize(("given", "said"), [({"align_z": True, "align_t": True}, 2), ({"align_t": False}, 0), ({}, 0)])
+def test_older_corrections_without_effect_are_said(
+    given: dict[str, bool], said: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="fractal_omezarr_converters"):
+        assert StagePositionCorrections(**given) == StagePositionCorrections()
+    assert len([record for record in caplog.records if "never had an effect" in record.getMessage()]) == said
+    assert all(record.levelname == "INFO" for record in caplog.records)
+
+
 def test_older_corrections() -> None:
     for key in ("alignment_correction", "stage_position_corrections"):
         old = load(**{key: {"align_xy": False, "align_z": True, "align_t": True}})
@@ -110,6 +122,16 @@ def test_older_hand_over_and_schedulers() -> None:
         "scheduler": "processes",
         "num_workers": 8,
     }
+
+
+def test_schedulers_give_the_settings_of_dask() -> None:
+    for scheduler, settings in (
+        (ThreadScheduler(num_workers=3), {"scheduler": "threads", "num_workers": 3}),
+        (ProcessScheduler(num_workers=2), {"scheduler": "processes", "num_workers": 2}),
+        (SynchronousScheduler(), {"scheduler": "synchronous"}),
+        (DefaultScheduler(), {}),
+    ):
+        assert scheduler.get_config() == settings
 
 
 def test_older_levels() -> None:
@@ -142,6 +164,12 @@ def test_a_complete_file_of_the_first_generation_loads() -> None:
 def test_unknown_keys_are_refused() -> None:
     with pytest.raises(ValidationError, match="tiling_moode"):
         ConverterOptions(tiling_moode="Auto")
+
+
+@pytest.mark.parametrize("settings", [3, "x", [1], True])
+def test_settings_that_are_none_are_refused_beside_older_keys(settings: Any) -> None:
+    with pytest.raises(ValidationError, match="runtime_settings"):
+        ConverterOptions(runtime_settings=settings, temp_json_options={"temp_url": "/a"})
 
 
 def test_grouping() -> None:

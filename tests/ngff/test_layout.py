@@ -103,6 +103,14 @@ def test_f57_default_chunks_are_held_to_32_mib_by_dividing_z_first():
     assert planned((1, 2, 5, 4320, 5120), options()).chunks[2] == 3
 
 
+def test_f57_coarser_levels_have_the_same_chunks():
+    layout = planned((1, 2, 10, 20_000, 30_000), options())
+    assert len(layout.levels) > 4
+    for number, level in enumerate(layout.levels):
+        assert layout.level_chunks(number) == tuple(min(c, n) for c, n in zip(layout.chunks, level.shape))
+    assert layout.level_chunks(3) == layout.chunks
+
+
 def test_f57_explicit_chunks_are_kept_and_clipped_to_the_image():
     assert planned((1, 2, 30, 4320, 5120), options(z=20)).chunks == (1, 1, 20, 2160, 2560)
     assert planned((1, 2, 3, 700, 600), options(xy=1000, z=7)).chunks == (1, 1, 3, 700, 600)
@@ -114,6 +122,9 @@ def test_shards_are_whole_chunks_clipped_at_the_edge_of_every_level():
     layout = planned((1, 1, 3, 1000, 5120), options(xy=300, z=3, shards=shards))
     assert layout.level_shards(0) == (1, 1, 3, 1200, 1200)
     assert layout.level_shards(4) == (1, 1, 3, 63, 600)
+    each = ChunkMultipleSharding(xy_factor=2, z_factor=3, c_factor=2, t_factor=4)
+    assert planned((9, 5, 30, 4000, 5120), options(xy=300, z=2, shards=each)).shards == (4, 2, 6, 600, 600)
+    assert planned((2, 1, 3, 4000, 5120), options(xy=300, z=2, shards=each)).level_shards(0) == (2, 1, 4, 600, 600)
     with pytest.raises(ConvertersToolsUserError, match=r"0\.5 or later"):
         planned((1, 1, 3, 1000, 5120), options(xy=300, shards=shards), version="0.4")
 

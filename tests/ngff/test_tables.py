@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 from sample_images import roi_columns, write_image
 
@@ -137,6 +138,21 @@ def test_f39_json_tables_never_say_nan(tmp_path: Path, version: str) -> None:
     with pytest.raises(ConvertersToolsUserError, match="infinite"):
         write_table(store, "", "t", {"a": [float("inf")]}, backend="json", version=version)
     assert read_table(store, "", "t") == {"a": [1.0, None, None]}
+
+
+def test_the_index_comes_first_and_types_are_plain(tmp_path: Path, version: str) -> None:
+    columns = {"real": [1.5, None], "whole": [1, 2], "FieldIndex": ["x", "y"], "text": ["q", None]}
+    store = LocalStore(tmp_path)
+    for backend in ("csv", "parquet"):
+        write_table(store, "", backend, columns, backend=backend, index_key="FieldIndex", version=version)  # type: ignore[arg-type]
+    assert (tmp_path / "tables/csv/table.csv").read_text() == "FieldIndex,real,whole,text\nx,1.5,1,q\ny,,2,\n"
+    schema = pyarrow.parquet.read_schema(tmp_path / "tables/parquet/table.parquet")
+    assert [(field.name, str(field.type)) for field in schema] == [
+        ("FieldIndex", "string"),
+        ("real", "double"),
+        ("whole", "int64"),
+        ("text", "string"),
+    ]
 
 
 def test_names_that_csv_would_change_are_stored_as_json_with_a_warning(tmp_path: Path, version: str) -> None:

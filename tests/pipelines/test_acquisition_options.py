@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models import ChannelInfo, DataTypeEnum, StageOrientation
+from fractal_omezarr_converters.models.colors import NAMED_COLORS, DefaultColors
 from fractal_omezarr_converters.pipelines import (
     AcquisitionOptions,
     ChannelInfoUI,
@@ -69,7 +70,7 @@ def test_axes_as_people_write_them():
     assert AcquisitionOptions().to_axes_list() is None
 
 
-@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), 1e9])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), 1e9, 1e-12])
 def test_f64_impossible_pixel_sizes_are_refused(value):
     with pytest.raises(ValidationError):
         PixelSizeModel(xy_pixel_size=value)
@@ -99,6 +100,15 @@ def test_colours_of_all_generations(text):
     assert ColorMenu(text).to_hexstr() == "#0000FF"
     assert ChannelInfoUI(channel_label="a", colors=text).color is ColorMenu.Blue
     assert ColorMenu.Auto.to_hexstr() is None
+
+
+def test_the_menu_has_the_named_colours_and_takes_what_older_forms_wrote():
+    menu = {entry.name.lower(): entry.to_hexstr() for entry in ColorMenu if entry is not ColorMenu.Auto}
+    assert menu == {name: f"#{digits}" for name, digits in NAMED_COLORS.items()}
+    for older in DefaultColors:
+        assert ColorMenu(older.value).name.lower() == older.name
+    with pytest.raises(ValidationError):
+        ChannelInfoUI(channel_label="a", color="Octarine (#123456)")
 
 
 def test_filters_of_all_generations():

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+from written_images import attributes, convert, level_zero
 
 from fractal_omezarr_converters.errors import (
     ConvertersToolsOutputExistsError,
@@ -17,8 +18,8 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsWarning,
 )
 from fractal_omezarr_converters.models import (
-    BackendType,
     ConverterOptions,
+    FixedSizeChunking,
     InplaceTiling,
     MosaicGrouping,
     OmeZarrOptions,
@@ -31,43 +32,10 @@ from fractal_omezarr_converters.ngff import completion, open_store, read_table
 from fractal_omezarr_converters.pipelines import (
     is_finished,
     plan_image,
-    setup_ome_zarr_collection,
     tiled_image_creation_pipeline,
     tiles_aggregation_pipeline,
     write_tiled_image_as_zarr,
 )
-
-
-def convert(tiles, zarr_dir: Path, options=None, mode=OverwriteMode.NO_OVERWRITE, writer=None, **setup):
-    options = options or ConverterOptions()
-    images = tiles_aggregation_pipeline(tiles, converter_options=options)
-    version = options.omezarr_options.ngff_version
-    setup_ome_zarr_collection(
-        tiled_images=images, zarr_dir=zarr_dir, ngff_version=version, overwrite_mode=mode, **setup
-    )
-    made = [
-        tiled_image_creation_pipeline(
-            zarr_url=f"{zarr_dir}/{image.path}",
-            tiled_image=image,
-            registration_pipeline=None,
-            converter_options=options,
-            writer_mode=writer,
-            overwrite_mode=mode,
-        )
-        for image in images
-    ]
-    return images, made
-
-
-def level_zero(path: Path) -> np.ndarray:
-    return np.asarray(zarr.open_group(path, mode="r")["0"])
-
-
-def attributes(path: Path) -> dict:
-    zattrs = path / ".zattrs"
-    if zattrs.exists():
-        return json.loads(zattrs.read_text())
-    return json.loads((path / "zarr.json").read_text())["attributes"]
 
 
 @pytest.fixture
@@ -132,13 +100,46 @@ def test_f21_every_plane_is_read_once(mosaic, tmp_path, reads):
 def test_writer_modes_give_the_same_pixels_also_where_tiles_overlap(make_tile, tmp_path, writer):
     tiles = [make_tile("A", value=100), make_tile("B", start_x=14.0, start_y=3.0, value=200)]
     options = ConverterOptions(grouping=MosaicGrouping(tiling_strategy=InplaceTiling()))
-    with pytest.warns(ConvertersToolsWarning, match="overlap in place"):
-        convert(tiles, tmp_path, options, writer=writer)
+    convert(tiles, tmp_path, options, writer=writer)
+    own = attributes(tmp_path / "Plate.zarr/B/03/0")["fractal_omezarr_converters"]
+    assert any("overlap in place" in note for note in own["notes"])
     pixels = level_zero(tmp_path / "Plate.zarr/B/03/0")[0, 0, 0]
     expected = np.zeros((30, 60), dtype=np.uint16)
     expected[:24, :32] = tiles[0].image_loader.pixels()
     expected[6:, 28:] = tiles[1].image_loader.pixels()
     np.testing.assert_array_equal(pixels, expected)
+
+
+@pytest.mark.parametrize("shards", [False, True])
+def test_writer_modes_and_schedulers_give_the_same_files(make_tile, tmp_path, shards):
+    tiles = [
+        make_tile(f"F{i}{j}", file=f"{i}{j}{c}", value=40 * i + j, start_x=13.0 * i, start_y=10.0 * j, start_c=c)
+        for c in range(2)
+        for i in range(4)
+        for j in range(3)
+    ]
+    written = {"ngff_version": "0.5", "chunks": FixedSizeChunking(xy_chunk=16), "levels": 3}
+    if shards:
+        written["shards"] = {"mode": "Multiple of Chunks", "xy_factor": 2}
+    made = []
+    ways = [
+        *((writer, {"mode": "Default"}) for writer in WriterMode),
+        (WriterMode.BY_FOV_DASK, {"mode": "Threads", "num_workers": 3}),
+        (WriterMode.IN_MEMORY, {"mode": "Synchronous"}),
+    ]
+    for number, (writer, scheduler) in enumerate(ways):
+        options = ConverterOptions(
+            grouping=MosaicGrouping(tiling_strategy=InplaceTiling()),
+            omezarr_options=written,
+            runtime_settings={"dask_scheduler": scheduler},
+        )
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        convert(tiles, folder, options, writer=writer)
+        image = folder / "Plate.zarr/B/03/0"
+        made.append({path.relative_to(image): path.read_bytes() for path in image.rglob("*") if path.is_file()})
+    assert len(made[0]) > 10
+    assert all(files == made[0] for files in made)
 
 
 def test_f05_f09_scale_and_translation_in_the_metadata(make_tile, details, tmp_path):
@@ -148,55 +149,71 @@ def test_f05_f09_scale_and_translation_in_the_metadata(make_tile, details, tmp_p
     scale, translation = image["datasets"][0]["coordinateTransformations"]
     assert scale["scale"] == [2.0, 2.0, 0.5]
     assert translation["translation"] == [6.0, -8.0, 100.0]
+    for name in ("FOV_ROI_table", "well_ROI_table"):
+        table = read_table(open_store(tmp_path), "Plate.zarr/B/03/0", name)
+        assert [table[f"len_{axis}_micrometer"] for axis in "xyz"] == [[16.0], [48.0], [2.0]]
 
 
-def test_f38_roi_tables_also_for_one_field(make_tile, tmp_path):
-    convert([make_tile("Only", start_x=100.0, start_y=-8.0, start_z=6.0)], tmp_path)
-    store = open_store(tmp_path)
-    table = read_table(store, "Plate.zarr/B/03/0", "FOV_ROI_table")
-    row = {key: column[0] for key, column in table.items()}
-    assert row["FieldIndex"] == "Only"
-    assert (row["x_micrometer"], row["len_x_micrometer"], row["len_y_micrometer"], row["len_z_micrometer"]) == (
-        0,
-        16,
-        12,
-        2,
-    )
-    assert (row["x_micrometer_original"], row["y_micrometer_original"], row["z_micrometer_original"]) == (100, -8, 6)
-    assert (row["t_second"], row["len_t_second"]) == (0, 10)
-    well = read_table(store, "Plate.zarr/B/03/0", "well_ROI_table")
-    assert well["FieldIndex"] == ["image"]
-
-
-def test_f17_true_times_lie_in_a_table(make_tile, tmp_path):
-    tiles = [make_tile("A", start_t=5.0 + t) for t in (0.0, 25.0, 79.0)]
-    with pytest.warns(ConvertersToolsWarning, match="not equidistant"):
+def test_f57_chunks_are_as_large_as_the_largest_field(make_tile, tmp_path):
+    tiles = [make_tile("small"), make_tile("large", start_x=16.0, shape=(48, 64)), make_tile("low", start_x=48.0)]
+    with pytest.warns(ConvertersToolsWarning, match="Inplace"):
         convert(tiles, tmp_path)
-    table = read_table(open_store(tmp_path), "Plate.zarr/B/03/0", "time_points")
-    assert table == {"t_index": [0, 1, 2], "t_second": [0, 25, 79]}
+    assert zarr.open_group(tmp_path / "Plate.zarr/B/03/0", mode="r")["0"].chunks[-2:] == (48, 64)
 
 
-def test_stamps_of_fields_lie_in_the_table_by_field(make_tile, tmp_path):
-    tiles = [
-        make_tile(f, start_x=x, start_t=60.0 * k + late)
-        for f, x, late in (("A", 0.0, 0.0), ("B", 16.0, 7.0))
-        for k in range(2)
-    ]
-    convert(tiles, tmp_path)
-    table = read_table(open_store(tmp_path), "Plate.zarr/B/03/0", "time_points")
-    assert table == {"FieldIndex": ["A", "A", "B", "B"], "t_index": [0, 1, 0, 1], "t_second": [0, 60, 7, 67]}
+@pytest.mark.parametrize("levels", [{"level_names": ["full", "half"]}, {"num_levels": 2}, {"num_levels": 9}])
+def test_f55_levels_are_called_and_counted_as_asked(make_tile, tmp_path, levels):
+    convert([make_tile("A")], tmp_path, ConverterOptions(omezarr_options={"levels": levels}))
+    image = attributes(tmp_path / "Plate.zarr/B/03/0")["multiscales"][0]
+    paths = [dataset["path"] for dataset in image["datasets"]]
+    assert paths == levels.get("level_names", ["0", "1"])
+    group = zarr.open_group(tmp_path / "Plate.zarr/B/03/0", mode="r")
+    assert [group[path].shape[-2:] for path in paths] == [(24, 32), (12, 16)]
+
+
+@pytest.mark.parametrize(("codec", "level"), [("lz4", 3), ("zstd", 7), ("none", None)])
+def test_f58_the_chosen_compression_is_written(make_tile, tmp_path, codec, level):
+    options = ConverterOptions(omezarr_options={"compression": {"codec": codec, "level": level}})
+    convert([make_tile("A")], tmp_path, options)
+    stated = json.loads((tmp_path / "Plate.zarr/B/03/0/0/.zarray").read_text())["compressor"]
+    assert (stated and (stated["cname"], stated["clevel"])) == (None if codec == "none" else (codec, level))
+
+
+def test_f60_writing_leaves_the_image_as_it_was(make_tile, tmp_path):
+    options = ConverterOptions()
+    tiles = [make_tile("A", start_x=100.3, start_c=1), make_tile("B", start_x=114.0, start_c=1)]
+    [image] = tiles_aggregation_pipeline(tiles, converter_options=options)
+    before, columns = image.model_dump_json(), image.columns
+    tiled_image_creation_pipeline(
+        zarr_url=f"{tmp_path}/a.zarr", tiled_image=image, registration_pipeline=None, converter_options=options
+    )
+    write_tiled_image_as_zarr(
+        zarr_url=f"{tmp_path}/b.zarr",
+        tiled_image=plan_image(image, converter_options=options).image,
+        converter_options=options,
+    )
+    assert image.model_dump_json() == before and image.columns is columns
 
 
 def test_f16_kept_positions_far_from_zero_are_refused(make_tile, tmp_path):
     keep = ConverterOptions(stage_position_corrections=StagePositionCorrections(remove_xy_offset="Keep"))
     with pytest.raises(
-        ConvertersToolsUserError, match="times what the tiles need; set the removal of offsets to Global"
+        ConvertersToolsUserError,
+        match=r"5032 px, 157.2 times what the tiles need, .* set the removal of offsets to Global",
     ):
         convert([make_tile("A", start_x=2500.0)], tmp_path, keep)
     assert not list(tmp_path.iterdir())
     with pytest.warns(ConvertersToolsWarning, match="2.0 times"):
         convert([make_tile("A", start_x=16.0)], tmp_path, keep)
     assert level_zero(tmp_path / "Plate.zarr/B/03/0").shape[-1] == 64
+    asked = StagePositionCorrections(remove_xy_offset="Keep", largest_padding=10)
+    with pytest.warns(ConvertersToolsWarning, match="9.0 times"):
+        convert(
+            [make_tile("B", row="C", start_x=128.0)],
+            tmp_path / "asked",
+            ConverterOptions(stage_position_corrections=asked),
+        )
+    assert level_zero(tmp_path / "asked/Plate.zarr/C/03/0").shape[-1] == 288
 
 
 def test_a_field_at_the_end_of_the_world_is_named(make_tile, tmp_path):
@@ -269,13 +286,6 @@ def test_no_overwrite_refuses_a_finished_image(make_tile, tmp_path):
         )
 
 
-def test_f36_conditions_of_an_image_in_the_chosen_backend(make_tile, tmp_path):
-    options = ConverterOptions(omezarr_options=OmeZarrOptions(table_backend=BackendType.JSON))
-    convert([make_tile("A", attributes={"drug": ["DMSO"], "dose": [0.5]})], tmp_path, options)
-    assert read_table(open_store(tmp_path), "Plate.zarr/B/03/0", "condition_table") == {"drug": ["DMSO"], "dose": [0.5]}
-    assert attributes(tmp_path / "Plate.zarr/B/03/0/tables/condition_table")["backend"] == "json"
-
-
 def test_per_fov_images_carry_name_and_stage_position(make_tile, tmp_path):
     tiles = [make_tile(f"Site {i}", start_x=1000.0 + 500 * i) for i in range(2)]
     convert(tiles, tmp_path, ConverterOptions(grouping=PerFovGrouping()))
@@ -312,6 +322,8 @@ def test_planning_is_pure(make_tile, reads):
     assert not reads
     assert plans[0].fingerprint == plans[1].fingerprint
     assert json.loads(json.dumps(plans[0].to_json()))["shape"] == [1, 1, 1, 24, 32]
+    assert plans[0].bytes == sum(np.prod(level["shape"]) for level in plans[0].to_json()["levels"]) * 2
+    assert plans[0].memory >= 24 * 32 * 2
 
 
 def test_writing_imports_none_of_the_heavy_libraries(tmp_path):

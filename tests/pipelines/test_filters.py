@@ -12,11 +12,14 @@ from fractal_omezarr_converters.models import ConverterOptions, DefaultImageLoad
 from fractal_omezarr_converters.pipelines import (
     AcquisitionFilter,
     AttributeFilter,
+    BoolValue,
     ChannelFilter,
     FilterModel,
+    FloatValue,
     FovNameFilter,
     IntValue,
     IsNoneValue,
+    IsNotNoneValue,
     RegexFilter,
     StringValue,
     TRangeFilter,
@@ -116,6 +119,49 @@ def test_attributes_are_compared_by_kind(make_tile):
         apply_filter_pipeline(tiles, filters_config=[AttributeFilter(key="drug", values=[])])
     with pytest.warns(ConvertersToolsWarning, match="No tile has the value 9"):
         apply_filter_pipeline(tiles, filters_config=[AttributeFilter(key="dose", values=[IntValue(value=9)])])
+
+
+@pytest.mark.parametrize(
+    ("values", "mode", "kept"),
+    [
+        ([BoolValue(value=True)], "Include", [True]),
+        ([IntValue(value=1)], "Include", [1, 1.0]),
+        ([FloatValue(value=1.0)], "Include", [1, 1.0]),
+        ([FloatValue(value=2.5), StringValue(value="1")], "Include", [2.5, "1"]),
+        ([IsNoneValue()], "Include", [None, None]),
+        ([IsNotNoneValue()], "Include", [True, 1, 1.0, 2.5, "1"]),
+        ([IsNotNoneValue()], "Exclude", [None, None]),
+        ([{"type": "Bool", "value": True}, {"type": "Is None"}], "Exclude", [1, 1.0, 2.5, "1"]),
+    ],
+)
+def test_values_of_attributes_are_typed(make_tile, values, mode, kept):
+    every = (True, 1, 1.0, 2.5, "1", None, float("nan"))
+    tiles = [make_tile(attributes={"dose": [value]}) for value in every]
+    chosen = AttributeFilter(key="dose", values=values, mode=mode)
+    found = [tile.attributes["dose"][0] for tile in apply_filter_pipeline(tiles, filters_config=[chosen])]
+    assert [(type(value), value) for value in found] == [(type(value), value) for value in kept]
+
+
+def test_one_of_several_values_is_enough(make_tile):
+    tiles = [make_tile(attributes={"dose": values}) for values in ([1, 2], [2, 3], [3])]
+    kept = apply_filter_pipeline(
+        tiles, filters_config=[AttributeFilter(key="dose", values=[IntValue(value=1), IntValue(value=2)])]
+    )
+    assert [tile.attributes["dose"] for tile in kept] == [[1, 2], [2, 3]]
+
+
+def test_paths_are_searched_as_they_are_without_the_name_of_the_field(make_tile):
+    tiles = [make_tile("F1", plate="P1"), make_tile("F2", plate="P2")]
+    assert apply_filter_pipeline(tiles, filters_config=[RegexFilter(regex=r"P\d\.zarr/B/03/0$")]) == tiles
+    assert apply_filter_pipeline(tiles, filters_config=[RegexFilter(regex=r"^P2")]) == tiles[1:]
+    assert apply_filter_pipeline(tiles, filters_config=[RegexFilter(regex="F1")]) == []
+
+
+def test_ranges_are_in_the_space_that_the_acquisition_states(make_tile, details):
+    pixels = details.model_copy(update={"start_z_space": "pixel", "start_t_space": "pixel"})
+    tiles = [make_tile(start_z=z, start_t=z, acquisition_details=pixels) for z in range(4)]
+    kept = apply_filter_pipeline(tiles, filters_config=[ZRangeFilter(min_z=1), TRangeFilter(max_t=2)])
+    assert [tile.start_z for tile in kept] == [1, 2]
 
 
 def test_channels(make_tile, details):
@@ -218,6 +264,20 @@ def test_stacks_below_a_resource_are_cropped_too(make_tile, tmp_path):
     )
     assert image.shape() == (1, 1, 2, 24, 32)
     assert image.load_data(str(tmp_path))[0, 0, :, 0, 0].tolist() == [768, 2 * 768]
+
+
+def test_movies_are_cropped_to_the_range_of_time(make_tile, tmp_path):
+    movie = np.arange(5 * 24 * 32, dtype=np.uint16).reshape(5, 24, 32)
+    tifffile.imwrite(tmp_path / "movie.tif", movie, imagej=True, metadata={"axes": "TYX"})
+    tile = make_tile("A", shape=(5, 1, 1, 24, 32), start_t=100.0, loader=DefaultImageLoader(file_path="movie.tif"))
+    [image] = tiles_aggregation_pipeline(
+        [tile],
+        converter_options=ConverterOptions(),
+        filters=[TRangeFilter(min_t=110.0, max_t=131.0)],
+        resource=str(tmp_path),
+    )
+    np.testing.assert_array_equal(image.load_data(str(tmp_path))[:, 0, 0], movie[1:4])
+    assert image.columns.start[0, 0] == 110
 
 
 def test_f27_a_range_does_not_hide_a_missing_stack(make_tile, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -49,7 +51,9 @@ def test_a_grid_with_holes_keeps_neighbours(cells: set[tuple[int, int]], pitch: 
 
 def test_uneven_steps_are_not_a_grid_and_a_field_is_named() -> None:
     positions = np.array([[0, 0], [200, 0], [533, 0]], dtype=float)
-    with pytest.raises(NotAGridError, match=r"along x, 'FOV_\d' lies .* px off its cell .*1.5 px are allowed"):
+    with pytest.raises(
+        NotAGridError, match=r"along x, 'FOV_\d' lies .* px off its cell .*pitch \d.* px.*1.5 px are allowed"
+    ):
         snap_to_grid(positions, (256, 256), 1, names_of(3))
 
 
@@ -68,6 +72,9 @@ def test_staggered_rows_are_not_a_grid_of_half_steps() -> None:
 def test_f13_unequal_sizes_are_named() -> None:
     with pytest.raises(NotTilableError, match=r"'FOV_0' 32 x 16 px, 'FOV_1' 64 x 16 px"):
         common_size(np.array([[32, 16], [64, 16]], dtype=float), names_of(2))
+    with pytest.raises(NotTilableError) as caught:
+        common_size(np.array([[32, 16 + number] for number in range(9)], dtype=float), names_of(9))
+    assert str(caught.value).count("'FOV_") == 5
 
 
 def test_f14_corners_do_not_depend_on_the_order_of_rows() -> None:
@@ -83,6 +90,17 @@ def test_f14_corners_do_not_depend_on_the_order_of_rows() -> None:
         np.testing.assert_array_equal(corners, expected[order])
 
 
+def test_f14_of_two_equal_assignments_always_the_same_is_taken() -> None:
+    """Two fields halfway between two corners: either may have either, and the order of rows must not decide."""
+    positions = np.array([[0, 0], [150, 0], [150, 40]], dtype=float)
+    found = {}
+    for order in permutations(range(3)):
+        corners = nearest_corners(positions[list(order)], (100, 100), [names_of(3)[i] for i in order])
+        found[order] = corners[np.argsort(order)].tolist()
+    assert len({str(corners) for corners in found.values()}) == 1
+    assert sorted(found[0, 1, 2][1:]) == [[100, 0], [200, 0]]
+
+
 def test_f14_a_field_between_two_corners_makes_room() -> None:
     """The first in order would take the only corner of the second; the matching gives the smallest total instead."""
     positions = np.array([[50, 0], [0, 0], [100, 0], [350, 0]], dtype=float)
@@ -95,8 +113,6 @@ def test_f14_a_field_between_two_corners_makes_room() -> None:
 
 
 def brute_force_total(relative: np.ndarray, cells: list[tuple[int, int]]) -> float:
-    from itertools import permutations
-
     return min(
         sum(float(np.hypot(*(relative[i] - np.asarray(cell)))) for i, cell in enumerate(chosen))
         for chosen in permutations(cells, len(relative))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,17 @@ def colour_channels(columns: RegionColumns, resource: Any = None) -> list[Channe
     for start in found:
         channels[start : start + RGB] = rgb_channels()
     return unique_channels(channels)
+
+
+def parts_of_colour_images(channels: Sequence[ChannelInfo]) -> list[bool]:
+    """Say of every channel whether it is the red, green or blue part of a colour image, as ``colour_channels`` names them."""
+    found = [False] * len(channels)
+    wanted = [(channel.channel_label, channel.color) for channel in rgb_channels()]
+    for start in range(len(channels) - RGB + 1):
+        three = [(one.channel_label.partition("_")[0], one.color) for one in channels[start : start + RGB]]
+        if three == wanted:
+            found[start : start + RGB] = [True] * RGB
+    return found
 
 
 def _is_rgb(columns: RegionColumns, row: int, resource: Any) -> bool:

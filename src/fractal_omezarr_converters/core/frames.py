@@ -10,7 +10,9 @@ Where tables come from is the business of :mod:`fractal_omezarr_converters.core.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +26,9 @@ type Cells = list[Any] | "npt.NDArray[Any]"
 type Scalar = str | int | float | bool | None
 
 WRONG_CELLS_SHOWN = 10
+LARGEST_WHOLE = 2**53
+"""Beyond, not every whole number is a number of its own."""
+LARGEST_NUMBER = sys.float_info.max
 TRUE_WORDS = {"true": True, "false": False}
 
 
@@ -134,9 +139,20 @@ class Frame:
     ) -> npt.NDArray[np.int64]:
         """Give a column as whole numbers, ``empty`` where a cell is empty; record numbers that are not whole."""
         found = self.numbers(name, at_least=at_least, needed=needed)
+        huge = np.abs(found) > LARGEST_WHOLE
+        self.wrong(name, np.flatnonzero(huge).tolist(), "is too large")
+        found = np.where(huge, np.nan, found)
         blank = np.isnan(found)
         self.wrong(name, np.flatnonzero(~blank & (found != np.rint(found))).tolist(), "must be a whole number")
         return np.where(blank, empty, np.rint(np.where(blank, 0, found))).astype(np.int64)
+
+    def times(self, name: str) -> list[datetime | None]:
+        """Give a column as points in time, None where a cell is empty; record what is none."""
+        cells = self.columns[name]
+        found = [_time(cell) for cell in (cells.tolist() if isinstance(cells, np.ndarray) else cells)]
+        bad = [row for row, (time, cell) in enumerate(zip(found, cells)) if time is None and _plain(cell) is not None]
+        self.wrong(name, bad, "is no date and time; write for example 2024-05-31T14:05:00+02:00")
+        return found
 
     def values(self, name: str) -> list[Scalar]:
         """Give a column as scalars of one kind: booleans, integers, numbers, or else text; None where empty."""
@@ -147,7 +163,7 @@ class Frame:
         kinds = {type(cell) for cell in cells if cell is not None}
         if kinds <= {bool} or kinds <= {int}:
             return cells
-        if kinds <= {int, float}:
+        if kinds <= {int, float} and not any(isinstance(cell, int) and abs(cell) > LARGEST_NUMBER for cell in cells):
             return [None if cell is None else float(cell) for cell in cells]
         if kinds == {str} and self._untyped:
             return self._typed_text(cells)
@@ -191,7 +207,7 @@ class Frame:
     def _number(self, cell: object) -> float | None:
         if isinstance(cell, str):
             return self._float(cell)
-        if isinstance(cell, int | float) and not isinstance(cell, bool) and math.isfinite(cell):
+        if isinstance(cell, int | float) and not isinstance(cell, bool) and abs(cell) <= LARGEST_NUMBER:
             return float(cell)
         return None
 
@@ -215,6 +231,16 @@ def _integer(text: str) -> int | None:
     if digits.isascii() and digits.isdigit() and (digits == "0" or not digits.startswith("0")):
         return int(text)
     return None
+
+
+def _time(cell: object) -> datetime | None:
+    """Read a point in time, as text in ISO 8601 or as an object of a table library."""
+    if isinstance(cell, datetime):
+        return cell
+    try:
+        return datetime.fromisoformat(cell) if isinstance(cell, str) else None
+    except ValueError:
+        return None
 
 
 def _plain(cell: object) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,5 +38,9 @@ def attributes_of_rows(frame: Frame, known: frozenset[str]) -> tuple[list[dict[s
             frame.notes.append(f"{frame.name}: column '{name}' is taken as an attribute; did you mean '{near[0]}'?")
     if not names:
         return [{}], np.zeros(len(frame), dtype=np.int32)
-    rows, index = distinct(list(zip(*(frame.values(name) for name in names))))
+    columns = {name: frame.values(name) for name in names}
+    for name, cells in columns.items():
+        endless = [row for row, cell in enumerate(cells) if isinstance(cell, float) and math.isinf(cell)]
+        frame.wrong(name, endless, "is not a finite number")
+    rows, index = distinct(list(zip(*columns.values())))
     return [{name: [value] for name, value in zip(names, row)} for row in rows], index

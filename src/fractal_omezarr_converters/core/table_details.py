@@ -9,7 +9,13 @@ import numpy as np
 
 from fractal_omezarr_converters.core.frames import Frame
 from fractal_omezarr_converters.core.table_places import Places, distinct
-from fractal_omezarr_converters.models.acquisition import AcquisitionDetails, ChannelInfo, unique_channels
+from fractal_omezarr_converters.models.acquisition import (
+    LARGEST_STEP,
+    SMALLEST_STEP,
+    AcquisitionDetails,
+    ChannelInfo,
+    unique_channels,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -74,7 +80,10 @@ def _size(frame: Frame, places: Places, stated: AcquisitionDetails, name: str, h
     for column in (name, OLDER_SIZE_COLUMN) if name == "xy_pixel_size" else (name,):
         if column in frame:
             cells = frame.numbers(column, above=0)
-            values = np.where(np.isnan(cells), values, cells)
+            possible = (cells >= SMALLEST_STEP) & (cells <= LARGEST_STEP)
+            impossible = np.flatnonzero(~possible & (cells > 0)).tolist()
+            frame.wrong(column, impossible, f"must lie between {SMALLEST_STEP:g} and {LARGEST_STEP:g}")
+            values = np.where(possible, cells, values)
     if name == "xy_pixel_size" and name in frame and OLDER_SIZE_COLUMN in frame:
         newer, older = frame.numbers(name), frame.numbers(OLDER_SIZE_COLUMN)
         differ = np.flatnonzero(~np.isnan(newer) & ~np.isnan(older) & (newer != older)).tolist()
@@ -115,7 +124,8 @@ def _refuse_differences(frame: Frame, places: Places, name: str, values: Floats)
 
 
 def _image_name(places: Places, image: int) -> str:
-    return f"'{places.collections[image].path()}'" if places.collections else f"image {image + 1}"
+    known = len(places.collections) > int(places.image.max())  # none or fewer when some of their names are wrong
+    return f"'{places.collections[image].path()}'" if known else f"image {image + 1}"
 
 
 def _channels(

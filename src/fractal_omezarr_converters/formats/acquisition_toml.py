@@ -91,6 +91,8 @@ def _channels_into(fields: dict[str, Any], lists: Mapping[str, Any], path: Path)
     texts = {key: [_text(item) for item in value] for key, value in lists.items()}
     names, wavelengths = texts.get("channel_names"), texts.get("wavelengths")
     stated = fields.get("channels")
+    if stated and not (isinstance(stated, list) and all(isinstance(channel, Mapping) for channel in stated)):
+        return []  # the model of the acquisition says what is wrong
     if names is None:
         names = (
             [_label(channel) for channel in stated]

@@ -166,7 +166,7 @@ class Format(ABC):
             known = ", ".join(self.options.model_fields)
             raise ConvertersToolsUserError(
                 f"The options of format '{self.name}' are wrong: {found}. The options are {known}."
-            ) from None
+            ) from error
 
 
 def _below(folder: str, pattern: list[str]) -> list[Path]:

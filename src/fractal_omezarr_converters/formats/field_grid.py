@@ -23,8 +23,13 @@ class FieldGrid(UserFacingModel):
     """Number of fields in one row of the grid."""
     overlap: float = Field(default=0.0, ge=0, le=0.95, title="Overlap")
     """Overlap of neighbouring fields, as a fraction of the field's size (0.1 is 10 %)."""
-    order: Literal["rows", "snake"] = Field(default="rows", title="Order")
-    """Order of the fields: each row from the left, or back and forth (snake)."""
+    order: Literal["rows", "snake", "columns"] = Field(default="rows", title="Order")
+    """Order of the fields:
+
+    - `rows`: each row from the left.
+    - `snake`: row by row, back and forth.
+    - `columns`: each column from the top.
+    """
 
 
 def grid_centres(
@@ -39,9 +44,12 @@ def grid_centres(
         numbers: all fields of the grid in their order, where some have no plane; those that occur when not given.
     """
     rank = {number: place for place, number in enumerate(sorted(set(numbers or fields)))}
-    row, column = np.divmod(np.array([rank[number] for number in fields], np.int64), grid.columns)
+    places = np.array([rank[number] for number in fields], np.int64)
+    row, column = np.divmod(places, grid.columns)
     if grid.order == "snake":
         column = np.where(row % 2 == 1, grid.columns - 1 - column, column)
+    if grid.order == "columns":
+        column, row = np.divmod(places, -(-len(rank) // grid.columns))
     pitch = sizes.max(axis=0) * (1.0 - grid.overlap)
     centres: NDArray[np.float64] = np.stack([column, row], axis=1) * pitch
     return centres

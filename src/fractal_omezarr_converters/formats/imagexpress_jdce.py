@@ -109,12 +109,12 @@ def read_protocol(path: Path) -> Protocol:
     """
     try:
         document = json.loads(path.read_text("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise ConvertersToolsUserError(f"'{path}' is not text in UTF-8; copy or export it again.") from None
+    except UnicodeDecodeError as error:
+        raise ConvertersToolsUserError(f"'{path}' is not text in UTF-8; copy or export it again.") from error
     except (json.JSONDecodeError, RecursionError) as error:
         raise ConvertersToolsUserError(
             f"'{path}' is not valid JSON ({error}); it may be cut off: copy or export it again."
-        ) from None
+        ) from error
     if not isinstance(document, dict) or not isinstance(document.get("ImageStack"), dict):
         raise ConvertersToolsUserError(f"'{path}' has no ImageStack; it is no description of an HCS.ai acquisition.")
     return Protocol(path, document)
@@ -248,7 +248,7 @@ def _rows(path: Path) -> Iterator[ImageTable]:
         except csv.Error as error:
             raise ConvertersToolsUserError(
                 f"'{path}', line {reader.line_num}: {error}; copy or export it again."
-            ) from None
+            ) from error
 
 
 def _finite(value: Any) -> float | None:

@@ -99,24 +99,25 @@ class Metaxpress(PlateFormat[MetaxpressOptions]):
         described_in = plan.path if plan is not None else str(tree.root)
         software = next((each.software for each in sampled.tags.values() if each.software), "MetaXpress")
         times = sorted(each.time_text for each in sampled.tags.values() if each.time_text)
+        plate = plate_facts_of(
+            planes,
+            name=plate_name or _plate_name(tree, plan, options),
+            described_in=described_in,
+            warnings=warnings,
+            rows=plan.rows if plan is not None else None,
+            columns=plan.columns if plan is not None else None,
+            acquisition_name=tree.root.name,
+            acquisition_description=software,
+        )
         return Measurement(
             described_in=described_in,
             files=files,
             planes=planes,
             frames=frames,
             channels=channels,
-            plate=plate_facts_of(
-                planes,
-                name=plate_name or _plate_name(tree, plan, options),
-                described_in=described_in,
-                warnings=warnings,
-                rows=plan.rows if plan is not None else None,
-                columns=plan.columns if plan is not None else None,
-                acquisition_name=tree.root.name,
-                acquisition_description=software,
-            ),
+            plate=plate,
             warnings=warnings,
-            metadata_files=[*([plan.path] if plan is not None else []), *sampled.paths],
+            metadata_files=[plan.path] if plan is not None else [],
             facts={
                 "software": software,
                 "acquired_local_time": times[0] if times else None,

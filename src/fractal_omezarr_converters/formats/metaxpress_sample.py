@@ -22,10 +22,9 @@ MOST_DAMAGED = 50
 
 @dataclass
 class SampledTags:
-    """Headers by position of their file in the list; paths in the order of reading; files without a readable header."""
+    """Headers by position of their file in the list; files without a readable header."""
 
     tags: dict[int, PlaneTags] = field(default_factory=dict)
-    paths: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
 
     def read(self, number: int, each: TreeFile, files: AcquisitionFiles) -> bool:
@@ -36,7 +35,6 @@ class SampledTags:
             self.damaged.append(each.file)
             return False
         self.tags[number] = found
-        self.paths.append(path)
         return True
 
 

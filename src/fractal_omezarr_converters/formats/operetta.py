@@ -91,9 +91,9 @@ class Operetta(PlateFormat[OperettaOptions]):
         measurement = _measurement_folder(index_file)
         root = index_file.parent if source == index_file.parent else measurement
         named = [each for each in index.planes if each.url is not None]
-        centres = field_centres(
-            index, named, positions=options.field_positions, grid=options.field_grid, warnings=warnings
-        )
+        centres = None
+        if options.field_grid is None:
+            centres = field_centres(index, named, positions=options.field_positions, warnings=warnings)
         planes, frames = plane_records(index, centres)
         warn_of_index(index, warnings)
         flat_fields = _flat_fields(index, named, options, warnings) if options.flat_field != "off" else {}
@@ -104,6 +104,7 @@ class Operetta(PlateFormat[OperettaOptions]):
             frames=frames,
             channels=channel_facts(index),
             plate=_plate_facts(index, planes, plate_name, measurement, warnings),
+            field_grid=options.field_grid,
             make_loaders=loader_maker(flat_fields, subtract=options.flat_field == "subtract"),
             warnings=warnings,
             facts=_facts(index, options, sorted(flat_fields)),

@@ -91,7 +91,7 @@ def read_flat_field(text: str, *, height: int, width: int, where: str) -> FlatFi
         document = parse_brace_text(text)
         sections = {name: document.get(name) for name in ("Foreground", "Background")}
     except (BraceTextError, AttributeError) as error:
-        raise ConvertersToolsUserError(f"{where}: the FlatfieldProfile cannot be read: {error}.") from None
+        raise ConvertersToolsUserError(f"{where}: the FlatfieldProfile cannot be read: {error}.") from error
     profiles = {name: _profile(part, height, width, f"{where}, {name}") for name, part in sections.items()}
     background = sections["Background"]
     mean = background.get("Mean") if isinstance(background, dict) else None

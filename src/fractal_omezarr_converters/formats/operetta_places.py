@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.formats.field_grid import FieldGrid, grid_centres
 from fractal_omezarr_converters.formats.operetta_index import ChannelRecord, OperettaIndex, Plane
 
 if TYPE_CHECKING:
@@ -25,12 +24,9 @@ SCALES_OF_A_MATRIX = (0.5, 2.0)
 
 
 def field_centres(
-    index: OperettaIndex, planes: Sequence[Plane], *, positions: str, grid: FieldGrid | None, warnings: list[str]
+    index: OperettaIndex, planes: Sequence[Plane], *, positions: str, warnings: list[str]
 ) -> NDArray[np.float64]:
     """Give the centre (x, y) of each plane in µm, x to the right and y down, from the centre of the well."""
-    if grid is not None:
-        size = np.array([(each.width * each.pixel_x, each.height * each.pixel_y) for each in planes])
-        return grid_centres([each.field for each in planes], size, grid)
     stated = np.array([(each.x, each.y) for each in planes], dtype=np.float64).reshape(-1, 2)
     _check_positions_differ(planes, stated)
     matrix = _shared_matrix(index, planes, warnings) if positions == "calibrated" else None

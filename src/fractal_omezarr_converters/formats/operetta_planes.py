@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING
 
+from fractal_omezarr_converters.formats.clock_times import seconds_of
 from fractal_omezarr_converters.formats.operetta_flatfield import FlatField, FlatFieldLoader
 from fractal_omezarr_converters.formats.operetta_index import OperettaIndex, Plane
 from fractal_omezarr_converters.formats.operetta_loader import OperettaLoader
@@ -19,12 +21,13 @@ if TYPE_CHECKING:
     from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 
 
-def plane_records(index: OperettaIndex, centres: NDArray[np.float64]) -> tuple[list[PlaneRecord], list[Frame]]:
+def plane_records(index: OperettaIndex, centres: NDArray[np.float64] | None) -> tuple[list[PlaneRecord], list[Frame]]:
     """Give all records of the index with the sizes of their images; ``centres`` (µm) are those of records with a file."""
     frames: dict[tuple[int, int, float, float], int] = {}
     records: list[PlaneRecord] = []
-    place = iter(centres.tolist())
+    place = iter(centres.tolist()) if centres is not None else repeat((0.0, 0.0))
     time_of = _time_numbers(index.planes)
+    began = seconds_of(index.plate_value("MeasurementStartTime"))
     for each in index.planes:
         x, y = next(place) if each.url is not None else (0.0, 0.0)
         frame = frames.setdefault((each.width, each.height, each.pixel_x, each.pixel_y), len(frames))
@@ -41,13 +44,20 @@ def plane_records(index: OperettaIndex, centres: NDArray[np.float64]) -> tuple[l
                 y,
                 each.z,
                 each.offset,
-                each.taken,
+                _clock(each, began),
                 each.page,
                 frame,
                 each.line,
             )
         )
     return records, [Frame(*size) for size in frames]
+
+
+def _clock(plane: Plane, began: float | None) -> float | None:
+    """When a plane was taken, in s since 1970-01-01 UTC: what it states, else by its offset from the beginning."""
+    if plane.taken is not None or plane.offset is None or began is None:
+        return plane.taken
+    return began + plane.offset
 
 
 def _time_numbers(planes: Sequence[Plane]) -> dict[tuple[int, int], int]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsError
 from fractal_omezarr_converters.formats.units import Target, exact_factor
+from fractal_omezarr_converters.models.acquisition import LARGEST_STEP, SMALLEST_STEP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +73,7 @@ def _with_unit(values: Mapping[str, Any], name: str, target: Target, unit: str |
     """Give a number in µm or seconds; exactly, so that 300 nm are 0.3 µm."""
     scale = exact_factor(unit or values.get(f"{name}Unit", target), target)
     number = _positive(values.get(name))
-    return None if scale is None or number is None else float(number * scale)
+    return None if scale is None or number is None else _possible(number * scale)
 
 
 def _of_imagej(values: Mapping[str, Any], tags: Any) -> PhysicalSizes:
@@ -84,7 +85,7 @@ def _of_imagej(values: Mapping[str, Any], tags: Any) -> PhysicalSizes:
         return PhysicalSizes(t=t)
     x, y = (_pixel_length(tags, name, scale) for name in ("XResolution", "YResolution"))
     spacing = _positive(values.get("spacing"))
-    return PhysicalSizes(x, y, None if spacing is None else float(spacing * scale), t)
+    return PhysicalSizes(x, y, None if spacing is None else _possible(spacing * scale), t)
 
 
 def _pixel_length(tags: Any, name: str, scale: Decimal) -> float | None:
@@ -93,7 +94,7 @@ def _pixel_length(tags: Any, name: str, scale: Decimal) -> float | None:
     if tag is None:
         return None
     above, below = tag.value
-    return float(Decimal(below) / Decimal(above) * scale) if above > 0 and below > 0 else None
+    return _possible(Decimal(below) / Decimal(above) * scale) if above > 0 and below > 0 else None
 
 
 def _positive(value: object) -> Decimal | None:
@@ -102,3 +103,8 @@ def _positive(value: object) -> Decimal | None:
     except InvalidOperation:
         return None
     return number if number.is_finite() and number > 0 else None
+
+
+def _possible(number: Decimal) -> float | None:
+    """A size that can be; what no microscope has says nothing of the specimen."""
+    return float(number) if SMALLEST_STEP <= number <= LARGEST_STEP else None

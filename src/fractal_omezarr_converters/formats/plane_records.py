@@ -17,6 +17,7 @@ from fractal_omezarr_converters.models.well_names import row_name
 if TYPE_CHECKING:
     from fractal_omezarr_converters.core.loader_columns import LoaderColumns
     from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
+    from fractal_omezarr_converters.formats.field_grid import FieldGrid
 
 
 class PlaneRecord(NamedTuple):
@@ -93,7 +94,8 @@ class Measurement:
     under their own (``.png`` for ``.tif``). ``sizes_are_planned`` says that the sizes of the frames are those of the
     protocol, which files may contradict: then the files are asked, one of each frame. ``z_step`` (µm) and ``t_step`` (s)
     are those the protocol states; None means that they are taken from the planes. ``make_loaders`` is given paths and
-    records of the planes that are there; None means plain image files. ``data_type`` is used when no file is there to ask.
+    records of the planes that are there; None means plain image files. ``field_grid`` lays fields out instead of their x
+    and y. ``data_type`` is used when no file is there to ask.
     """
 
     described_in: str
@@ -103,6 +105,7 @@ class Measurement:
     channels: Mapping[int, ChannelFacts]
     plate: PlateFacts
     field_names: Mapping[int, str] = field(default_factory=dict)
+    field_grid: FieldGrid | None = None
     other_endings: tuple[str, ...] = ()
     sizes_are_planned: bool = False
     z_step: float | None = None

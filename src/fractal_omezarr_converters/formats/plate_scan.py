@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.contract import Scan
+from fractal_omezarr_converters.formats.field_grid import grid_centres
 from fractal_omezarr_converters.formats.plane_axes import PlaneAxes, plane_axes
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plane_states import SortedPlanes, sort_planes
@@ -51,7 +53,7 @@ def plate_scan(measured: Measurement, acquisition: int) -> Scan:
         plate=measured.plate,
         states=found.states,
         warnings=measured.warnings,
-        metadata_files=measured.metadata_files or [measured.described_in],
+        metadata_files=measured.metadata_files or [each for each in [measured.described_in] if os.path.isfile(each)],  # noqa: PTH113
         facts={**_facts(sorted_out), **measured.facts},
         corrections=measured.corrections,
     )
@@ -97,7 +99,7 @@ def plate_facts_of(
     try:
         safe, warning = safe_plate_name(name or "")
     except ValueError as error:
-        raise ConvertersToolsUserError(f"'{described_in}': {error} Give the plate a name in the options.") from None
+        raise ConvertersToolsUserError(f"'{described_in}': {error} Give the plate a name in the options.") from error
     if warning:
         warnings.append(warning)
     last_row = max((each.row for each in planes), default=1)
@@ -187,6 +189,7 @@ def _size_in_file(given: _SortedOut, at: int, stated: Frame) -> Frame:
 
 def _tiles(given: _SortedOut, acquisition: int) -> TileTable:
     """Make one tile per plane, column by column."""
+    from fractal_omezarr_converters.core.moments import Moments
     from fractal_omezarr_converters.core.tile_table import TileTable
 
     measured, planes, axes = given.measured, given.planes, given.axes
@@ -201,7 +204,7 @@ def _tiles(given: _SortedOut, acquisition: int) -> TileTable:
     start[:, 0] = np.array(axes.frame_starts)[axes.t_index]
     start[:, 1] = np.searchsorted(given.channels, [each.channel for each in planes])
     start[:, 2] = axes.z_origin + axes.z_index * axes.z_step
-    start[:, 3:] = np.array([(each.y, each.x) for each in planes]) - size * pixel / 2
+    start[:, 3:] = _centres(given, size * pixel) - size * pixel / 2
     length = np.ones((len(planes), 5))
     length[:, 3:] = size
     return TileTable(
@@ -217,7 +220,18 @@ def _tiles(given: _SortedOut, acquisition: int) -> TileTable:
         collection=well,
         acquisitions=details,
         acquisition=details_of[frame],
+        moments=Moments.of_times([each.clock for each in planes]),
     )
+
+
+def _centres(given: _SortedOut, extent: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Centre (y, x) of every plane's field in µm; on a grid, fields that are missing keep their cell."""
+    measured, planes = given.measured, given.planes
+    if measured.field_grid is None:
+        return np.array([(each.y, each.x) for each in planes], np.float64)
+    numbers = [each.field for each in measured.planes]
+    centres = grid_centres([each.field for each in planes], extent[:, ::-1], measured.field_grid, numbers=numbers)
+    return centres[:, ::-1]
 
 
 def _numbered(values: Sequence[Any]) -> tuple[list[Any], list[int]]:

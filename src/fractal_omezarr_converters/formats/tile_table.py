@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from fractal_omezarr_converters.core.frame_sources import read_frame
 from fractal_omezarr_converters.core.frames import Frame
@@ -40,6 +40,7 @@ from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
+from fractal_omezarr_converters.models.well_names import plate_shape
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -63,10 +64,22 @@ class TileTableOptions(FormatOptions):
     """Name of the table in the folder. Empty: `tiles.csv` or `tiles.parquet`."""
     kind: Literal["Auto", "Plate", "Single images"] = Field(default="Auto", title="Kind")
     """What the rows are. Auto: a plate when there are columns `well` or `row` and `column`, else single images."""
+    plate_type: str | None = Field(default=None, title="Plate Type")
+    """Number of wells of the plate (6, 12, 24, 48, 96, 384, 1536) or rows x columns, such as `16 x 24`, so that all its wells are
+    known. Empty: the smallest of these plates that holds the wells of the table."""
     missing_files: Literal["Stop", "Leave empty"] = Field(default="Stop", title="Missing Files")
     """What to do when files of the table are not there: stop, or leave their planes empty and report them."""
     read_headers: bool = Field(default=True, title="Read Headers")
     """Compare sizes and pixel sizes in the header of every file with the table before anything is converted."""
+
+    @field_validator("plate_type", mode="before")
+    @classmethod
+    def _known_plate(cls, value: Any) -> Any:
+        """Refuse what is no plate; a number of wells may be a number."""
+        if value is None or not str(value).strip():
+            return None
+        plate_shape(str(value))
+        return str(value)
 
 
 class TileTableFormat(Format):
@@ -108,10 +121,9 @@ class TileTableFormat(Format):
         frame = read_frame(table)
         kind = KINDS.get(chosen.kind) or _kind(frame)
         tiles, states = _tiles(frame, fields, kind, (table, chosen, plate_name, acquisition))
-        plates = {place.plate_name for place in tiles.collections if isinstance(place, ImageInPlate)}
         return Scan(
             tiles=tiles,
-            plate=PlateFacts(name=next(iter(plates))) if len(plates) == 1 else None,
+            plate=_plate_facts(tiles, chosen.plate_type),
             states=states,
             warnings=list(dict.fromkeys(frame.notes)),
             metadata_files=[str(path) for path in (table, toml) if path.is_file()],
@@ -132,6 +144,15 @@ class TileTableFormat(Format):
                 " that is meant in the option 'table'."
             )
         return found[0]
+
+
+def _plate_facts(tiles: TileTable, plate_type: str | None) -> PlateFacts | None:
+    """What is known of the plate; of several plates in one table only their common type."""
+    names = {place.plate_name: None for place in tiles.collections if isinstance(place, ImageInPlate)}
+    if not names or (len(names) > 1 and plate_type is None):
+        return None
+    rows, columns = plate_shape(plate_type) if plate_type else (None, None)
+    return PlateFacts(name=next(iter(names)), rows=rows, columns=columns)
 
 
 def _kind(frame: Frame) -> Kind:

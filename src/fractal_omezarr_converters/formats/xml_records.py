@@ -69,8 +69,8 @@ class XmlRecord:
     def _whole_number(self, value: str, problem: _Problem, name: str, bounds: tuple[int | None, int | None]) -> int:
         try:
             number = int(value)
-        except ValueError:
-            raise problem(name, f"is '{value}', which is not a whole number") from None
+        except ValueError as error:
+            raise problem(name, f"is '{value}', which is not a whole number") from error
         least, most = bounds
         if (least is not None and number < least) or (most is not None and number > most):
             raise problem(name, f"is {number}; expected {_range(least, most)}")
@@ -83,9 +83,9 @@ class XmlRecord:
     def _finite_number(self, value: str, problem: _Problem, name: str) -> float:
         try:
             number = float(value)
-        except ValueError:
+        except ValueError as error:
             hint = " (a decimal comma?)" if "," in value else ""
-            raise problem(name, f"is '{value}', which is not a number{hint}") from None
+            raise problem(name, f"is '{value}', which is not a number{hint}") from error
         if not math.isfinite(number):
             raise problem(name, f"is '{value}', which is not a finite number")
         return number

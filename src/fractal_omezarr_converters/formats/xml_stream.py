@@ -13,8 +13,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Collection, Iterator
+from io import BytesIO
 from pathlib import Path
 from stat import S_ISREG
+from typing import BinaryIO
 from xml.parsers import expat
 
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
@@ -56,9 +58,16 @@ class XmlStream:
     While iterating, ``root`` becomes the root element (without children) and ``warnings`` says what was mended.
     """
 
-    def __init__(self, path: str | Path, records: Collection[str]) -> None:
-        """Prepare reading; nothing is opened yet."""
+    def __init__(self, path: str | Path, records: Collection[str], *, content: bytes | None = None) -> None:
+        """Prepare reading; nothing is opened yet.
+
+        Args:
+            path: the file; sentences name it.
+            records: paths of the wanted elements.
+            content: what is read instead of the file, for XML that is stored inside another file.
+        """
         self.path = str(path)
+        self._content = content
         self.root: XmlRecord | None = None
         self.warnings: list[str] = []
         self._wanted = {tuple(each.split("/")) for each in records}
@@ -96,18 +105,23 @@ class XmlStream:
         parser.StartDoctypeDeclHandler = self._refuse_document_type
         parser.EntityDeclHandler = self._refuse_document_type
 
-    def _decoded(self) -> Iterator[str]:
+    def _opened(self) -> BinaryIO:
+        if self._content is not None:
+            return BytesIO(self._content)
         try:
             details = Path(self.path).stat()
-        except (FileNotFoundError, NotADirectoryError):
-            raise ConvertersToolsFileNotFoundError(f"The metadata file '{self.path}' is missing.") from None
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ConvertersToolsFileNotFoundError(f"The metadata file '{self.path}' is missing.") from error
         if not S_ISREG(details.st_mode):
             raise ConvertersToolsUserError(f"'{self.path}' is not a regular file; give the instrument's own file.")
         if details.st_size > MAX_BYTES:
             raise ConvertersToolsUserError(f"'{self.path}' has {details.st_size} bytes, more than {MAX_BYTES}.")
         if details.st_size == 0:
             raise ConvertersToolsUserError(f"The metadata file '{self.path}' is empty; copy it again.")
-        with Path(self.path).open("rb") as stream:
+        return Path(self.path).open("rb")
+
+    def _decoded(self) -> Iterator[str]:
+        with self._opened() as stream:
             first = stream.read(CHUNK)
             encoding = _encoding(first, self.path)
             eight_bit = not encoding.startswith(("utf-16", "utf-32"))
@@ -117,8 +131,8 @@ class XmlStream:
             while True:
                 try:
                     text = held + decoder.decode(piece, final=not piece)
-                except UnicodeDecodeError:
-                    raise self._cut_off() from None
+                except UnicodeDecodeError as error:
+                    raise self._cut_off() from error
                 text, held = _hold_back(text, last=not piece)
                 # looking at bytes costs a tenth of looking at letters
                 suspicious = not eight_bit or bool(piece.translate(None, _HARMLESS)) or b"\xef\xbf" in piece
@@ -162,7 +176,7 @@ class XmlStream:
         except expat.ExpatError as error:
             message = expat.errors.messages.get(error.code, str(error))
             if message in _SIGNS_OF_A_CUT:
-                raise self._cut_off() from None
+                raise self._cut_off() from error
             if message == expat.errors.XML_ERROR_JUNK_AFTER_DOC_ELEMENT:
                 # Some Yokogawa files end with one '>' too many; what stands after the end is never needed.
                 self._warn_once("holds text after its end; it was left out")
@@ -171,7 +185,7 @@ class XmlStream:
             raise ConvertersToolsUserError(
                 f"'{self.path}' is not valid XML: {message} at line {error.lineno}, column {error.offset + 1}"
                 f"{self._inside()}; copy or export the file again."
-            ) from None
+            ) from error
 
     def _cut_off(self) -> ConvertersToolsUserError:
         return ConvertersToolsUserError(
@@ -281,8 +295,8 @@ def _encoding(first: bytes, path: str) -> str:
         return "utf-8"  # declared as two bytes a character, but written with one: seen in files re-saved by scripts
     try:
         codecs.lookup(name)
-    except LookupError:
-        raise ConvertersToolsUserError(f"'{path}' is declared to be in the unknown encoding '{name}'.") from None
+    except LookupError as error:
+        raise ConvertersToolsUserError(f"'{path}' is declared to be in the unknown encoding '{name}'.") from error
     return name
 
 

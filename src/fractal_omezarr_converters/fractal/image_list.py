@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsInternalError
+from fractal_omezarr_converters.models.urls import is_absolute_url
 
 Scalar = int | float | str | bool | None
 
@@ -77,8 +78,8 @@ def image_list_update(
 
 def check_update(update: ImageUpdate) -> None:
     """Assert the rules of the platform before Fractal does, where the message can still help."""
-    if not update["zarr_url"].startswith(("/", "s3://")):
-        raise ConvertersToolsInternalError(f"The image {update['zarr_url']} is neither an absolute path nor on s3://.")
+    if not is_absolute_url(update["zarr_url"]):
+        raise ConvertersToolsInternalError(f"The image {update['zarr_url']} is neither an absolute path nor a URL.")
     for key, value in update["attributes"].items():
         if not (value is None or type(value) in (int, float, str, bool)):
             raise ConvertersToolsInternalError(

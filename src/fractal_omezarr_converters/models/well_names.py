@@ -11,6 +11,8 @@ _LETTERS_AND_NUMBER = re.compile(r"\s*([A-Za-z]{1,2})\s*[-_ ,/]?\s*0*([1-9]\d{0,
 _ROW_AND_COLUMN = re.compile(
     r"\s*R(?:OW)?\s*0*([1-9]\d{0,2}|[A-Z]{1,2})\s*[-_ ,/]?\s*C(?:OL(?:UMN)?)?\s*0*([1-9]\d{0,3})\s*", re.IGNORECASE
 )
+_ROWS_BY_COLUMNS = re.compile(r"\s*([1-9]\d?)\s*[x×*]\s*([1-9]\d?)\s*", re.IGNORECASE)
+_WELLS = re.compile(r"\s*(\d{1,5})(?:\s*-?\s*wells?)?\s*", re.IGNORECASE)
 _MOST_ROWS = 26 + 26 * 26
 
 
@@ -42,6 +44,22 @@ class PlateType(StrEnum):
 
 
 _PLATE_SHAPES = {6: (2, 3), 12: (3, 4), 24: (4, 6), 48: (6, 8), 96: (8, 12), 384: (16, 24), 1536: (32, 48)}
+
+
+def plate_shape(text: str) -> tuple[int, int]:
+    """Read the size of a plate as rows and columns: ``384``, ``96 wells``, or ``16 x 24``.
+
+    Raises:
+        ValueError: It is neither the number of wells of a common plate nor rows x columns.
+    """
+    stated = _ROWS_BY_COLUMNS.fullmatch(text)
+    if stated is not None:
+        return int(stated.group(1)), int(stated.group(2))
+    wells = _WELLS.fullmatch(text)
+    if wells is None or int(wells.group(1)) not in _PLATE_SHAPES:
+        known = ", ".join(plate.value for plate in PlateType)
+        raise ValueError(f"plate type {text!r} is not known; give the number of wells ({known}), or rows x columns.")
+    return _PLATE_SHAPES[int(wells.group(1))]
 
 
 def row_name(number: int) -> str:

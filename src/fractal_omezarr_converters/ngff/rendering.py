@@ -195,11 +195,18 @@ def window_from_histogram(
 
 
 def windows_from_histograms(
-    histograms: Sequence[Histogram], *, significant_bits: int | None = None, rgb: bool = False
+    histograms: Sequence[Histogram],
+    *,
+    significant_bits: int | None = None,
+    rgb: bool = False,
+    colours: Sequence[bool] = (),
 ) -> list[Window]:
-    """Choose the window of every channel from the histograms that the writer kept, one per channel."""
+    """Choose the window of every channel from the histograms that the writer kept, one per channel.
+
+    ``colours`` says which channels are parts of colour images; ``rgb`` says that all of them are.
+    """
     windows = []
-    for histogram in histograms:
+    for number, histogram in enumerate(histograms):
         values, counts = histogram.values()
         low, high = (histogram.minimum(), histogram.maximum()) if values.size else (None, None)
         windows.append(
@@ -208,7 +215,7 @@ def windows_from_histograms(
                 counts,
                 histogram.dtype,
                 significant_bits=significant_bits,
-                rgb=rgb,
+                rgb=rgb or (number < len(colours) and colours[number]),
                 minimum=low,
                 maximum=high,
             )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import (
+    SMALLEST_STEP,
     AcquisitionDetails,
     ChannelInfo,
     DataTypeEnum,
@@ -20,6 +21,7 @@ from fractal_omezarr_converters.models.older_names import (
     PIXEL_SIZE_NAMES,
     newer_acquisition_options,
     newer_filter,
+    older_name,
     renamed,
 )
 from fractal_omezarr_converters.models.user_facing import UserFacingModel
@@ -98,9 +100,16 @@ class ChannelInfoUI(UserFacingModel):
             stated.setdefault("color", stated.pop("colors"))
         if stated.get("color") is None:
             stated.pop("color", None)
-        elif isinstance(stated["color"], str) and re.fullmatch(r"#?[0-9A-Fa-f]{6}", stated["color"]):
-            stated["color"] = _menu_entry(stated["color"])
         return stated
+
+    @field_validator("color", mode="before")
+    @classmethod
+    def _color_of_the_menu(cls, color: Any) -> Any:
+        if color is None:
+            return ColorMenu.Auto
+        return _menu_entry(color) if isinstance(color, str) and re.fullmatch(r"#?[0-9A-Fa-f]{6}", color) else color
+
+    colors: ClassVar[Any] = older_name("color")
 
     def to_channel_info(self) -> ChannelInfo:
         """The channel as the acquisition knows it."""
@@ -120,13 +129,13 @@ def _menu_entry(color: str) -> str:
 class PixelSizeModel(UserFacingModel):
     """Pixel size and intervals that replace what the metadata states; leave empty what is right."""
 
-    xy_pixel_size: float | None = Field(default=None, gt=0, le=LARGEST_STEP, allow_inf_nan=False)
+    xy_pixel_size: float | None = Field(default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False)
     """Pixel size in x and y in micrometres, with a decimal point, for example 0.65."""
-    y_pixel_size: float | None = Field(default=None, gt=0, le=LARGEST_STEP, allow_inf_nan=False)
+    y_pixel_size: float | None = Field(default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False)
     """Pixel size in y in micrometres, only if it differs from x."""
-    z_spacing: float | None = Field(default=None, gt=0, le=LARGEST_STEP, allow_inf_nan=False)
+    z_spacing: float | None = Field(default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False)
     """Distance of the z planes in micrometres."""
-    t_spacing: float | None = Field(default=None, gt=0, le=LARGEST_STEP, allow_inf_nan=False)
+    t_spacing: float | None = Field(default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False)
     """Interval of the time points in seconds."""
 
     @model_validator(mode="before")
@@ -134,10 +143,7 @@ class PixelSizeModel(UserFacingModel):
     def _older_names(cls, data: Any) -> Any:
         return renamed(data, PIXEL_SIZE_NAMES, "pixel size") if isinstance(data, dict) else data
 
-    @property
-    def pixelsize(self) -> float | None:
-        """Older name of ``xy_pixel_size``."""
-        return self.xy_pixel_size
+    pixelsize: ClassVar[Any] = older_name("xy_pixel_size")
 
 
 class AcquisitionOptions(UserFacingModel):
@@ -162,23 +168,29 @@ class AcquisitionOptions(UserFacingModel):
     - `auto`: put them as they fit together.
     - `as read`: do not look.
     """
+    copy_metadata: bool = Field(default=False, title="Copy Metadata Files")
+    """Keep copies of the instrument's own metadata files in the plate, in the folder `metadata`."""
     filters: list[ImplementedFilters] = Field(default_factory=list)
     """Filters that keep or leave out wells, fields, channels, planes and time points."""
 
     @model_validator(mode="before")
     @classmethod
     def _older_names(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        stated = newer_acquisition_options(data)
-        if isinstance(stated.get("filters"), list):
-            stated["filters"] = [newer_filter(one) if isinstance(one, dict) else one for one in stated["filters"]]
-        return stated
+        return newer_acquisition_options(data) if isinstance(data, dict) else data
 
-    @property
-    def stage_corrections(self) -> StageOrientation:
-        """Older name of ``stage_orientation``."""
-        return self.stage_orientation
+    @field_validator("filters", mode="before")
+    @classmethod
+    def _newer_filters(cls, filters: Any) -> Any:
+        if not isinstance(filters, list):
+            return filters
+        return [newer_filter(one) if isinstance(one, dict) else one for one in filters]
+
+    @field_validator("data_type", mode="before")
+    @classmethod
+    def _not_stated(cls, data_type: Any) -> Any:
+        return DataTypeEnum.AUTODETECT if data_type is None else data_type
+
+    stage_corrections: ClassVar[Any] = older_name("stage_orientation")
 
     def to_axes_list(self) -> list[str] | None:
         """The axes as a list of letters.
@@ -221,8 +233,12 @@ class AcquisitionOptions(UserFacingModel):
         try:
             return type(acquisition_details)(**(stated | changes))
         except ValidationError as error:
+            wrong = "; ".join(
+                f"{'.'.join(map(str, each['loc']))} is {each['input']!r}: {str(each['msg']).removeprefix('Value error, ')}"
+                for each in error.errors(include_url=False)
+            )
             raise ConvertersToolsUserError(
-                f"The options of the acquisition do not fit its metadata: {error}"
+                f"The options of the acquisition do not fit its metadata ({wrong}); correct the options."
             ) from error
 
     def _merged_channels(self, present: list[ChannelInfo] | None) -> list[ChannelInfo]:

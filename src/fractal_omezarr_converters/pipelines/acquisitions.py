@@ -16,7 +16,6 @@ from fractal_omezarr_converters.errors import (
 )
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.formats.contract import Scan
-from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
@@ -52,6 +51,8 @@ class ReadReport:
     warnings: list[str] = field(default_factory=list)
     filter_counts: list[list[FilterCount]] = field(default_factory=list)
     plate_facts: PlateFactsByAcquisition = field(default_factory=dict)
+    metadata_files: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    """Metadata files to keep copies of, by the plate's folder and the acquisition."""
     plans: list[ImagePlan] = field(default_factory=list)
     """What will be written, image by image."""
 
@@ -126,10 +127,12 @@ def _read(request: AcquisitionRequest, report: ReadReport, *, files_needed: bool
     report.warnings += said
     for text in said:
         warnings.warn(text, ConvertersToolsWarning, stacklevel=4)
-    if scan.plate is not None:
-        for one in joined.collections:
-            if isinstance(one, ImageInPlate):
+    for one in joined.collections:
+        if isinstance(one, ImageInPlate):
+            if scan.plate is not None:
                 report.plate_facts.setdefault((one.plate_name, one.acquisition), scan.plate)
+            if request.options.copy_metadata:
+                report.metadata_files[one.plate_path(), one.acquisition] = list(scan.metadata_files)
     return joined
 
 
@@ -160,28 +163,13 @@ def _with_orientation(table: TileTable, *, apply: bool) -> tuple[TileTable, list
     if not apply:
         return table, [finding.sentence()]
     changed = [oriented(details, finding.best) for details in table.acquisitions]
-    return _with_details(table, changed), [finding.applied()]
+    return table.replaced(acquisitions=changed), [finding.applied()]
 
 
 def with_options(table: TileTable, options: AcquisitionOptions) -> TileTable:
     """The tiles with what the user states instead of the metadata."""
-    return _with_details(table, [options.update_acquisition_details(details) for details in table.acquisitions])
-
-
-def _with_details(table: TileTable, changed: Sequence[AcquisitionDetails]) -> TileTable:
-    return TileTable(
-        fov_names=table.fov_names,
-        fov=table.fov,
-        start=table.start,
-        length=table.length,
-        loaders=table.loaders,
-        collections=table.collections,
-        collection=table.collection,
-        acquisitions=changed,
-        acquisition=table.acquisition,
-        attribute_sets=table.attribute_sets,
-        attribute_set=table.attribute_set,
-    )
+    changed = [options.update_acquisition_details(details) for details in table.acquisitions]
+    return table.replaced(acquisitions=changed)
 
 
 def _refuse_repeated_fields(requests: Sequence[AcquisitionRequest], tables: Sequence[TileTable]) -> None:

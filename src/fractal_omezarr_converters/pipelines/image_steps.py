@@ -112,7 +112,7 @@ def align_to_pixel_grid(tiled_image: Image, *, mode: Literal["round", "floor", "
         start[:, Z], length[:, Z], image.z_spacing = (z.index + kept) * z.step, planes * z.step, z.step
         notes.append(
             f"The z positions are not multiples of the stated spacing of {steps[Z]:g} µm: {len(z.values)} planes lie at their "
-            f"distinct positions, and their median step of {z.step:g} µm is stated."
+            f"distinct positions, their median step of {z.step:g} µm is stated, and the table z_positions holds the true ones."
         )
     visits = group_ids(columns.fov, columns.start[:, C], columns.start[:, Z])
     frames = np.maximum(np.rint(length[:, T] / steps[T]), 1).astype(np.int64)

@@ -11,8 +11,6 @@ from fractal_omezarr_converters.core.placement import Placement
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
-PADDING_LIMIT = 4
-"""Kept positions may make an array at most this many times larger than its data."""
 SPARSE_LIMIT = 100
 LARGE_BYTES = 2**30
 """An array of more than this size must not be more than a hundred times larger than its data: an outlier among the positions."""
@@ -56,8 +54,12 @@ def check_times(image: TiledImage[Any, Any]) -> None:
     )
 
 
-def check_size(image: TiledImage[Any, Any], placement: Placement, itemsize: int) -> list[str]:
+def check_size(
+    image: TiledImage[Any, Any], placement: Placement, itemsize: int, largest_padding: float = 4
+) -> list[str]:
     """Refuse arrays that are far larger than their data; say how large the padding is.
+
+    ``largest_padding`` is how many times larger than what the tiles need kept positions may make the array.
 
     Raises:
         ConvertersToolsUserError: a position lies absurdly far away, or kept positions pad too much.
@@ -71,8 +73,11 @@ def check_size(image: TiledImage[Any, Any], placement: Placement, itemsize: int)
             f"Image '{image.path}' starts at stage position 0 because positions are kept: "
             f"{_dimensions(placement)} px, {size / unpadded:.1f} times what the tiles need"
         )
-        if size > PADDING_LIMIT * unpadded:
-            raise ConvertersToolsUserError(f"{text}; set the removal of offsets to Global.")
+        if size > largest_padding * unpadded:
+            raise ConvertersToolsUserError(
+                f"{text}, and at most {largest_padding:g} times is allowed; set the removal of offsets to Global, or raise the "
+                "largest padding (largest_padding)."
+            )
         return [f"{text}."]
     if size > SPARSE_LIMIT * data and size * itemsize > LARGE_BYTES:
         raise ConvertersToolsUserError(

@@ -7,11 +7,11 @@ module and thereby learn the step. Installed distributions can offer steps throu
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
 from typing import Any
 
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
 
 
 class StepRegistry[Function: Callable[..., Any]]:
@@ -91,9 +91,23 @@ class StepRegistry[Function: Callable[..., Any]]:
         if self._entry_points_loaded:
             return
         self._entry_points_loaded = True
+        from importlib.metadata import entry_points
+
         for entry in entry_points(group=self.entry_point_group):
-            if entry.name not in self._functions:
-                self.add(function=entry.load(), name=entry.name)
+            if entry.name in self._functions:
+                continue
+            try:
+                function = entry.load()
+            except Exception as error:  # code of others: it must not take away the steps that work
+                owner = entry.dist.name if entry.dist is not None else "unknown"
+                warnings.warn(
+                    f"The {self.kind} '{entry.name}' of distribution '{owner}' cannot be imported ({error}); update or remove "
+                    "that distribution.",
+                    ConvertersToolsWarning,
+                    stacklevel=2,
+                )
+                continue
+            self.add(function=function, name=entry.name)
 
 
 def _same_function(one: Callable[..., Any], other: Callable[..., Any]) -> bool:

@@ -23,10 +23,16 @@ from .synthetic_incell import write_incell as write_incell
 from .synthetic_metaxpress import SyntheticMetaxpress as SyntheticMetaxpress
 from .synthetic_metaxpress import projections_of as projections_of
 from .synthetic_metaxpress import write_metaxpress as write_metaxpress
+from .synthetic_named import SyntheticNamedImages as SyntheticNamedImages
+from .synthetic_named import write_named_images as write_named_images
+from .synthetic_ome_plate import SyntheticOmePlate as SyntheticOmePlate
+from .synthetic_ome_plate import write_ome_plate as write_ome_plate
 from .synthetic_operetta import write_operetta as write_operetta
 from .synthetic_plate import PlaneKey as PlaneKey
 from .synthetic_plate import SyntheticChannel as SyntheticChannel
 from .synthetic_plate import SyntheticPlate as SyntheticPlate
+from .synthetic_scanr import SyntheticScanr as SyntheticScanr
+from .synthetic_scanr import write_scanr as write_scanr
 
 __all__ = [
     "FingerprintModel",
@@ -41,8 +47,11 @@ __all__ = [
     "SyntheticHcsai",
     "SyntheticIncell",
     "SyntheticMetaxpress",
+    "SyntheticNamedImages",
+    "SyntheticOmePlate",
     "SyntheticOperetta",
     "SyntheticPlate",
+    "SyntheticScanr",
     "TableAssertionModel",
     "build_plan_snapshot",
     "build_snapshot",
@@ -57,5 +66,8 @@ __all__ = [
     "write_hcsai",
     "write_incell",
     "write_metaxpress",
+    "write_named_images",
+    "write_ome_plate",
     "write_operetta",
+    "write_scanr",
 ]

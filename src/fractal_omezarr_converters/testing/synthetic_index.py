@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
@@ -17,6 +18,7 @@ NAMESPACES = {
     "V7": "43B2A954-E3C3-47E1-B392-6635266B0DD3/HarmonyV7",
 }
 FILE_NAMES = {"V5": "Index.idx.xml", "V7": "Index.xml"}
+_BEGAN = datetime.fromisoformat("2024-05-01T10:00:00.5+02:00")
 FIRST_TIMEPOINT = {"V5": 0, "V7": 1}
 
 
@@ -135,5 +137,5 @@ def _image(truth: SyntheticOperetta, key: PlaneKey) -> str:
         f'<PositionX Unit="m">{x!r}E-06</PositionX><PositionY Unit="m">{y!r}E-06</PositionY>'
         f'<PositionZ Unit="m">{z!r}E-06</PositionZ><AbsPositionZ Unit="m">{(z + 134_650)!r}E-06</AbsPositionZ>'
         f'<MeasurementTimeOffset Unit="s">{offset:g}</MeasurementTimeOffset>'
-        f"<AbsTime>2024-05-0{key.acquisition + 1}T10:00:00.5+02:00</AbsTime></Image>"
+        f"<AbsTime>{(_BEGAN + timedelta(days=key.acquisition, seconds=offset)).isoformat()}</AbsTime></Image>"
     )
