@@ -16,8 +16,13 @@ from .snapshots import compare_snapshots as compare_snapshots
 from .snapshots import run_converter_test as run_converter_test
 from .synthetic_cellvoyager import SyntheticCellvoyager as SyntheticCellvoyager
 from .synthetic_cellvoyager import write_cellvoyager as write_cellvoyager
+from .synthetic_hcsai import SyntheticHcsai as SyntheticHcsai
+from .synthetic_hcsai import write_hcsai as write_hcsai
 from .synthetic_incell import SyntheticIncell as SyntheticIncell
 from .synthetic_incell import write_incell as write_incell
+from .synthetic_metaxpress import SyntheticMetaxpress as SyntheticMetaxpress
+from .synthetic_metaxpress import projections_of as projections_of
+from .synthetic_metaxpress import write_metaxpress as write_metaxpress
 from .synthetic_named import SyntheticNamedImages as SyntheticNamedImages
 from .synthetic_named import write_named_images as write_named_images
 from .synthetic_ome_plate import SyntheticOmePlate as SyntheticOmePlate
@@ -39,7 +44,9 @@ __all__ = [
     "RoiAssertionModel",
     "SyntheticCellvoyager",
     "SyntheticChannel",
+    "SyntheticHcsai",
     "SyntheticIncell",
+    "SyntheticMetaxpress",
     "SyntheticNamedImages",
     "SyntheticOmePlate",
     "SyntheticOperetta",
@@ -53,9 +60,12 @@ __all__ = [
     "compare_snapshots",
     "convert_and_compare",
     "planes_that_differ",
+    "projections_of",
     "run_converter_test",
     "write_cellvoyager",
+    "write_hcsai",
     "write_incell",
+    "write_metaxpress",
     "write_named_images",
     "write_ome_plate",
     "write_operetta",

@@ -1,0 +1,255 @@
+"""ImageXpress HCS.ai (Molecular Devices, software MetaXpress Acquire).
+
+Versions seen as files: MetaXpress Acquire 2025.2 (description 1.1). Stacks and montages follow published descriptions.
+
+    <protocol>_<date_time>/
+    ├── <protocol>.mxprotocol, autofocus/              not read
+    ├── experiment/                                    planes; projections where there is experiment_z_stack
+    │   ├── <acquisition>.jdce                         JSON: pixel size, plate, wavelengths
+    │   ├── image_metadata_1.csv                       one row per image; may be several
+    │   └── timepoint<t>/<protocol>_t<t>_<C05>_s<n>_w<n>_z<n>.tif
+    ├── experiment_z_stack/                            the same, for stacks
+    └── experiment_montage/                            the same, for images the instrument put together
+
+File names are never made up: the table names them. Facts and traps: docs/formats/imagexpress_hcsai.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
+from fractal_omezarr_converters.formats.contract import FormatOptions
+from fractal_omezarr_converters.formats.imagexpress_jdce import (
+    ImageTable,
+    Protocol,
+    find_tables,
+    read_protocol,
+)
+from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, Measurement, PlaneRecord
+from fractal_omezarr_converters.formats.plate_format import PlateFormat
+from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
+
+STACKS, PLANES, MONTAGES = "experiment_z_stack", "experiment", "experiment_montage"
+MAX_ROW, MAX_COLUMN, MAX_SIZE = 32, 48, 1_000_000
+PROTOCOL = "ImageStack.AutoLeadAcquisitionProtocol"
+
+
+class ImagexpressHcsaiOptions(FormatOptions):
+    """Options for acquisitions of ImageXpress HCS.ai."""
+
+    model_config = ConfigDict(title="ImageXpress HCS.ai Options")
+
+    planes: Literal["stacks", "projections"] = Field(default="stacks", title="Planes")
+    """What to convert of acquisitions that have both:
+
+    - `stacks`: the planes.
+    - `projections`: what the instrument made of them; the plate's name gets `_projections`.
+    """
+
+
+class ImagexpressHcsai(PlateFormat[ImagexpressHcsaiOptions]):
+    """ImageXpress HCS.ai: JDCE and tables of images."""
+
+    name: ClassVar[str] = "imagexpress_hcsai"
+    title: ClassVar[str] = "ImageXpress HCS.ai (MetaXpress Acquire)"
+    maker: ClassVar[str] = "Molecular Devices"
+    markers: ClassVar[tuple[str, ...]] = ("*.jdce", "experiment*/*.jdce")
+    options: ClassVar[type[FormatOptions]] = ImagexpressHcsaiOptions
+    docs: ClassVar[str] = "formats/imagexpress_hcsai.md"
+
+    def measure(self, source: Path, options: ImagexpressHcsaiOptions, plate_name: str | None) -> Measurement:
+        """Read protocol and tables of images; no image is opened."""
+        file, is_projection, warnings = self._description(source, options)
+        protocol = read_protocol(file)
+        tables = find_tables(protocol)
+        warnings += tables.warnings
+        rows = _Rows(protocol)
+        planes = tables.each(rows.plane)
+        if not planes:
+            raise ConvertersToolsUserError(f"'{tables.paths[0]}' lists no image; export the acquisition again.")
+        _warn_of_protocol(protocol, warnings)
+        plate = protocol.text(f"{PROTOCOL}.Plate.Name")
+        name = plate_name or file.stem + ("_projections" if is_projection else "")
+        taken = [each.clock for each in planes if each.clock is not None]
+        size = [protocol.number(f"{PROTOCOL}.Plate.{what}", least=1, most=most) for what, most in _PLATE]
+        pitch = protocol.well_pitch_um
+        software = " ".join(
+            filter(None, (protocol.text(f"ImageStack.Application.{key}") for key in ("Name", "SoftwareLabel")))
+        )
+        return Measurement(
+            described_in=str(tables.paths[0]),
+            files=AcquisitionFiles(file.parent, file.parent, follow_links=options.follow_links),
+            planes=planes,
+            frames=list(rows.frames),
+            channels=_channels(protocol, rows),
+            plate=plate_facts_of(
+                planes,
+                name=name,
+                described_in=str(file),
+                warnings=warnings,
+                rows=int(size[0]) if size[0] is not None else None,
+                columns=int(size[1]) if size[1] is not None else None,
+                acquisition_name=file.parent.parent.name if file.parent.name in _FOLDERS else file.parent.name,
+                acquisition_description=software or "ImageXpress HCS.ai",
+                start_time=int(min(taken)) if taken else None,
+                end_time=int(max(taken)) if taken else None,
+                barcode=protocol.text("ImageStack.SpecimenHolder.Barcode") or None,
+            ),
+            z_step=_z_step(protocol, planes),
+            t_step=_t_step(protocol),
+            warnings=warnings,
+            metadata_files=[str(file), *map(str, tables.paths)],
+            facts={
+                "software": software or None,
+                "plate_type": plate or None,
+                "objective": protocol.text(f"{PROTOCOL}.ObjectiveCalibration.ObjectiveName") or None,
+                "binning": protocol.text(f"{PROTOCOL}.Camera.Binning") or None,
+                "well_pitch_um": list(pitch) if pitch is not None else None,
+                "plate_id": protocol.text("ImageStack.PlateId") or None,
+                "folder": file.parent.name,
+            },
+        )
+
+    def _description(self, source: Path, options: ImagexpressHcsaiOptions) -> tuple[Path, bool, list[str]]:
+        """Choose the folder of planes or projections; give its description, and whether it holds projections."""
+        found = {each.parent.name: each for each in self.marker_files(source)}
+        files = [each for each in self.marker_files(source) if source in {each, each.parent}]
+        if not found:
+            raise ConvertersToolsFileNotFoundError(
+                f"'{source}' holds no .jdce file, also not in {PLANES}; give the folder of one acquisition."
+            )
+        if not files:
+            order = (PLANES, STACKS) if options.planes == "projections" else (STACKS, PLANES)
+            chosen = next((name for name in order if name in found), next(iter(sorted(found))))
+            files = [each for each in self.marker_files(source) if each.parent.name == chosen]
+        if len(files) > 1:
+            names = ", ".join(each.name for each in files)
+            raise ConvertersToolsUserError(
+                f"'{files[0].parent}' holds {len(files)} descriptions: {names}; give each as an acquisition of its own."
+            )
+        file = files[0]
+        stacks = file.parent.parent / STACKS
+        is_projection = file.parent.name == PLANES and stacks.is_dir() and any(stacks.glob("*.jdce"))
+        if options.planes == "projections" and not is_projection:
+            raise ConvertersToolsUserError(
+                f"'{source}' holds no projections ({PLANES} beside {STACKS}); set planes to 'stacks' in the options of the"
+                " format."
+            )
+        others = sorted(set(found) - {file.parent.name})
+        return (
+            file,
+            is_projection,
+            [f"'{file.parent.name}' is converted; {', '.join(others)} is not."] if others else [],
+        )
+
+
+_FOLDERS = (STACKS, PLANES, MONTAGES)
+_PLATE = (("Rows", MAX_ROW), ("Columns", MAX_COLUMN))
+
+
+class _Rows:
+    """Planes from rows; keeps sizes, first position of every field and names of filters as they come."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self.pixel_size = protocol.pixel_size
+        self.frames: dict[Frame, int] = {}
+        self.filters: dict[int, str] = {}
+        self.exposures: dict[int, float] = {}
+        self._centres: dict[tuple[int, int, int], tuple[float, float]] = {}
+
+    def plane(self, row: ImageTable) -> PlaneRecord:
+        """Give one plane. All planes of a field lie where its first one was taken."""
+        well = row.integer("Row", least=1, most=MAX_ROW), row.integer("Column", least=1, most=MAX_COLUMN)
+        field, wave = row.integer("Field"), row.integer("Wavelength")
+        if wave not in self.filters:
+            self.filters[wave] = row.text("ExcitationEmissionFilter")
+            exposure = row.number("ExposureTimeMs", least=0, most=1e9)
+            if exposure is not None:
+                self.exposures[wave] = exposure
+        centre = self._centres.get((*well, field))
+        if centre is None:
+            centre = self._centres[*well, field] = _centre(row)
+        sizes = [row.number(f"ImageSize{axis}Px", least=1, most=MAX_SIZE) for axis in "XY"]
+        width, height = (int(size) if size is not None else None for size in sizes)
+        frame = Frame(width, height, *self.pixel_size)
+        folder, name = row.text("ImageSubFolderPath"), row.text("ImageFileName")
+        return PlaneRecord(
+            *well,
+            field + 1,
+            wave,
+            row.integer("ZIndex") if row.text("ZIndex") else 0,
+            row.integer("Timepoint") if row.text("Timepoint") else 0,
+            (f"{folder}/{name}" if folder else name) if name else None,
+            *centre,
+            row.number("PositionZUm"),
+            clock=row.number("TimeStampSec", least=0, most=1e11),
+            frame=self.frames.setdefault(frame, len(self.frames)),
+            line=row.line,
+        )
+
+
+def _centre(row: ImageTable) -> tuple[float, float]:
+    """Centre of a field: from the plate's corner, else from the centre of the well; y downwards."""
+    for names in (("PositionXUm", "PositionYUm"), ("FieldOffsetPointX", "FieldOffsetPointY")):
+        x, y = (row.number(name) for name in names)
+        if x is not None and y is not None:
+            return x, y
+    raise ConvertersToolsUserError(
+        f"{row.path}, line {row.line}: PositionXUm, PositionYUm and FieldOffsetPointX, Y are empty, so the place of the field"
+        " is not known; export the acquisition again."
+    )
+
+
+def _channels(protocol: Protocol, rows: _Rows) -> dict[int, ChannelFacts]:
+    described = protocol.wavelengths
+    channels = {}
+    for number, text in rows.filters.items():
+        each = described.get(number, {})
+        emission, excitation = (each.get(f"{kind}Filter") for kind in ("Emission", "Excitation"))
+        name = emission.get("Name") if isinstance(emission, dict) else None
+        mode = each.get("ImagingMode")
+        channels[number] = ChannelFacts(
+            name=(name if isinstance(name, str) else "") or text,
+            kind=f"w{number}",
+            emission_nm=_wavelength(emission),
+            excitation_nm=_wavelength(excitation),
+            facts={
+                "imaging_mode": mode if isinstance(mode, str) else None,
+                "filters": text or None,
+                "exposure_ms": rows.exposures.get(number),
+            },
+        )
+    return channels
+
+
+def _wavelength(part: Any) -> float | None:
+    value = part.get("Wavelength") if isinstance(part, dict) else None
+    return float(value) if isinstance(value, int | float) and 0 < value < 10_000 else None
+
+
+def _z_step(protocol: Protocol, planes: Sequence[PlaneRecord]) -> float | None:
+    """The step of the protocol, only where the images state no heights that differ."""
+    if len({each.height for each in planes}) > 1 or all(each.z == planes[0].z for each in planes):
+        return None
+    return protocol.number(f"{PROTOCOL}.PlateMap.ZDimensionParameters.Step", least=0, most=1e5) or None
+
+
+def _t_step(protocol: Protocol) -> float | None:
+    times = protocol.at(f"{PROTOCOL}.PlateMap.TimeSchedule.Times")
+    stamps = [each.get("Ms") for each in times if isinstance(each, dict)] if isinstance(times, list) else []
+    known = [each for each in stamps if isinstance(each, int | float) and not isinstance(each, bool)]
+    return (known[1] - known[0]) / 1000 if len(known) > 1 and known[1] > known[0] else None
+
+
+def _warn_of_protocol(protocol: Protocol, warnings: list[str]) -> None:
+    if protocol.at(f"{PROTOCOL}.CollectionComplete") is False:
+        warnings.append(
+            f"'{protocol.path}' says that the acquisition was not completed (CollectionComplete false); what is there is"
+            " converted."
+        )

@@ -1,0 +1,142 @@
+"""Find the images of a MetaXpress acquisition: folders and file names say well, site, wavelength, plane and time point.
+
+Names are read from the right, because the plate's name may hold anything: ending, GUID (database tree), ``_thumb``,
+``_w<n>``, ``_s<n>``, well. ``_s`` is absent with one site, ``_w`` with one wavelength.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from fractal_omezarr_converters.models.well_names import row_index
+
+PARENT = -1
+"""``step`` of images that lie in no folder ``ZStep_<n>``."""
+
+_GUID = "[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}"
+# The search ends at the first place from which all of the rest fits, so that _w12 is a wavelength and not a well of row W.
+_NAME = re.compile(rf"_([A-Za-z]{{1,2}})(\d{{2}})(?:_s(\d{{1,5}}))?(?:_w(\d{{1,3}}))?(?i:(_thumb)?({_GUID})?\.tiff?)\Z")
+_FOLDER = re.compile(r"(TimePoint|ZStep)_(\d{1,6})", re.IGNORECASE)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_HTD_BEGINS = b'"HTSInfoFile"'
+_MOST_SUBFOLDERS = 2000
+_LEVELS = 3
+MAX_ROW, MAX_COLUMN = 32, 48
+
+
+class TreeFile(NamedTuple):
+    """One image by its place in the tree: well (from 1), wavelength, time point, number of ``ZStep``, site, name."""
+
+    row: int
+    column: int
+    wave: int
+    t: int
+    step: int
+    site: int
+    file: str
+
+
+@dataclass
+class AcquisitionTree:
+    """Images and plate descriptions (``.HTD``) below one folder; ``plates`` counts the names before the well."""
+
+    root: Path
+    files: list[TreeFile] = field(default_factory=list)
+    descriptions: list[str] = field(default_factory=list)
+    plates: Counter[str] = field(default_factory=Counter)
+    off_plate: list[str] = field(default_factory=list)
+
+
+def read_tree(root: Path) -> AcquisitionTree:
+    """List the images of one acquisition, sorted; small pictures (``_thumb``) are passed over."""
+    tree = AcquisitionTree(root)
+    _read(tree, str(root), "", 1, PARENT)
+    tree.files.sort()
+    # the shortest path first: the copies in the folders of time points and planes say the same
+    tree.descriptions.sort(key=lambda name: (name.count("/"), name))
+    return tree
+
+
+def _read(tree: AcquisitionTree, folder: str, prefix: str, t: int, step: int) -> None:
+    rows: dict[str, int] = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name
+            found = _NAME.search(name)
+            if found is not None:
+                row, column, site, wave, thumb, _ = found.groups()
+                number = rows.get(row) or rows.setdefault(row, row_index(row) + 1)
+                if thumb is not None:
+                    continue
+                if not (number <= MAX_ROW and 1 <= int(column) <= MAX_COLUMN):
+                    tree.off_plate.append(prefix + name)
+                    continue
+                tree.plates[name[: found.start()]] += 1
+                tree.files.append(TreeFile(number, int(column), int(wave or 1), t, step, int(site or 1), prefix + name))
+            elif name[-4:].lower() == ".htd":
+                tree.descriptions.append(prefix + name)
+            elif (inner := _FOLDER.fullmatch(name)) is not None and entry.is_dir():
+                is_time, number = inner.group(1).lower() == "timepoint", int(inner.group(2))
+                _read(tree, entry.path, f"{prefix}{name}/", number if is_time else t, step if is_time else number)
+
+
+def acquisition_folders(source: Path) -> list[Path]:
+    """Find the folders of acquisitions: the source, or those below it (``<plate>/<date>/<id>``, or any folder of one)."""
+    if source.is_file():
+        found = _NAME.search(source.name)
+        is_image = found is not None and found.group(6) is not None
+        return [source.parent] if is_image or _is_description(source) else []
+    if not source.is_dir():
+        return []
+    is_one, inside = _look(source)
+    return [source] if is_one else _below(inside, _LEVELS - 1)
+
+
+def _below(folders: list[Path], levels: int) -> list[Path]:
+    looked_at = [(each, *_look(each)) for each in folders]
+    found = [each for each, is_one, _ in looked_at if is_one]
+    if not found and levels:
+        for each, _, inside in looked_at:
+            if levels == _LEVELS - 1 or _DATE.fullmatch(each.name):
+                found += _below(inside, levels - 1)
+    return found
+
+
+def _look(folder: Path) -> tuple[bool, list[Path]]:
+    """Say whether a folder is an acquisition's, and if not, which folders are in it."""
+    inside: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if _is_sign(entry):
+                    return True, []
+                if entry.is_dir():
+                    inside.append(entry.path)
+    except PermissionError:
+        return False, []
+    return False, [Path(each) for each in sorted(inside)[:_MOST_SUBFOLDERS]]
+
+
+def _is_sign(entry: os.DirEntry[str]) -> bool:
+    """Say whether an entry is one that only MetaXpress makes: a description, a folder of planes, an image with GUID."""
+    name = entry.name
+    ending = name[-4:].lower()
+    if ending == ".htd":
+        return _is_description(Path(entry.path))
+    if ending in (".tif", "tiff"):
+        found = _NAME.search(name)
+        return found is not None and found.group(6) is not None
+    return _FOLDER.fullmatch(name) is not None and entry.is_dir()
+
+
+def _is_description(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(64).lstrip().startswith(_HTD_BEGINS)
+    except OSError:
+        return False
