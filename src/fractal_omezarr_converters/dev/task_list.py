@@ -78,7 +78,7 @@ TASK_LIST = [
         meta={"cpus_per_task": 2, "mem": 4000},
         category="Conversion",
         modality="HCS",
-        tags=["Squid", "Cephla", "plate"],
+        tags=["Squid", "Cephla", "coordinates.csv", "plate"],
         docs_info="file:../../../docs/tasks/squid.md",
     ),
 ]

@@ -189,8 +189,9 @@ class _Places:
         place = place_of(self._ways.get(each.t, self._other), each.region, each.field, each.z)
         if place is None:
             return None
+        x, y, height, clock = place
         return PlaneRecord(
-            *well, each.field, channel, each.z, each.t, each.file, *place[:3], clock=place.clock, page=each.page
+            *well, each.field, channel, each.z, each.t, each.file, x, y, height, clock=clock, page=each.page
         )
 
 

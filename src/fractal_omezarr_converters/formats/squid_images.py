@@ -115,8 +115,8 @@ def _add_image(found: Images, source: Path, time: TimePoint, name: str) -> None:
     image = _IMAGE.fullmatch(name)
     if image is not None:
         found.modes.add("individual")
-        region, number, z, channel = image.groups()
-        found.planes.append(NamedPlane(region, int(number), int(z), time.number, channel, f"{time.name}/{name}"))
+        region, of_region, z, channel = image.groups()
+        found.planes.append(NamedPlane(region, int(of_region), int(z), time.number, channel, f"{time.name}/{name}"))
     elif name.endswith((".tiff", ".tif", ".bmp")):
         found.skipped.append(f"{time.name}/{name}")
 
@@ -173,7 +173,7 @@ def _ome_header(path: Path) -> tuple[dict[str, int], list[str]]:
     from fractal_omezarr_converters.models.tiff_pool import naming, opened
 
     with opened(str(path)) as file, file.lock, naming(str(path)):
-        text = file.tif.ome_metadata or ""
+        text = str(file.tif.pages.first.description)
     sizes = {letter: int(number) for letter, number in _SIZE.findall(text)}
     if set(sizes) != {"T", "Z", "C"} or min(sizes.values()) < 1 or 'DimensionOrder="XYCZT"' not in text:
         raise ConvertersToolsUserError(

@@ -164,7 +164,7 @@ def _write_coordinates(truth: SyntheticSquid, home: Path, keys: list[PlaneKey]) 
     lines = [f"region,fov,z_level,x (mm),y (mm),z (um),time{piezo}\n"]
     for key in dict.fromkeys(key._replace(channel=0) for key in keys):
         x, y = truth.centre_mm(key)
-        moment = datetime.fromtimestamp(truth.clock(key)).strftime("%Y-%m-%d_%H-%M-%S.%f")  # noqa: DTZ006
+        moment = datetime.fromtimestamp(truth.clock(key)).strftime("%Y-%m-%d_%H-%M-%S.%f")
         height = (
             f"{3000.0!r},{moment},{truth.height(key) - 3000.0!r}" if truth.piezo else f"{truth.height(key)!r},{moment}"
         )

@@ -12,7 +12,7 @@ from fractal_omezarr_converters.models.options import OverwriteMode
 
 
 class SquidAcquisition(AcquisitionInput):
-    """One measurement of Squid."""
+    """One acquisition of Squid."""
 
     options: SquidOptions = Field(
         default_factory=SquidOptions,
@@ -29,11 +29,11 @@ def convert_init(
     converter_options: ConverterFormOptions = ConverterFormOptions(),  # noqa: B008  (the form shows the defaults)
     overwrite: OverwriteMode = OverwriteMode.NO_OVERWRITE,
 ) -> dict[str, Any]:
-    """Read Squid measurements and prepare their plates.
+    """Read Squid acquisitions and prepare their plates.
 
     Args:
         zarr_dir: Folder for the output. Set by Fractal.
-        acquisitions: The measurements to convert. Each becomes an acquisition of a plate.
+        acquisitions: The folders to convert. Each becomes an acquisition of a plate.
         converter_options: How wells become images, and how the images are stored.
         overwrite: What to do with a plate that exists already. "Extend" adds what is missing and keeps what is complete.
     """
