@@ -114,4 +114,15 @@ TASK_LIST = [
         tags=["ImageXpress", "HCS.ai", "MetaXpress Acquire", "Molecular Devices", "JDCE", "plate"],
         docs_info="file:../../../docs/tasks/imagexpress_hcsai.md",
     ),
+    ConverterCompoundTask(
+        name="Convert Squid to OME-Zarr",
+        executable_init="tasks/squid/convert_init.py",
+        executable="tasks/convert_compute.py",
+        meta_init={"cpus_per_task": 1, "mem": 4000},
+        meta={"cpus_per_task": 2, "mem": 4000},
+        category="Conversion",
+        modality="HCS",
+        tags=["Squid", "Cephla", "coordinates.csv", "plate"],
+        docs_info="file:../../../docs/tasks/squid.md",
+    ),
 ]

@@ -33,6 +33,8 @@ from .synthetic_plate import SyntheticChannel as SyntheticChannel
 from .synthetic_plate import SyntheticPlate as SyntheticPlate
 from .synthetic_scanr import SyntheticScanr as SyntheticScanr
 from .synthetic_scanr import write_scanr as write_scanr
+from .synthetic_squid import SyntheticSquid as SyntheticSquid
+from .synthetic_squid import write_squid as write_squid
 
 __all__ = [
     "FingerprintModel",
@@ -52,6 +54,7 @@ __all__ = [
     "SyntheticOperetta",
     "SyntheticPlate",
     "SyntheticScanr",
+    "SyntheticSquid",
     "TableAssertionModel",
     "build_plan_snapshot",
     "build_snapshot",
@@ -70,4 +73,5 @@ __all__ = [
     "write_ome_plate",
     "write_operetta",
     "write_scanr",
+    "write_squid",
 ]
