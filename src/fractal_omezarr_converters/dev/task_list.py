@@ -70,4 +70,15 @@ TASK_LIST = [
         tags=["OME-TIFF", "OME-XML", "companion", "any microscope", "plate"],
         docs_info="file:../../../docs/tasks/ome_plate.md",
     ),
+    ConverterCompoundTask(
+        name="Convert Micro-Manager to OME-Zarr",
+        executable_init="tasks/micromanager/convert_init.py",
+        executable="tasks/convert_compute.py",
+        meta_init={"cpus_per_task": 1, "mem": 4000},
+        meta={"cpus_per_task": 2, "mem": 4000},
+        category="Conversion",
+        modality="HCS",
+        tags=["Micro-Manager", "Pycro-Manager", "NDTiff", "MMStack", "plate"],
+        docs_info="file:../../../docs/tasks/micromanager.md",
+    ),
 ]

@@ -20,6 +20,8 @@ from .synthetic_incell import SyntheticIncell as SyntheticIncell
 from .synthetic_incell import write_incell as write_incell
 from .synthetic_ome_plate import SyntheticOmePlate as SyntheticOmePlate
 from .synthetic_ome_plate import write_ome_plate as write_ome_plate
+from .synthetic_micromanager import SyntheticMicromanager as SyntheticMicromanager
+from .synthetic_micromanager import write_micromanager as write_micromanager
 from .synthetic_operetta import write_operetta as write_operetta
 from .synthetic_plate import PlaneKey as PlaneKey
 from .synthetic_plate import SyntheticChannel as SyntheticChannel
@@ -39,6 +41,7 @@ __all__ = [
     "SyntheticChannel",
     "SyntheticIncell",
     "SyntheticOmePlate",
+    "SyntheticMicromanager",
     "SyntheticOperetta",
     "SyntheticPlate",
     "SyntheticScanr",
@@ -54,6 +57,7 @@ __all__ = [
     "write_cellvoyager",
     "write_incell",
     "write_ome_plate",
+    "write_micromanager",
     "write_operetta",
     "write_scanr",
 ]
