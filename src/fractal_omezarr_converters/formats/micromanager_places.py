@@ -113,7 +113,7 @@ def places_of(keys: Iterable[PositionKey], free: FreePositions, warnings: list[s
 def _free_places(
     keys: Sequence[PositionKey], taken: set[tuple[int, int]], free: FreePositions, warnings: list[str]
 ) -> dict[PositionKey, Place]:
-    names = list(dict.fromkeys(str(key.label or key.position or "no name") for key in keys))
+    names = list(dict.fromkeys(name_of(key) for key in keys))
     shown = ", ".join(f"'{name}'" for name in names[:4]) + (", ..." if len(names) > 4 else "")
     said = "1 position names" if len(keys) == 1 else f"{len(keys)} positions name"
     ways = (divmod(place, COLUMNS_OF_96) for place in range(MAX_ROW * COLUMNS_OF_96))
@@ -139,6 +139,11 @@ def _free_places(
         for well, group in zip(unused, groups.values(), strict=False)
         for rank, key in enumerate(group, 1)
     }
+
+
+def name_of(key: PositionKey) -> str:
+    """Name a position for people."""
+    return key.label or (key.position if isinstance(key.position, str) else f"position {key.position}")
 
 
 def site_of(label: str) -> tuple[int, int, int] | None:

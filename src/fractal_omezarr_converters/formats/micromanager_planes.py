@@ -26,6 +26,7 @@ from fractal_omezarr_converters.formats.micromanager_places import (
     key_of,
     listed_position,
     listed_xy,
+    name_of,
     natural,
     places_of,
     stage_frame,
@@ -95,7 +96,7 @@ def frame_planes(found: Acquired, pixel_size: float | None, free: FreePositions)
             )
         )
     labels = {
-        f"{_well_of(places[key])} FOV_{places[key].field}": str(key.label or key.position)
+        f"{_well_of(places[key])} FOV_{places[key].field}": name_of(key)
         for key in sorted(places, key=lambda key: places[key])
     }
     return FramePlanes(planes, list(frames), channels, labels, bool(centres) or len(places) == 1)
@@ -151,7 +152,8 @@ def _channels(
         first.setdefault(colour, each)
     by_frame = {colour: each.facts.channel for colour, each in first.items()}
     tells_apart = len(set(by_frame.values())) == len({colour[0] for colour in first})
-    order = sorted(first, key=lambda colour: _order(colour, named))
+    names = list(dict.fromkeys([*named, *(str(colour[0]) for colour in first)]))
+    order = sorted(first, key=lambda colour: _order(colour, names))
     are_numbers = not custom and all(isinstance(colour[0], int) for colour in order)
     numbers = {colour: int(colour[0]) if are_numbers else rank for rank, colour in enumerate(order)}
     channels: dict[int, ChannelFacts] = {}
@@ -172,11 +174,11 @@ def _channels(
     return channels, numbers
 
 
-def _order(colour: ChannelKey, named: Sequence[str]) -> tuple[Any, ...]:
-    """Channels by number; names in the order of the summary, else of the alphabet."""
+def _order(colour: ChannelKey, names: Sequence[str]) -> tuple[Any, ...]:
+    """Channels by number; names in the order of the summary, else as they were taken."""
     value, *others = colour
-    place = value if isinstance(value, int) else named.index(value) if value in named else len(named)
-    return place, natural(str(value)), *(natural(str(each)) for each in others)
+    place = value if isinstance(value, int) else names.index(value)
+    return place, *((0, each, ()) if isinstance(each, int) else (1, 0, natural(each)) for each in others)
 
 
 @cache

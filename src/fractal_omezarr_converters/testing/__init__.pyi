@@ -18,10 +18,10 @@ from .synthetic_cellvoyager import SyntheticCellvoyager as SyntheticCellvoyager
 from .synthetic_cellvoyager import write_cellvoyager as write_cellvoyager
 from .synthetic_incell import SyntheticIncell as SyntheticIncell
 from .synthetic_incell import write_incell as write_incell
-from .synthetic_ome_plate import SyntheticOmePlate as SyntheticOmePlate
-from .synthetic_ome_plate import write_ome_plate as write_ome_plate
 from .synthetic_micromanager import SyntheticMicromanager as SyntheticMicromanager
 from .synthetic_micromanager import write_micromanager as write_micromanager
+from .synthetic_ome_plate import SyntheticOmePlate as SyntheticOmePlate
+from .synthetic_ome_plate import write_ome_plate as write_ome_plate
 from .synthetic_operetta import write_operetta as write_operetta
 from .synthetic_plate import PlaneKey as PlaneKey
 from .synthetic_plate import SyntheticChannel as SyntheticChannel
@@ -40,8 +40,8 @@ __all__ = [
     "SyntheticCellvoyager",
     "SyntheticChannel",
     "SyntheticIncell",
-    "SyntheticOmePlate",
     "SyntheticMicromanager",
+    "SyntheticOmePlate",
     "SyntheticOperetta",
     "SyntheticPlate",
     "SyntheticScanr",
@@ -56,8 +56,8 @@ __all__ = [
     "run_converter_test",
     "write_cellvoyager",
     "write_incell",
-    "write_ome_plate",
     "write_micromanager",
+    "write_ome_plate",
     "write_operetta",
     "write_scanr",
 ]

@@ -172,7 +172,7 @@ def _write_pages(truth: SyntheticMicromanager, path: Path, keys: Sequence[PlaneK
         data += b"\0" * (begin + len(data) & 1)
         said = frame_of(truth, key)
         said |= _indices(truth, key) if version == 0 else {"Axes": _axes(truth, key)}
-        if version:
+        if truth.files == "ndtiff3":
             said.pop("PositionName")
         text = json.dumps(said).encode()
         start = begin + len(data)
@@ -182,10 +182,11 @@ def _write_pages(truth: SyntheticMicromanager, path: Path, keys: Sequence[PlaneK
         places.append((key, start))
         following = at + len(pixels) + len(text)
         following += following & 1
-        data += _directory(width, height, at, len(pixels), len(text), 0 if number == len(keys) - 1 else following)
+        last = number == len(keys) - 1
+        data += _directory((width, height), (at, len(pixels), len(text)), 0 if last else following)
         data += pixels + text
         if version:
-            index += _index_entry(_axes(truth, key), path.name, at, (width, height), at + len(pixels), len(text))
+            index += _index_entry(_axes(truth, key), path.name, (width, height), (at, len(pixels), len(text)))
     if version:
         head = struct.pack("<II", 483729, version) + (struct.pack("<I", 0) if version == 3 else b"")
     else:
@@ -200,7 +201,9 @@ def _write_pages(truth: SyntheticMicromanager, path: Path, keys: Sequence[PlaneK
     return index
 
 
-def _directory(width: int, height: int, pixels: int, size: int, said: int, following: int) -> bytes:
+def _directory(size: tuple[int, int], lengths: tuple[int, int, int], following: int) -> bytes:
+    """Describe one page; ``lengths`` are where its pixels begin, their bytes, and those of the metadata behind them."""
+    (width, height), (pixels, many, said) = size, lengths
     tags = [
         (256, 4, 1, width),
         (257, 4, 1, height),
@@ -209,19 +212,17 @@ def _directory(width: int, height: int, pixels: int, size: int, said: int, follo
         (262, 3, 1, 1),
         (273, 4, 1, pixels),
         (278, 4, 1, height),
-        (279, 4, 1, size),
-        (METADATA, 2, said, pixels + size),
+        (279, 4, 1, many),
+        (METADATA, 2, said, pixels + many),
     ]
-    return (
-        struct.pack("<H", len(tags))
-        + b"".join(struct.pack("<HHII", *tag) for tag in tags)
-        + struct.pack("<I", following)
-    )
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    return struct.pack("<H", len(tags)) + entries + struct.pack("<I", following)
 
 
 def _index_entry(
-    axes: Mapping[str, int | str], name: str, pixels: int, size: tuple[int, int], said: int, length: int
+    axes: Mapping[str, int | str], name: str, size: tuple[int, int], lengths: tuple[int, int, int]
 ) -> bytes:
+    pixels, many, said = lengths
     words = json.dumps(axes).encode()
     entry = struct.pack("<I", len(words)) + words + struct.pack("<I", len(name)) + name.encode()
-    return entry + struct.pack("<IIIIIIII", pixels, *size, 1, 0, said, length, 0)
+    return entry + struct.pack("<IIIIIIII", pixels, *size, 1, 0, pixels + many, said, 0)
