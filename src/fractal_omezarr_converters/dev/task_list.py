@@ -125,4 +125,15 @@ TASK_LIST = [
         tags=["Squid", "Cephla", "coordinates.csv", "plate"],
         docs_info="file:../../../docs/tasks/squid.md",
     ),
+    ConverterCompoundTask(
+        name="Convert Micro-Manager to OME-Zarr",
+        executable_init="tasks/micromanager/convert_init.py",
+        executable="tasks/convert_compute.py",
+        meta_init={"cpus_per_task": 1, "mem": 4000},
+        meta={"cpus_per_task": 2, "mem": 4000},
+        category="Conversion",
+        modality="HCS",
+        tags=["Micro-Manager", "Pycro-Manager", "NDTiff", "MMStack", "plate"],
+        docs_info="file:../../../docs/tasks/micromanager.md",
+    ),
 ]

@@ -23,6 +23,8 @@ from .synthetic_incell import write_incell as write_incell
 from .synthetic_metaxpress import SyntheticMetaxpress as SyntheticMetaxpress
 from .synthetic_metaxpress import projections_of as projections_of
 from .synthetic_metaxpress import write_metaxpress as write_metaxpress
+from .synthetic_micromanager import SyntheticMicromanager as SyntheticMicromanager
+from .synthetic_micromanager import write_micromanager as write_micromanager
 from .synthetic_named import SyntheticNamedImages as SyntheticNamedImages
 from .synthetic_named import write_named_images as write_named_images
 from .synthetic_ome_plate import SyntheticOmePlate as SyntheticOmePlate
@@ -49,6 +51,7 @@ __all__ = [
     "SyntheticHcsai",
     "SyntheticIncell",
     "SyntheticMetaxpress",
+    "SyntheticMicromanager",
     "SyntheticNamedImages",
     "SyntheticOmePlate",
     "SyntheticOperetta",
@@ -69,6 +72,7 @@ __all__ = [
     "write_hcsai",
     "write_incell",
     "write_metaxpress",
+    "write_micromanager",
     "write_named_images",
     "write_ome_plate",
     "write_operetta",
