@@ -35,8 +35,8 @@ manifest: $(STAMP) ## write the Fractal manifest anew
 new-format: $(STAMP) ## lay out a new format: make new-format NAME=acme
 	$(BIN)/python dev/new_format.py $(NAME)
 
-bench: $(STAMP)  ## benchmarks against a reference measured in the same run
-	$(BIN)/python dev/bench/bench_write.py $(ARGS)
+bench: $(STAMP)  ## our figures beside references measured in the same run: make bench ARGS="write --engine PYTHON"
+	$(BIN)/python dev/bench $(ARGS)
 
 docs: $(STAMP)   ## build the pages
 	$(BIN)/python -m pip install -q --disable-pip-version-check --group docs

@@ -107,6 +107,19 @@ def test_dry_run_is_the_plan_and_writes_nothing(
     assert code == 0 and "1 image " in out and not (tmp_path / "out").exists()
 
 
+def test_overwrite_says_what_is_lost_before_and_while_it_is_done(
+    plate: SyntheticOperetta, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    run(capsys, "convert", plate.folders[0], out, "--workers", 1)
+    again = ("convert", plate.folders[0], out, "--workers", 1, "--wells", "B03", "--overwrite")
+    code, shown, _ = run(capsys, *again, "--dry-run")
+    assert code == 0 and "will be lost" in shown and "1 well (C05), 1 image (C/05/0)" in shown
+    assert (out / PLATE / "C/05/0").is_dir()
+    code, _, err = run(capsys, *again)
+    assert code == 0 and "1 well (C05), 1 image (C/05/0)" in err and not (out / PLATE / "C").exists()
+
+
 def test_convert_verify_and_refuse(
     plate: SyntheticOperetta, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

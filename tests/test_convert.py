@@ -14,7 +14,9 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsFileNotFoundError,
     ConvertersToolsOutputExistsError,
     ConvertersToolsUserError,
+    ConvertersToolsWarning,
 )
+from fractal_omezarr_converters.ngff import open_plate, write_table
 from fractal_omezarr_converters.ngff.stores import open_store
 from fractal_omezarr_converters.ngff.zarr_arrays import open_array
 from fractal_omezarr_converters.testing.synthetic_operetta import PlaneKey, SyntheticOperetta, write_operetta
@@ -131,6 +133,40 @@ def test_output_that_exists_is_refused_replaced_or_extended(tmp_path: Path) -> N
     convert(truth.folders[0], out, overwrite="Overwrite", workers=1)
     assert (out / PLATE / "B/03/0").stat().st_ino != before
     assert verify(out).ok
+
+
+@pytest.mark.parametrize("executor", ["processes", "threads"])
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_overwrite_replaces_the_whole_plate_and_the_plan_says_what_is_lost(
+    tmp_path: Path, version: str, executor: str
+) -> None:
+    truth = small_plate(tmp_path, wells=("B03", "C05", "D07"))
+    out, options = tmp_path / "out", {"ngff_version": version, "workers": 2, "executor": executor}
+    convert([truth.folders[0], truth.folders[0]], out, **options)
+    write_table(open_store(out), f"{PLATE}/C/05/1", "cells", {"area": [1.5]}, version=version)
+    (out / PLATE / "C/05/notes.txt").write_text("mine")
+    chosen = {"wells": ["B03", "D07"], "overwrite": "Overwrite", "ngff_version": version}
+    made = plan(truth.folders[0], out, **chosen)
+    loss = {
+        "place": PLATE,
+        "wells": ["C05"],
+        "acquisitions": [1],
+        "images": ["B/03/1", "C/05/0", "C/05/1", "D/07/1"],
+        "labels": {},
+        "tables": {"cells": 1},
+    }
+    assert made.to_json()["losses"] == [loss]
+    said = "1 well (C05), 1 acquisition (1), 4 images (B/03/1, C/05/0, C/05/1, D/07/1), 1 table (cells)"
+    assert said in repr(made) and said in made._repr_html_()
+    assert plan(truth.folders[0], out, wells=["B03"]).to_json()["losses"] == []
+    with pytest.warns(ConvertersToolsWarning, match=r"will be lost.*1 well \(C05\)") as told:
+        done = convert(truth.folders[0], out, **chosen, workers=2, executor=executor)
+    assert any("no part of it stay" in str(one.message) and "C/05/notes.txt" in str(one.message) for one in told)
+    assert len(done.updates) == 2 and verify(out).ok
+    plate = open_plate(out / PLATE)
+    assert plate.image_paths() == ["B/03/0", "D/07/0"] and [one["id"] for one in plate.acquisitions] == [0]
+    assert [path.name for path in (out / PLATE / "C/05").iterdir()] == ["notes.txt"]
+    assert [path.name for path in out.iterdir()] == [PLATE]
 
 
 @pytest.mark.parametrize("executor", ["processes", "threads"])

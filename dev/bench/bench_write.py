@@ -1,154 +1,182 @@
-"""Write one well, ours beside the leanest loop and the established engine, pair by pair in one run.
+"""Write one well: our compute task beside the established engine's, the leanest loop in Python and the limit in C.
 
-    python dev/bench/bench_write.py --engine /path/to/python --rounds 3 --case 0.4 --case sharded
-
-Each figure is a whole process: start, imports, reading, all levels, documents, completion mark. CPU seconds and the ratios
-within a round are the evidence; wall times hold for an idle machine only. Outputs go to a memory file system unless --scratch
-says otherwise.
+Every figure is a whole process as Fractal would run it: start, imports, reading, all levels, documents, completion mark. Init is
+not part of it.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import shutil
-import statistics
 import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from measure import Measured, measure
-from synthetic_plate import write_plate
+from asked import Asked, compute_task, script
+from figures import Contender, Group, compare, table
+from limit import Limit, build, job, layout_of
+from measure import WHOLE, measure, run
 
-HERE = Path(__file__).parent
-SHARDS = {"mode": "Multiple of Chunks", "xy_factor": 4}
-INPLACE = {"mode": "Mosaic", "tiling_strategy": {"mode": "Inplace"}}
-PLATE = {"wells": 1, "grid": (3, 3), "channels": 2, "z": 5, "size": 2160, "overlap": 0.0, "kind": "tif"}
-LZ4 = {"compression": {"codec": "lz4"}}
-# what is changed of the plate, options for all, and options that only ours has
-CASES: dict[str, tuple[dict, dict, dict]] = {
-    "0.4": ({}, {"omezarr_options": {"ngff_version": "0.4"}}, {}),
-    "0.4-lz4": ({}, {"omezarr_options": {"ngff_version": "0.4"}}, LZ4),
-    "0.5": ({}, {"omezarr_options": {"ngff_version": "0.5"}}, {}),
-    "sharded": (
-        {},
-        {
-            "omezarr_options": {
-                "ngff_version": "0.5",
-                "chunks": {"mode": "Fixed Size", "xy_chunk": 540},
-                "shards": SHARDS,
-            }
-        },
-        {},
-    ),
-    "overlap": ({"overlap": 0.1}, {"grouping": INPLACE, "omezarr_options": {"ngff_version": "0.4"}}, {}),
-    "z20": ({"z": 20, "grid": (2, 2)}, {"omezarr_options": {"ngff_version": "0.4"}}, {}),
-    "png": ({"kind": "png", "size": 1024}, {"omezarr_options": {"ngff_version": "0.4"}}, {}),
-    "mosaic": (
-        {"grid": (12, 12), "size": 1024, "channels": 1, "z": 1},
-        {"omezarr_options": {"ngff_version": "0.5"}},
-        {},
-    ),
-    "tiny": ({"grid": (1, 1), "size": 64, "channels": 1, "z": 1}, {"omezarr_options": {"ngff_version": "0.5"}}, {}),
-}
-LEAN = ("0.4", "0.4-lz4", "0.5")
-HEAD = (
-    "| case | who | CPU s | wall s | CPU / ours | wall / ours | memory MB | written MB | files |",
-    "|---|---|---|---|---|---|---|---|---|",
+NAME = "write"
+Options = Mapping[str, Any]
+CODEC_LEVELS = {"zstd": 1, "lz4": 5}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One plate, written with the same options by all; ``codecs`` are those that ours is measured with, the default first."""
+
+    options: Options
+    plate: Options = field(default_factory=dict)
+    codecs: tuple[str, ...] = ("zstd",)
+    modes: tuple[str, ...] = ("By FOV",)
+    lean: bool = False
+
+
+def version(number: str, **more: Any) -> dict[str, Any]:
+    """Options for an OME-Zarr version."""
+    return {"omezarr_options": {"ngff_version": number, **more}}
+
+
+SHARDED = version(
+    "0.5",
+    chunks={"mode": "Fixed Size", "xy_chunk": 540},
+    shards={"mode": "Multiple of Chunks", "xy_factor": 4},
 )
+INPLACE = {"mode": "Mosaic", "tiling_strategy": {"mode": "Inplace"}}
+PLATE = {"wells": 1, "grid": "3x3", "channels": 2, "z": 5, "size": 2160, "overlap": 0.0, "kind": "tif"}
+CASES = {
+    "0.4": Case(version("0.4"), codecs=("zstd", "lz4"), lean=True),
+    "0.5": Case(version("0.5"), lean=True),
+    "sharded": Case(SHARDED),
+    "overlap": Case(
+        {"grouping": INPLACE, **version("0.4")},
+        {"overlap": 0.1},
+        codecs=("zstd", "lz4"),
+        modes=("By FOV", "By Tile"),
+    ),
+    "z20": Case(version("0.4"), {"z": 20, "grid": "2x2"}),
+    "png": Case(version("0.4"), {"kind": "png", "size": 1024}),
+    "mosaic": Case(version("0.5"), {"grid": "12x12", "size": 1024, "channels": 1, "z": 1}),
+    "tiny": Case(version("0.5"), {"grid": "1x1", "size": 64, "channels": 1, "z": 1}),
+}
+SMOKE = {"size": 96, "grid": "2x2", "z": 2}
 
 
-def commands(out: Path, plate: Path, codec: str, given: argparse.Namespace) -> dict[str, list[str]]:
-    """The processes to compare."""
-    lean = [sys.executable, str(HERE / "write_lean.py"), str(plate), str(out), "--codec", codec]
-    found = {
-        "ours": [sys.executable, str(HERE / "write_ours.py"), "compute", str(out)],
-        "lean": [*lean, "--level", "5" if codec == "lz4" else "1", "--threads", str(min(given.threads, 2))],
-    }
-    if given.engine:
-        found["engine"] = [given.engine, str(HERE / "write_engine.py"), "compute", str(out)]
-    return found
+@dataclass(frozen=True)
+class Variant:
+    """Ours with one codec and one number of threads."""
+
+    codec: str
+    threads: int
+
+    def __str__(self) -> str:
+        """As the table calls it."""
+        return f"{self.codec}, {self.threads} thread{'s' * (self.threads > 1)}"
 
 
-def prepare(who: str, plate: Path, out: Path, options: dict, given: argparse.Namespace) -> None:
-    """Run the init step, which is not measured here."""
-    shutil.rmtree(out, ignore_errors=True)
-    if who == "ours":
-        script = [
-            sys.executable,
-            str(HERE / "write_ours.py"),
-            "init",
-            str(plate),
-            str(out),
-            "--threads",
-            str(given.threads),
-        ]
-    elif who == "engine":
-        script = [given.engine, str(HERE / "write_engine.py"), "init", str(plate), str(out)]
-    else:
-        return
-    measure([*script, "--options", json.dumps(options)], out)
+class CaseRun:
+    """All contenders of one case on one plate."""
 
+    def __init__(self, name: str, case: Case, asked: Asked, limit: Limit) -> None:
+        self.name, self.case, self.asked, self.limit = name, case, asked, limit
+        wanted = {**PLATE, **case.plate, **(SMOKE if asked.smoke else {})}
+        arguments = [text for key, value in wanted.items() for text in (f"--{key}", str(value))]
+        self.plate = asked.made(f"plate-{name}", "synthetic_plate.py", *arguments)
+        self.out = asked.scratch / "out"
+        self.variants = [Variant(codec, threads) for codec in case.codecs for threads in asked.threads]
+        self.jobs: dict[str, str] = {}
+        self.inner: dict[str, int] = {}
 
-def run_case(name: str, given: argparse.Namespace) -> list[str]:
-    """All rounds of one case, printed as they come; gives the rows of the table."""
-    changes, options, ours_only = CASES[name]
-    plate, out = given.scratch / f"plate-{name}", given.scratch / "out"
-    if not plate.exists():
-        write_plate(plate, **(PLATE | changes))
-    codec = ours_only.get("compression", {}).get("codec", "zstd")
-    own = {**options, "omezarr_options": {**options.get("omezarr_options", {}), **ours_only}}
-    all_found: dict[str, list[Measured]] = {}
-    for _ in range(given.rounds):
-        for who, command in commands(out, plate, codec, given).items():
-            if who == "lean" and name not in LEAN:
-                continue
-            prepare(who, plate, out, own if who == "ours" else options, given)
-            all_found.setdefault(who, []).append(measure(command, out))
-            last = all_found[who][-1]
-            print(
-                f"{name:8} {who:7} cpu {last.cpu:6.2f} s  wall {last.wall:6.2f} s  memory {last.memory:5.0f} MB  "
-                f"out {last.written:5.0f} MB in {last.files} files",
-                flush=True,
+    def contenders(self) -> Iterator[Contender]:
+        """In the order in which they run: ours first, so that the limit can make the same chunks."""
+        for variant in self.variants:
+            result = str(self.out / "result.json")
+            command = [sys.executable, compute_task(), "--args-json", str(self.out / "job.json"), "--out-json", result]
+            yield Contender(
+                f"ours {variant}", lambda c=command, v=variant: self._ours(c, v), lambda v=variant: self._init(v)
             )
-    shutil.rmtree(out, ignore_errors=True)
-    if not given.keep:
-        shutil.rmtree(plate, ignore_errors=True)
-    return [row(name, who, all_found[who], all_found["ours"]) for who in all_found]
+        for mode in self.case.modes if self.asked.engine else ():
+            command = [str(self.asked.engine), script("write_engine.py"), "compute", str(self.out)]
+            yield Contender(
+                f"engine {mode}", lambda c=command: measure(c, self.out), lambda m=mode: self._init_engine(m)
+            )
+        for variant in self.variants:
+            yield from self._references(variant)
+
+    def _references(self, variant: Variant) -> Iterator[Contender]:
+        codec, threads = variant.codec, variant.threads
+        root, level = self.out / "lean.zarr", str(CODEC_LEVELS[codec])
+        if self.case.lean and not self.asked.smoke:
+            command = [sys.executable, script("write_lean.py"), str(self.plate), str(root), "--codec", codec]
+            command += ["--level", level, "--threads", str(min(threads, 2))]
+            yield Contender(f"lean {variant}", lambda: measure(command, self.out), self._clear)
+        if self.limit.program is not None and self.case.plate.get("kind", "tif") == "tif" and self.name != "tiny":
+            yield Contender(f"limit {variant}", lambda: self._limit(variant), self._clear)
+
+    def _clear(self) -> None:
+        self.asked.fresh("out")
+
+    def _init(self, variant: Variant) -> None:
+        self._clear()
+        own = {**self.case.options["omezarr_options"], "compression": {"codec": variant.codec}}
+        options = json.dumps({**self.case.options, "omezarr_options": own})
+        command = [sys.executable, script("write_ours.py"), str(self.plate), str(self.out), "--options", options]
+        self.image = Path(run([*command, "--threads", str(variant.threads)])[1].strip().splitlines()[-1])
+
+    def _ours(self, command: list[str], variant: Variant) -> Mapping[str, float]:
+        figures = measure(command, self.out)
+        layout = layout_of(self.image)
+        made = job(self.plate, self.out / "limit.zarr", layout)
+        if made is not None:
+            self.jobs[variant.codec], self.inner[variant.codec] = made, layout.inner
+        return figures
+
+    def _init_engine(self, mode: str) -> None:
+        self._clear()
+        options = json.dumps({**self.case.options, "writer_mode": mode})
+        command = [str(self.asked.engine), script("write_engine.py"), "init", str(self.plate), str(self.out)]
+        run([*command, "--options", options])
+
+    def _limit(self, variant: Variant) -> Mapping[str, float]:
+        told = self.jobs.get(variant.codec)
+        if told is None:
+            return {}
+        level, inner = CODEC_LEVELS[variant.codec], self.inner[variant.codec]
+        command = self.limit.command(variant.codec, level, threads=variant.threads, inner=inner)
+        return measure(command, self.out, told)
+
+    def groups(self) -> list[Group]:
+        """One block of rows for each codec and number of threads."""
+        found = []
+        engines = [f"engine {mode}" for mode in self.case.modes]
+        for variant in self.variants:
+            own, lean, limit = (f"{who} {variant}" for who in ("ours", "lean", "limit"))
+            labels = {own: "ours", lean: "leanest loop in Python", limit: "limit in C"}
+            labels |= {engine: f"{engine} (its codec)" for engine in engines}
+            found.append(Group(f"{self.name}, {variant}", [own, *engines, lean, limit], labels))
+        return found
+
+    def done(self) -> None:
+        """Remove what was made."""
+        shutil.rmtree(self.out, ignore_errors=True)
+        self.asked.remove(self.plate)
 
 
-def row(name: str, who: str, found: list[Measured], ours: list[Measured]) -> str:
-    """One row of the table: medians, and the medians of the ratios within rounds."""
-    cpu, wall = (statistics.median(getattr(each, what) for each in found) for what in ("cpu", "wall"))
-    ratios = [
-        statistics.median(getattr(other, what) / getattr(own, what) for other, own in zip(found, ours))
-        for what in ("cpu", "wall")
-    ]
-    text = "" if who == "ours" else f"{ratios[0]:.2f} | {ratios[1]:.2f}"
-    last = found[-1]
-    memory = max(each.memory for each in found)
-    return f"| {name} | {who} | {cpu:.2f} | {wall:.2f} | {text or ' | '} | {memory:.0f} | {last.written:.0f} | {last.files} |"
-
-
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", help="Python of an environment with ome-zarr-converters-tools")
-    parser.add_argument("--case", action="append", choices=list(CASES), help="by default all")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
-    shared_memory = Path("/dev/shm/omezarr-bench")
-    parser.add_argument(
-        "--scratch", type=Path, default=shared_memory if shared_memory.parent.exists() else Path("bench-scratch")
-    )
-    parser.add_argument("--keep", action="store_true", help="keep the synthetic plates")
-    given = parser.parse_args()
-    # modules that are compiled anew by every process would be measured as work
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    given.scratch.mkdir(parents=True, exist_ok=True)
-    rows = [row for name in given.case or CASES for row in run_case(name, given)]
-    print("\n".join(["", *HEAD, *rows]))
-
-
-if __name__ == "__main__":
-    main()
+def run_bench(asked: Asked) -> Iterator[str]:
+    """All cases asked for; gives the text of the table."""
+    yield "## Writing one well"
+    limit = build(asked.fresh("limit"))
+    if limit.missing:
+        yield limit.missing
+    if asked.engine is None:
+        yield "No engine was named with --engine: it is not measured."
+    for name in asked.cases or CASES:
+        if name not in CASES:
+            sys.exit(f"There is no case {name!r} of the bench 'write'; choose among {', '.join(CASES)}.")
+        one = CaseRun(name, CASES[name], asked, limit)
+        found = compare(one.contenders(), asked.rounds, f"write {name}")
+        one.done()
+        yield table(found, one.groups(), WHOLE)

@@ -10,14 +10,18 @@ from __future__ import annotations
 import argparse
 import csv
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 PIXEL_SIZE, Z_SPACING = 0.325, 2.0
 
 
 def plane(rng: np.random.Generator, size: int, focus: float) -> np.ndarray:
     """One plane of 16-bit pixels: cells, vignetting, noise."""
+    import numpy as np
+
     signal = np.zeros((size, size), np.float32)
     radius = 14
     offsets = np.mgrid[-3 * radius : 3 * radius + 1, -3 * radius : 3 * radius + 1]
@@ -46,6 +50,7 @@ def write_plate(
     seed: int = 0,
 ) -> None:
     """Write the planes and their tables; fields of a well share a few rendered planes to keep generation short."""
+    import numpy as np
     import tifffile
 
     out.mkdir(parents=True, exist_ok=True)

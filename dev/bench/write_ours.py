@@ -1,7 +1,8 @@
-"""One well through our tasks, as Fractal runs them.
+"""The init step of one plate through our task; prints where its first image will lie.
 
-python write_ours.py init PLATE OUT --options '{...}'       metadata, and the job as OUT/job.json
-python write_ours.py compute OUT --threads 1                the part that is measured
+python write_ours.py PLATE OUT --options '{...}' --threads 1
+
+The job is OUT/job.json, as Fractal hands it to the compute task: tasks/convert_compute.py --args-json OUT/job.json --out-json ...
 """
 
 from __future__ import annotations
@@ -11,12 +12,18 @@ import json
 from pathlib import Path
 
 
-def init(given: argparse.Namespace) -> None:
-    """What the init task does for a tile table."""
+def main() -> None:
+    """Read the command line."""
     from fractal_omezarr_converters.fractal.acquisition_inputs import AcquisitionInput
     from fractal_omezarr_converters.fractal.init import init_acquisitions
     from fractal_omezarr_converters.models.options import ConverterOptions
 
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("plate")
+    parser.add_argument("out")
+    parser.add_argument("--options", default="{}", help="ConverterOptions as JSON")
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
     options = ConverterOptions.model_validate(json.loads(given.options))
     options.runtime_settings.num_workers = given.threads
     out = Path(given.out).absolute()
@@ -28,32 +35,8 @@ def init(given: argparse.Namespace) -> None:
         converter_options=options,
         overwrite="Overwrite",
     )
-    (out / "job.json").write_text(json.dumps(found["parallelization_list"]))
-
-
-def compute(given: argparse.Namespace) -> None:
-    """What the compute task does."""
-    from fractal_omezarr_converters.tasks.convert_compute import convert_compute
-
-    for job in json.loads((Path(given.out) / "job.json").read_text()):
-        convert_compute(**job)
-
-
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    steps = parser.add_subparsers(required=True)
-    first = steps.add_parser("init")
-    first.add_argument("plate")
-    first.add_argument("out")
-    first.add_argument("--options", default="{}", help="ConverterOptions as JSON")
-    first.add_argument("--threads", type=int, default=1)
-    first.set_defaults(run=init)
-    second = steps.add_parser("compute")
-    second.add_argument("out")
-    second.set_defaults(run=compute)
-    given = parser.parse_args()
-    given.run(given)
+    (out / "job.json").write_text(json.dumps(found["parallelization_list"][0]))
+    print(found["parallelization_list"][0]["zarr_url"])
 
 
 if __name__ == "__main__":

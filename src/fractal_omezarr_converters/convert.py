@@ -12,6 +12,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
@@ -20,10 +21,11 @@ from fractal_omezarr_converters.fractal.conversion import Conversion
 from fractal_omezarr_converters.fractal.conversion_plan import Plan
 from fractal_omezarr_converters.fractal.init import absolute_zarr_dir, check_images, setup_images_for_conversion
 from fractal_omezarr_converters.fractal.inspection import Inspection, inspect_source
-from fractal_omezarr_converters.fractal.requests import ConversionRequest, conversion_request
+from fractal_omezarr_converters.fractal.requests import ConversionRequest, conversion_request, with_runtime
 from fractal_omezarr_converters.fractal.runners import DaskRunner, Job, Outcome, SequentialRunner, ThreadedRunner
 from fractal_omezarr_converters.fractal.runners import raise_failures as raise_failed
 from fractal_omezarr_converters.fractal.verification import Verification, verify_output
+from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
 from fractal_omezarr_converters.pipelines.acquisitions import ReadReport, read_acquisitions
 from fractal_omezarr_converters.pipelines.plan import ImagePlan
 
@@ -41,10 +43,17 @@ def plan(sources: Sources, out: str | os.PathLike[str] | None = None, **options:
 
     Args:
         sources: folder or file of one acquisition, or several.
-        out: folder that would be written into.
+        out: folder that would be written into; with Overwrite the plan says what is lost there.
         **options: the options of :func:`convert` up to ``configuration``.
     """
-    return _planned(conversion_request(sources, **options), out, files_needed=False)[0]
+    request = conversion_request(sources, **options)
+    made, images, _ = _planned(request, out, files_needed=False)
+    if made.out is None or request.overwrite is not OverwriteMode.OVERWRITE:
+        return made
+    from fractal_omezarr_converters.ngff.stores import open_store
+    from fractal_omezarr_converters.pipelines.losses import losses
+
+    return replace(made, losses=tuple(losses(open_store(made.out), images)))
 
 
 def convert(
@@ -64,15 +73,17 @@ def convert(
     Args:
         sources: folder or file of one acquisition, or several.
         out: folder to write into; it is made if needed.
-        workers: images at once; by default as many as the computer has processors and memory for.
+        workers: processes or threads at once; by default as many as the computer has processors and memory for. Each writes an
+            image; when there are fewer images, several share one.
         executor: processes (default), or threads of this process.
-        scheduler: address of a dask.distributed scheduler that runs the images instead.
+        scheduler: address of a dask.distributed scheduler whose workers write instead; a large image is divided among them.
         progress: called after each image with images done, images in all, bytes of pixels so far.
         verify: read every source plane again afterwards and compare.
         raise_failures: raise after all images when any failed; otherwise they are listed in the result.
         **options: ``format`` (else detected), ``plate_name``, ``acquisition``, ``wells``, ``format_options``,
             ``acquisition_options``, ``converter_options``, ``ngff_version``, ``overwrite`` ("No Overwrite", "Overwrite",
-            "Extend"), ``configuration`` (a mapping with the keys of the Fractal form).
+            "Extend"), ``memory`` (bytes, or text such as "4GB": what all processes of this computer may take together; of
+            each image where a scheduler runs them), ``configuration`` (a mapping with the keys of the Fractal form).
     """
     started = time.perf_counter()
     request = conversion_request(sources, **options)
@@ -84,10 +95,11 @@ def convert(
         converter_options=request.converter_options,
         overwrite_mode=request.overwrite,
         plate_facts=report.plate_facts,
+        metadata_files=report.metadata_files,
     )
-    outcomes = _watched(
-        _run(jobs, _workers(made, workers), executor=executor, scheduler=scheduler), made.images, progress
-    )
+    count = _workers(made, workers, None if scheduler is not None else request.memory)
+    running = _run(jobs, made, count, executor=executor, scheduler=scheduler, memory=request.memory)
+    outcomes = _watched(running, made.images, progress)
     if raise_failures:
         raise_failed(outcomes)
     verification = None
@@ -138,17 +150,50 @@ def _planned(
 
 
 def _run(
-    jobs: Sequence[Job], workers: int, *, executor: Literal["processes", "threads"], scheduler: str | None
+    jobs: Sequence[Job],
+    made: Plan,
+    workers: int,
+    *,
+    executor: Literal["processes", "threads"],
+    scheduler: str | None,
+    memory: int | None,
 ) -> Iterator[Outcome]:
     if scheduler is not None:
-        return DaskRunner(address=scheduler).outcomes(generic_compute_task, jobs)
-    if workers == 1 or len(jobs) == 1:
-        return SequentialRunner().outcomes(generic_compute_task, jobs)
-    if executor == "threads":
-        return ThreadedRunner(num_threads=workers).outcomes(generic_compute_task, jobs)
-    from fractal_omezarr_converters.fractal.local_workers import LocalWorkers
+        from fractal_omezarr_converters.fractal.divided_images import DaskCrew, outcomes_of
 
-    return LocalWorkers(workers).outcomes(jobs)
+        with DaskRunner(address=scheduler).connected() as client:
+            yield from outcomes_of(jobs, made.images, made.options, DaskCrew(client))
+        return
+    runtime = made.options.runtime_settings
+    divide = made.bytes > runtime.divide_above_mb * 2**20
+    processes = workers if divide or executor == "threads" else min(workers, len(jobs))
+    limit = {} if memory is None else {"memory_limit_mb": memory // processes // 2**20}
+    threads = workers // max(1, len(jobs))
+    shared = {"num_workers": threads} if threads > 1 and runtime.num_workers is None else {}
+    whole = _with_runtime(jobs, with_runtime(made.options, **limit, **shared)) if limit or shared else jobs
+    if executor == "threads" and workers > 1:
+        yield from ThreadedRunner(num_threads=workers).outcomes(generic_compute_task, whole)
+    elif workers == 1 or (len(jobs) == 1 and not divide):
+        yield from SequentialRunner().outcomes(generic_compute_task, whole)
+    else:
+        from fractal_omezarr_converters.fractal.divided_images import LocalCrew, outcomes_of
+
+        yield from outcomes_of(whole, made.images, with_runtime(made.options, **limit), LocalCrew(workers))
+
+
+def _with_runtime(jobs: Sequence[Job], options: ConverterOptions) -> list[Job]:
+    """The same jobs with the runtime settings of these options."""
+    runtime = options.runtime_settings.model_dump(mode="json")
+    return [
+        {
+            **job,
+            "init_args": {
+                **job["init_args"],
+                "converter_options": {**job["init_args"]["converter_options"], "runtime_settings": runtime},
+            },
+        }
+        for job in jobs
+    ]
 
 
 def _watched(
@@ -167,16 +212,27 @@ def _watched(
     return sorted(finished, key=lambda outcome: outcome.index)
 
 
-def _workers(made: Plan, wished: int | None) -> int:
-    """As many as wished; else one per processor, as far as the images and the free memory allow."""
+def _workers(made: Plan, wished: int | None, memory: int | None) -> int:
+    """As many as wished; else one per processor, as far as the memory allows.
+
+    Raises:
+        ConvertersToolsUserError: so many workers do not fit into the memory.
+    """
     if wished is not None:
         if wished < 1:
             raise ConvertersToolsUserError(f"The number of workers must be at least 1, not {wished}.")
+        if memory is not None and wished * made.least_memory > memory:
+            raise ConvertersToolsUserError(
+                f"{wished} workers need at least {-(-wished * made.least_memory // 2**20)} MB of memory, and "
+                f"{memory // 2**20} MB are granted; use at most {memory // made.least_memory}, or grant more."
+            )
         return wished
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if memory is not None:
+        return max(1, min(processors, memory // max(made.memory, 1)))
     try:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError, AttributeError):
         free = 0
     by_memory = int(0.7 * free // max(made.memory, 1)) if free > 0 else processors
-    return max(1, min(processors, len(made.images), by_memory))
+    return max(1, min(processors, by_memory))

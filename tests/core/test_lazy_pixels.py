@@ -61,6 +61,48 @@ def test_f21_a_part_reads_only_the_sources_in_it() -> None:
     assert part[0, 0, 0, 0, 0] == 50
 
 
+def grid(rows: int, columns: int, *, y: int = 4, x: int = 6, channels: int = 2) -> list[tuple[int, ...]]:
+    """Places of a mosaic of fields of 4 x 6 px at a distance of y and x."""
+    return [(0, c, 0, y * i, x * j) for c in range(channels) for i in range(rows) for j in range(columns)]
+
+
+@pytest.mark.parametrize("distance", [{}, {"y": 3, "x": 5}, {"y": 5, "x": 8}])
+def test_building_reads_nothing_and_the_graph_grows_linearly(distance: dict[str, int]) -> None:
+    tasks = []
+    for columns in (8, 16, 32):
+        made = image(grid(6, columns, **distance))
+        READS.clear()
+        lazy = made.load_data_dask()
+        lazy[0, 0, 0, 2:, 3:].sum()
+        assert READS == []
+        tasks.append(len(dict(lazy.__dask_graph__())))
+    per_column = (tasks[1] - tasks[0]) / 8
+    assert (tasks[2] - tasks[1]) / 16 == pytest.approx(per_column, rel=0.05)
+    assert tasks[0] <= (6 * 8 * 2) * (2 if distance.get("y", 4) <= 4 else 6)
+
+
+@pytest.mark.parametrize(
+    ("places", "chunks"),
+    [
+        (grid(2, 3), ((1,), (1, 1), (1,), (4, 4), (6, 6, 6))),
+        (grid(2, 3, y=3, x=5), ((1,), (1, 1), (1,), (3, 4), (5, 5, 6))),
+        (grid(1, 3, x=8, channels=1), ((1,), (1,), (1,), (4,), (6, 2, 6, 2, 6))),
+        ([(0, 0, 0, 0, 0), (0, 0, 0, 1, 5), (0, 0, 0, 4, 1), (0, 0, 2, 5, 6)], ((1,), (1,), (1, 1, 1), (4, 4, 1), (5, 6, 1))),
+    ],
+)  # fmt: skip
+def test_chunks_follow_the_fields(places: Any, chunks: Any) -> None:
+    made = image(places)
+    assert made.load_data_dask().chunks == chunks
+    np.testing.assert_array_equal(made.load_data_dask().compute(scheduler="synchronous"), by_hand(places))
+
+
+def test_a_chunk_reads_its_field_alone_also_where_fields_are_apart() -> None:
+    made = image(grid(2, 3, y=7, x=11, channels=1))
+    READS.clear()
+    made.load_data_dask().blocks[0, 0, 0, 2, 2].compute(scheduler="synchronous")
+    assert READS == ["4"]
+
+
 @pytest.mark.parametrize("axes", ["yx", "zyx", "cyx", "tyx", "czyx", "tczyx"])
 def test_every_set_of_axes(axes: str) -> None:
     (made,) = tiled_image_from_tiles(

@@ -32,7 +32,7 @@ class TestJson:
     def test_carries_name_and_version_and_comes_back(self) -> None:
         made = two_fields().copy_with(name="n", translation=[0, 0, 0, 1.5, -2], attributes={"a": [1, None]})
         document = json.loads(made.model_dump_json())
-        assert (document["document"], document["version"]) == ("tiled-image", 1)
+        assert (document["document"], document["version"]) == ("tiled-image", 2)
         back = TiledImage.model_validate_json(made.model_dump_json())
         assert back == made
         assert isinstance(back.regions[0].image_loader, MadeLoader)
@@ -41,7 +41,7 @@ class TestJson:
         assert TiledImage(**made.model_dump()) == made
         assert TiledImage[ImageInPlate, MadeLoader].model_validate_json(made.model_dump_json()).regions == made.regions
 
-    @pytest.mark.parametrize("change", [{"version": 2}, {"document": "plan"}])
+    @pytest.mark.parametrize("change", [{"version": 3}, {"document": "plan"}])
     def test_other_documents_are_refused(self, change: dict) -> None:
         document = {**json.loads(two_fields().model_dump_json()), **change}
         with pytest.raises(ValueError, match="same version of the software"):

@@ -282,3 +282,27 @@ def test_a_hundred_thousand_rows_take_less_than_a_blink(kind: str, tmp_path: Pat
     assert len(tiles) == number
     print(f"{kind}: {spent / number * 1e6:.2f} µs per row")  # noqa: T201
     assert spent / number < 60e-6  # the target is a tenth of this; machines that run tests are slow
+
+
+def test_moments_of_acquisition_are_no_attribute(tmp_path: Path) -> None:
+    import pandas as pd
+
+    stated = ["2024-05-31T14:05:00.5+02:00", "2024-05-31 14:06", ""]
+    path = tmp_path / "tiles.csv"
+    pd.DataFrame([row(fov_name=f"F{i}", start_x=40 * i, acquired_at=text) for i, text in enumerate(stated)]).to_csv(
+        path
+    )
+    tiles = plate_tiles(path)
+    assert [tile.attributes for tile in tiles] == [{}] * 3
+    seen = [None if tile.acquired_at is None else tile.acquired_at.isoformat() for tile in tiles]
+    assert seen == ["2024-05-31T12:05:00.500000", "2024-05-31T14:06:00", None]  # one of them states no zone
+    moments = pd.to_datetime(["2024-05-31T14:05:00+02:00", None], utc=True)
+    frame = pd.DataFrame([row(), row(fov_name="F2", start_x=40)]).assign(acquired_at=moments)
+    assert [tile.acquired_at and tile.acquired_at.isoformat() for tile in plate_tiles(frame)] == [
+        "2024-05-31T12:05:00+00:00",
+        None,
+    ]
+    with pytest.raises(ConvertersToolsUserError, match=r"'acquired_at', row 2 \('noon'\).*no date and time"):
+        plate_tiles([row(), row(fov_name="F2", start_x=40, acquired_at="noon")])
+    with pytest.raises(ConvertersToolsUserError, match="no date and time"):
+        plate_tiles([row(acquired_at=12.5)])

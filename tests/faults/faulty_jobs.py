@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+import warnings
 from typing import Any
 
 from fractal_omezarr_converters.fractal.compute import generic_compute_task
@@ -47,11 +48,13 @@ def run(order: dict[str, Any]) -> dict[str, Any]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest_file"],) * 2)
     if order.get("as_nobody") and os.geteuid() == 0:
         os.setuid(65534)
-    try:
-        answer: dict[str, Any] = {"status": "ok", "result": generic_compute_task(**order["job"])}
-    except Exception as error:
-        answer = {"status": "error", "kind": [kind.__name__ for kind in type(error).__mro__], "said": str(error)}
-    return {**answer, "changes": count[0]}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            answer: dict[str, Any] = {"status": "ok", "result": generic_compute_task(**order["job"])}
+        except Exception as error:
+            answer = {"status": "error", "kind": [kind.__name__ for kind in type(error).__mro__], "said": str(error)}
+    return {**answer, "changes": count[0], "warned": [str(one.message) for one in caught]}
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from small_plates import AS_FILES, EXTEND, MODES, NO, OVER, files_below, init, is_exact, place, tiles
+from small_plates import AS_FILES, EXTEND, MODES, NO, OVER, init, is_exact, place, tiles
 
 from fractal_omezarr_converters.errors import (
     ConvertersToolsError,
@@ -121,27 +121,18 @@ def test_overwrite_while_another_run_goes_on_destroys_nothing(tmp_path: Path) ->
     assert is_exact(out, "B")
 
 
-def test_overwrite_refuses_to_lose_an_acquisition(tmp_path: Path) -> None:
+def test_an_overwrite_by_mistake_that_was_not_run_is_taken_back_by_extend(tmp_path: Path) -> None:
     out = tmp_path / "out"
     (job,) = init(tiles(tmp_path / "in"), out)
     generic_compute_task(**job)
-    before = files_below(out)
     other = tiles(tmp_path / "in", acquisition=1)
-    with pytest.raises(ConvertersToolsOutputExistsError, match=r"acquisition 0.*choose Extend"):
+    with pytest.warns(ConvertersToolsWarning, match=r"will be lost.*1 acquisition \(0\), 1 image \(A/01/0\)"):
         init(other, out, OVER)
-    assert files_below(out) == before
-    (job,) = init(other, out, EXTEND)
+    assert is_exact(out)
+    with pytest.warns(ConvertersToolsWarning, match=r"Extend keeps all.*A/01/0"):
+        (job,) = init(other, out, EXTEND)
     generic_compute_task(**job)
     assert is_exact(out) and is_exact(out, acquisition=1)
-
-
-def test_overwrite_names_the_wells_it_will_list_no_more(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    for job in init(tiles(tmp_path / "in", "AB"), out):
-        generic_compute_task(**job)
-    with pytest.warns(ConvertersToolsWarning, match=r"no longer list 1 well.*B/01"):
-        init(tiles(tmp_path / "in", "A"), out, OVER)
-    assert is_exact(out, "B")
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -173,7 +173,7 @@ def test_c05_plate_names_become_folder_names_with_a_warning(index: Path) -> None
 def test_wells_beyond_the_stated_plate_are_kept_and_said(index: Path) -> None:
     scan = _changed(index, "<PlateRows>8<", "<PlateRows>1<")
     assert scan.plate is not None and scan.plate.rows is None
-    assert any("PlateRows is 1" in each for each in scan.warnings)
+    assert any("states a plate of 1 rows and 12 columns" in each for each in scan.warnings)
 
 
 def test_wrong_options_are_refused_with_the_known_ones(index: Path) -> None:

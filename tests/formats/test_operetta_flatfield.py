@@ -118,7 +118,7 @@ def test_values_stay_inside_the_type() -> None:
     loader = FlatFieldLoader(file_path="none.tif", flat_field=field)
     for dtype in (np.uint8, np.uint16):
         image = np.full((11, 21), np.iinfo(dtype).max, dtype)
-        found = loader.corrected(image, np.arange(11), np.arange(21))
+        found = loader.changed(image, np.arange(11), np.arange(21))
         assert found.dtype == dtype and found.max() == np.iinfo(dtype).max and found.min() > 0
 
 

@@ -19,14 +19,32 @@ def shrunk(image, step, method="mean"):
 
 
 @given(
-    height=st.integers(1, 40), width=st.integers(1, 40), dtype=st.sampled_from(["u1", "u2"]), offset=st.integers(0, 1)
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    dtype=st.sampled_from(["u1", "u2"]),
+    offset=st.integers(0, 1),
+    limit=st.sampled_from([(1, -1), (1, 0), (2, 0), (4, -1)]),
 )
-def test_the_fast_mean_of_four_is_the_exact_one(height, width, dtype, offset):
-    high = np.iinfo(dtype).max
-    whole = np.random.default_rng(height * 41 + width).integers(0, high, (height, width + offset), dtype, endpoint=True)
+def test_the_fast_mean_of_four_is_the_exact_one(height, width, dtype, offset, limit):
+    quarters, more = limit
+    high = (np.iinfo(dtype).max + 1) * quarters // 4 + more  # four of a quarter just do not add up within their type
+    rng = np.random.default_rng(height * 41 + width)
+    whole = rng.choice(np.array([0, 1, 2, 3, high - 1, high], dtype), (height, width + offset))
     image = whole[:, offset:]  # unaligned rows too
     expected = slow_writer.shrink(image[None, None, None], (1, 1, 1, 2, 2), "mean")
     np.testing.assert_array_equal(shrunk(image, (1, 1, 1, 2, 2)), expected)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+@pytest.mark.parametrize("width", [1030, 1031])
+def test_bright_and_dim_rows_of_one_plane_have_the_same_exact_mean(dtype, width):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, np.iinfo(dtype).max // 8, (1501, width)).astype(dtype)  # several blocks of rows
+    image[600:640] = np.iinfo(dtype).max - image[600:640]
+    whole = image.astype("i8")[: image.shape[0] // 2 * 2, : width // 2 * 2]
+    total = whole[::2, ::2] + whole[::2, 1::2] + whole[1::2, ::2] + whole[1::2, 1::2]
+    found = shrunk(image, (1, 1, 1, 2, 2))[0, 0, 0, : total.shape[0], : total.shape[1]]
+    np.testing.assert_array_equal(found, np.rint(total / 4))
 
 
 def test_f56_means_round_half_to_even_and_do_not_drift():

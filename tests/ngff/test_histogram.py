@@ -39,6 +39,20 @@ def test_f43_quantiles_of_wide_types_are_within_two_parts_in_a_thousand(dtype):
         )
 
 
+@pytest.mark.parametrize("dtype", ["bool", "u1", "i1", "u2", "i2", "f4"])
+@pytest.mark.parametrize("columns", [slice(None), slice(1, -2)])
+def test_many_pixels_of_any_layout_are_counted_one_by_one(dtype, columns):
+    image = np.random.default_rng(3).integers(-200, 300, (2, 1, 801, 733)).astype(dtype)[..., columns]
+    values, counts = np.unique(image, return_counts=True)
+    histogram = of(image)
+    assert histogram.total == image.size
+    assert (histogram.minimum(), histogram.maximum()) == (values[0], values[-1])
+    if histogram.is_exact:
+        found, found_counts = histogram.values()
+        np.testing.assert_array_equal(found, values)
+        np.testing.assert_array_equal(found_counts, counts)
+
+
 @given(st.lists(st.floats(width=32), max_size=40), st.integers(0, 40))
 def test_parts_add_up_to_the_whole(numbers, cut):
     values = np.array(numbers, "f4")

@@ -3,108 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 
 import numpy as np
 import pytest
 import slow_writer
 import zarr
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from writer_cases import CountingStore, assert_same, cases, files_below, layout_of, pixels_of
 
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.ngff.layout import make_layout
+from fractal_omezarr_converters.ngff.memory_need import memory_need
 from fractal_omezarr_converters.ngff.single_pass import write_pixels
 from fractal_omezarr_converters.ngff.stores import LocalStore
-
-DTYPES = ["bool", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"]
-
-
-class CountingStore(LocalStore):
-    """Counts how often each chunk or shard is written."""
-
-    def __init__(self, path):
-        super().__init__(path)
-        self.writes = Counter()
-
-    def put_chunk(self, key, data):
-        self.writes[key] += 1
-        super().put_chunk(key, data)
-
-    def begin(self, key):
-        self.writes[key] += 1
-        return super().begin(key)
-
-
-def pixels_of(rng, shape, dtype):
-    dtype = np.dtype(dtype)
-    if dtype.kind == "b":
-        return rng.integers(0, 2, shape).astype(bool)
-    if dtype.kind == "f":
-        values = rng.normal(0, 100, shape).astype(dtype)
-        values[rng.random(shape) < 0.05] = np.nan
-        return values
-    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
-    wild = rng.integers(low, high, shape, dtype=dtype, endpoint=True)
-    near = rng.integers(0, 5, shape).astype(dtype)
-    return np.where(rng.random(shape) < 0.5, wild, near)
-
-
-@st.composite
-def cases(draw):
-    shape = [draw(st.integers(1, n)) for n in (2, 2, 4, 23, 23)]
-    chunks = [draw(st.integers(1, n + 2)) for n in shape[:3]] + [draw(st.integers(2, 30)) for _ in range(2)]
-    version = draw(st.sampled_from(["0.4", "0.5", "0.6"]))
-    shards = None
-    if version != "0.4" and draw(st.booleans()):
-        shards = [c * draw(st.integers(1, 3)) for c in chunks]
-    boxes = []
-    for _ in range(draw(st.integers(0, 6))):
-        start = [draw(st.integers(0, n - 1)) for n in shape]
-        boxes.append((start, [draw(st.integers(1, n - s)) for n, s in zip(shape, start)]))
-    wishes = [None, 1, 3, [2, 4], [3], [2, 3, 6], [{"z": 2, "y": 2, "x": 2}, {"z": 2, "y": 4, "x": 4}], [{"x": 3}]]
-    method = draw(st.sampled_from(["mean", "mean", "mean", "nearest", "mode", "max", "min", "median"]))
-    return {
-        "shape": shape,
-        "chunks": chunks,
-        "shards": shards,
-        "version": version,
-        "boxes": boxes,
-        "levels": draw(st.sampled_from(wishes)),
-        "method": method,
-        "dtype": draw(st.sampled_from(DTYPES)),
-        "threads": draw(st.sampled_from([1, 3])),
-        "memory": draw(st.sampled_from([None, 1])),
-        "parts": draw(st.booleans()),
-        "into": draw(st.booleans()),
-        "seed": draw(st.integers(0, 9)),
-    }
-
-
-def layout_of(case):
-    return make_layout(
-        version=case["version"],
-        axes="tczyx",
-        shape=case["shape"],
-        dtype=case["dtype"],
-        pixel_size=(1, 1, 2.0, 0.5, 0.25),
-        origin=(0, 0, 0, 0, 0),
-        chunks=case["chunks"],
-        shards=case["shards"],
-        levels=case["levels"],
-        method=case["method"],
-        compression=case.get("compression"),
-    )
-
-
-def assert_same(found, expected, path):
-    """Equal pixels; float means may differ in the last bit, since the order of a sum is free."""
-    if expected.dtype.kind == "f":
-        np.testing.assert_allclose(
-            found, expected, rtol=4 * float(np.finfo(expected.dtype).eps), atol=1e-11, err_msg=f"level {path}"
-        )
-    else:
-        np.testing.assert_array_equal(found, expected, err_msg=f"level {path}")
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -134,6 +45,10 @@ def test_every_level_equals_the_slow_reference(case, tmp_path_factory):
     assert all(n == 1 for n in tiles.reads.values())
     assert all(tiles.pixels_read[i] == array.size for i, array in enumerate(arrays))
 
+    planned = memory_need(layout, tiles)
+    limit = planned.usual(case["threads"]) if case["memory"] is None else planned.of(1)
+    assert report.largest_memory <= limit
+
     assert report.pixels_without_source == (~sourced).sum()
     assert report.overlapped_pixels == sum(a.size for a in arrays) - sourced.sum()
     assert report.planes_without_source == (~sourced.any(axis=(3, 4))).sum()
@@ -146,7 +61,31 @@ def test_every_level_equals_the_slow_reference(case, tmp_path_factory):
             assert histogram.maximum() == values.max()
 
 
-def mosaic(tmp_path, *, grid, field, chunk, threads, overlap=0, memory=None, parts=False, version="0.5", z=1):
+@pytest.mark.parametrize("into", [True, False])
+@pytest.mark.parametrize("missing", [None, 4])
+def test_what_a_chunk_has_beyond_the_image_is_zero(tmp_path, into, missing):
+    # bright pixels everywhere, and buffers that are used again: what is not cleared shows
+    places = [(y, x) for y in range(3) for x in range(3)]
+    boxes = [([0, 0, 0, 10 * y, 10 * x], [1, 1, 2, 10, 10]) for n, (y, x) in enumerate(places) if n != missing]
+    tiles = slow_writer.BoxTiles(boxes, [np.full((1, 1, 2, 10, 10), 999, "u2")] * len(boxes), into=into)
+    layout = layout_of(
+        {"version": "0.4", "shape": (1, 1, 2, 30, 30), "dtype": "u2", "chunks": (1, 1, 2, 8, 12), "shards": None,
+         "levels": [2, 4], "method": "mean", "compression": "none"}
+    )  # fmt: skip
+    write_pixels(LocalStore(tmp_path), layout, tiles, threads=1)
+    for number, level in enumerate(layout.levels):
+        image = zarr.open_array(str(tmp_path / level.path))[...]
+        for block in np.ndindex(*layout.grid(number)):
+            chunk = np.fromfile(tmp_path / level.path / "/".join(map(str, block)), "u2")
+            chunk = chunk.reshape(layout.level_chunks(number))
+            part = image[tuple(slice(b * c, (b + 1) * c) for b, c in zip(block, chunk.shape))]
+            assert chunk.sum() == part.sum() > 0
+            np.testing.assert_array_equal(chunk[tuple(slice(0, n) for n in part.shape)], part)
+
+
+def mosaic(
+    tmp_path, *, grid, field, chunk, threads, overlap=0, memory=None, parts=False, into=False, version="0.5", z=1
+):
     """A mosaic of fields; returns store, layout, tiles and report."""
     pitch = field - overlap
     side = [pitch * n + overlap for n in grid]
@@ -158,7 +97,7 @@ def mosaic(tmp_path, *, grid, field, chunk, threads, overlap=0, memory=None, par
     ]
     rng = np.random.default_rng(3)
     arrays = [rng.integers(0, 999, length).astype("u2") for _, length in boxes]
-    tiles = slow_writer.BoxTiles(boxes, arrays, parts)
+    tiles = slow_writer.BoxTiles(boxes, arrays, parts, into)
     layout = make_layout(
         version=version,
         axes="zyx",
@@ -188,12 +127,13 @@ def test_memory_does_not_grow_with_the_image(tmp_path, threads):
     assert largest[1] <= largest[0] + 2 * 32 * 32 * 2 * (threads + 1)
 
 
+@pytest.mark.parametrize("into", [True, False])
 @pytest.mark.parametrize("parts", [True, False])
-def test_memory_stays_within_the_limit_where_tiles_cross_chunks(tmp_path, parts):
+def test_memory_stays_within_the_limit_where_tiles_cross_chunks(tmp_path, parts, into):
     layout, free = mosaic(tmp_path / "free", grid=(12, 12), field=32, overlap=5, chunk=40, threads=1)
     limit = layout.memory_estimate(1) + 4 * 32 * 32 * 2
     _, held = mosaic(
-        tmp_path / "held", grid=(12, 12), field=32, overlap=5, chunk=40, threads=1, memory=limit, parts=parts
+        tmp_path / "held", grid=(12, 12), field=32, overlap=5, chunk=40, threads=1, memory=limit, parts=parts, into=into
     )
     assert held.largest_memory <= limit + 32 * 32 * 2  # the tile in hand
     assert free.overlapped_pixels == held.overlapped_pixels > 0
@@ -304,6 +244,22 @@ def test_digests_do_not_depend_on_threads(tmp_path):
     assert None not in found[0]
 
 
+def test_digests_tell_pixels_apart(tmp_path):
+    """One pixel of level 0 by 1 changes the digest of level 0, and of no level that rounds it away."""
+    found = []
+    for value in (0, 1):
+        pixels = np.zeros((1, 1, 1, 40, 24), "u2")
+        pixels[..., 39, 23] = value
+        layout = make_layout(
+            version="0.4", axes="yx", shape=pixels.shape, dtype="u2", pixel_size=(1,) * 5, origin=(0,) * 5,
+            chunks=(1, 1, 1, 16, 16), levels=2,
+        )  # fmt: skip
+        tiles = slow_writer.BoxTiles([([0] * 5, list(pixels.shape))], [pixels])
+        found.append(write_pixels(LocalStore(tmp_path / str(value)), layout, tiles, digests=True).digests)
+    assert found[0][0] != found[1][0]
+    assert found[0][1] == found[1][1]
+
+
 @pytest.mark.parametrize("codec", ["zstd", "lz4", "lz4hc", "zlib", "blosclz", "plain-zstd", "gzip", "none"])
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 @pytest.mark.parametrize("dtype", ["u1", "u2", "f8"])
@@ -317,3 +273,25 @@ def test_f58_every_codec_is_read_by_zarr(tmp_path, codec, version, dtype):
     write_pixels(LocalStore(tmp_path), layout, slow_writer.BoxTiles([([0] * 5, case["shape"])], [array]))
     for level, expected in zip(layout.levels, slow_writer.levels(array, layout)):
         np.testing.assert_array_equal(zarr.open_array(str(tmp_path / level.path), mode="r")[...], expected)
+
+
+@pytest.mark.parametrize("shards", [None, (1, 2, 2, 48, 48), (1, 1, 4, 32, 64)])
+def test_every_file_is_the_same_with_any_number_of_threads(tmp_path, shards):
+    rng = np.random.default_rng(5)
+    boxes = [
+        ([0, c, 0, 30 * i, 40 * j], [1, 1, 4, 33, 40])
+        for c in range(2)
+        for i in range(5)
+        for j in range(4)
+        if (i, j) != (2, 1)
+    ]
+    arrays = [rng.integers(0, 999, length).astype("u2") for _, length in boxes]
+    layout = make_layout(
+        version="0.5", axes="czyx", shape=(1, 2, 4, 153, 160), dtype="u2", pixel_size=(1,) * 5, origin=(0,) * 5,
+        chunks=(1, 1, 1, 16, 16), shards=shards, levels=[2, 4, 8],
+    )  # fmt: skip
+    written = []
+    for run, threads in enumerate((1, 2, 5, 5)):
+        write_pixels(LocalStore(tmp_path / str(run)), layout, slow_writer.BoxTiles(boxes, arrays), threads=threads)
+        written.append(files_below(tmp_path / str(run)))
+    assert all(files == written[0] for files in written)

@@ -9,12 +9,13 @@ import uuid
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsOutputExistsError
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.completion import Completion
 from fractal_omezarr_converters.ngff.staging import StagedImage
-from fractal_omezarr_converters.ngff.stores import LocalStore, open_store
+from fractal_omezarr_converters.ngff.stores import LocalStore, RemoteStore, open_store
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -65,8 +66,7 @@ def test_f53_a_half_written_image_never_counts_and_is_done_again(root):
     assert sorted(root.list()) == ["plate/A/1/0/0/c/0", "plate/A/1/0/0/zarr.json", "plate/A/1/0/zarr.json"]
 
 
-def test_f54_the_old_image_stays_until_the_new_one_is_whole(tmp_path):
-    root = LocalStore(tmp_path)
+def test_f54_the_old_image_stays_until_the_new_one_is_whole(root):
     put(root, "old")
     with pytest.raises(OSError, match="no"), StagedImage(root, "plate/A/1/0", "Overwrite") as staged:
         staged.store.put_chunk("0/c/0", b"new")
@@ -75,6 +75,65 @@ def test_f54_the_old_image_stays_until_the_new_one_is_whole(tmp_path):
     assert completion.is_complete(root, "plate/A/1/0", "old")
     put(root, "new", "Overwrite")
     assert root.get("plate/A/1/0/0/c/0") == b"new"
+    assert len(list(root.list())) == 3
+
+
+class FailingCopies(MemoryFileSystem):
+    """An object store that refuses to copy after some objects."""
+
+    protocol = "failing-copies"
+    cachable = False
+    left = 0
+
+    def cp_file(self, path1, path2, **kwargs):
+        self.left -= 1
+        if self.left < 0:
+            raise OSError("SlowDown")
+        super().cp_file(path1, path2, **kwargs)
+
+
+def test_f54_an_object_store_that_fails_while_it_copies(tmp_path):
+    """From the first copy on the old image is gone and nothing counts as complete; running again makes it whole."""
+    for copies in range(4):
+        filesystem = FailingCopies()
+        root = RemoteStore(f"memory://{uuid.uuid4().hex}/out", filesystem=filesystem)
+        put(root, "old")
+        root.put("plate/A/1/0/0/notes.txt", b"mine")
+        filesystem.left = copies
+        if copies < 3:
+            with pytest.raises(OSError, match="SlowDown"):
+                put(root, "new", "Overwrite")
+            assert completion.read(root, "plate/A/1/0") is None
+            for mode in ("No Overwrite", "Extend"):
+                with StagedImage(root, "plate/A/1/0", mode):
+                    pass
+        put(root, "new", "Overwrite")
+        assert completion.is_complete(root, "plate/A/1/0", "new")
+        assert root.get("plate/A/1/0/0/c/0") == b"new" and root.get("plate/A/1/0/0/notes.txt") == b"mine"
+        assert len(list(root.list())) == 4
+
+
+@pytest.mark.filterwarnings("ignore:4 files in the folder")
+def test_files_of_others_in_an_image_move_to_the_new_one(root):
+    put(root, "old")
+    for name in ("notes.txt", "0/notes.txt", "labels/sketch.png", "mine/0/c/0"):
+        root.put(f"plate/A/1/0/{name}", name.encode())
+    put(root, "new", "Overwrite")
+    assert completion.is_complete(root, "plate/A/1/0", "new")
+    assert root.get("plate/A/1/0/0/notes.txt") == b"0/notes.txt"
+    assert len(list(root.list())) == 7
+
+
+def test_what_is_no_image_is_not_replaced_by_one(root):
+    root.put("plate/A/1/zarr.json", json.dumps({"attributes": {"ome": {"well": {"images": []}}}}).encode())
+    root.put("plate/zarr.json", json.dumps({"attributes": {"ome": {"plate": {}}}}).encode())
+    root.put("array/zarr.json", json.dumps({"node_type": "array", "attributes": {}}).encode())
+    for path, kind in (("plate", "plate"), ("plate/A/1", "well"), ("array", "single array")):
+        with (
+            pytest.raises(ConvertersToolsOutputExistsError, match=f"is a {kind}"),
+            StagedImage(root, path, "Overwrite"),
+        ):
+            pass
     assert len(list(root.list())) == 3
 
 

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from fractal_omezarr_converters.core.aggregation import tiled_image_from_tiles
-from fractal_omezarr_converters.errors import ConvertersToolsOutputExistsError, ConvertersToolsUserError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsOutputExistsError,
+    ConvertersToolsUserError,
+    ConvertersToolsWarning,
+)
 from fractal_omezarr_converters.models import (
     ConverterOptions,
     OmeZarrOptions,
@@ -17,7 +21,7 @@ from fractal_omezarr_converters.models import (
     SingleImage,
 )
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
-from fractal_omezarr_converters.ngff import open_store, read_table
+from fractal_omezarr_converters.ngff import open_image, open_store, read_table, write_table
 from fractal_omezarr_converters.pipelines import (
     add_collection_handler,
     infer_collection_type,
@@ -139,9 +143,31 @@ def test_f54_overwrite_deletes_nothing_in_init(make_tile, tmp_path):
     notes = tmp_path / "Plate.zarr/notes.txt"
     notes.write_text("years of work")
     before = {path for path in tmp_path.rglob("*") if path.is_file()}
-    setup_plates(str(tmp_path), images[:1], overwrite_mode=OverwriteMode.OVERWRITE)
+    with pytest.warns(ConvertersToolsWarning, match=r"will be lost.*1 well \(B03\)"):
+        setup_plates(str(tmp_path), images[:1], overwrite_mode=OverwriteMode.OVERWRITE)
     assert before <= {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert [well["path"] for well in document(tmp_path / "Plate.zarr", "plate")["wells"]] == ["A/03", "B/03"]
+    write(images[:1], tmp_path, OverwriteMode.OVERWRITE)
     assert [well["path"] for well in document(tmp_path / "Plate.zarr", "plate")["wells"]] == ["A/03"]
+    assert not (tmp_path / "Plate.zarr/B").exists() and notes.read_text() == "years of work"
+
+
+def test_an_overwritten_single_image_says_what_is_lost_and_replaces_no_plate(make_tile, tmp_path):
+    images = tiled_image_from_tiles(tiles=[make_tile(collection=SingleImage(image_path="a"))])
+    write(images, tmp_path)
+    write_table(open_store(tmp_path), "a.zarr", "features", {"area": [1]}, version="0.4")
+    (tmp_path / "a.zarr/notes.txt").write_text("mine")
+    with pytest.warns(ConvertersToolsWarning, match=r"'a\.zarr' in .* will be lost .*1 table \(features\)"):
+        setup_singleimage(str(tmp_path), images, overwrite_mode=OverwriteMode.OVERWRITE)
+    with pytest.warns(ConvertersToolsWarning, match=r"1 files? .* no part of it and stay.*notes\.txt"):
+        write(images, tmp_path, OverwriteMode.OVERWRITE)
+    assert open_image(tmp_path / "a.zarr").tables() == ["FOV_ROI_table", "well_ROI_table"]
+    assert (tmp_path / "a.zarr/notes.txt").read_text() == "mine"
+    assert not (tmp_path / "a.zarr/tables/features").exists()
+    setup_plates(str(tmp_path), tiled_image_from_tiles(tiles=[make_tile()]))
+    other = tiled_image_from_tiles(tiles=[make_tile(collection=SingleImage(image_path="Plate"))])
+    with pytest.raises(ConvertersToolsOutputExistsError, match="is a plate, which an image does not replace"):
+        setup_singleimage(str(tmp_path), other, overwrite_mode=OverwriteMode.OVERWRITE)
 
 
 def test_single_images_only_need_a_free_place(make_tile, tmp_path):

@@ -19,6 +19,7 @@ from fractal_omezarr_converters.errors import (
 )
 from fractal_omezarr_converters.models import (
     ConverterOptions,
+    FixedSizeChunking,
     InplaceTiling,
     MosaicGrouping,
     OmeZarrOptions,
@@ -99,13 +100,46 @@ def test_f21_every_plane_is_read_once(mosaic, tmp_path, reads):
 def test_writer_modes_give_the_same_pixels_also_where_tiles_overlap(make_tile, tmp_path, writer):
     tiles = [make_tile("A", value=100), make_tile("B", start_x=14.0, start_y=3.0, value=200)]
     options = ConverterOptions(grouping=MosaicGrouping(tiling_strategy=InplaceTiling()))
-    with pytest.warns(ConvertersToolsWarning, match="overlap in place"):
-        convert(tiles, tmp_path, options, writer=writer)
+    convert(tiles, tmp_path, options, writer=writer)
+    own = attributes(tmp_path / "Plate.zarr/B/03/0")["fractal_omezarr_converters"]
+    assert any("overlap in place" in note for note in own["notes"])
     pixels = level_zero(tmp_path / "Plate.zarr/B/03/0")[0, 0, 0]
     expected = np.zeros((30, 60), dtype=np.uint16)
     expected[:24, :32] = tiles[0].image_loader.pixels()
     expected[6:, 28:] = tiles[1].image_loader.pixels()
     np.testing.assert_array_equal(pixels, expected)
+
+
+@pytest.mark.parametrize("shards", [False, True])
+def test_writer_modes_and_schedulers_give_the_same_files(make_tile, tmp_path, shards):
+    tiles = [
+        make_tile(f"F{i}{j}", file=f"{i}{j}{c}", value=40 * i + j, start_x=13.0 * i, start_y=10.0 * j, start_c=c)
+        for c in range(2)
+        for i in range(4)
+        for j in range(3)
+    ]
+    written = {"ngff_version": "0.5", "chunks": FixedSizeChunking(xy_chunk=16), "levels": 3}
+    if shards:
+        written["shards"] = {"mode": "Multiple of Chunks", "xy_factor": 2}
+    made = []
+    ways = [
+        *((writer, {"mode": "Default"}) for writer in WriterMode),
+        (WriterMode.BY_FOV_DASK, {"mode": "Threads", "num_workers": 3}),
+        (WriterMode.IN_MEMORY, {"mode": "Synchronous"}),
+    ]
+    for number, (writer, scheduler) in enumerate(ways):
+        options = ConverterOptions(
+            grouping=MosaicGrouping(tiling_strategy=InplaceTiling()),
+            omezarr_options=written,
+            runtime_settings={"dask_scheduler": scheduler},
+        )
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        convert(tiles, folder, options, writer=writer)
+        image = folder / "Plate.zarr/B/03/0"
+        made.append({path.relative_to(image): path.read_bytes() for path in image.rglob("*") if path.is_file()})
+    assert len(made[0]) > 10
+    assert all(files == made[0] for files in made)
 
 
 def test_f05_f09_scale_and_translation_in_the_metadata(make_tile, details, tmp_path):

@@ -174,7 +174,54 @@ def test_f14_the_order_of_rows_does_not_matter(make_tile):
 def test_f15_overlaps_in_place_are_counted_and_named(make_tile):
     tiles = [make_tile("A"), make_tile("B", start_x=15.0)]
     image = register(tiles, InplaceTiling())
-    assert any("48 pixels" in note and "'B' over 'A'" in note for note in image.notes)
+    assert any("48 pixels" in text and "'B' over 'A'" in text for text in image.remarks)
+    assert not image.notes
+
+
+@pytest.mark.parametrize(
+    ("share", "strategy"),
+    [
+        (0.1, InplaceTiling()),
+        (0.33, InplaceTiling()),
+        (0.5, InplaceTiling()),
+        (0.1, AutoTiling()),
+        (0.33, AutoTiling()),
+    ],
+)
+def test_overlap_on_purpose_is_a_remark(make_tile, share, strategy):
+    """Nine fields of 32 x 24 px; a third in both directions hides more than half of a field under three others."""
+    pitch = np.rint(np.array([32, 24]) * (1 - share)) / 2
+    tiles = [
+        make_tile(f"F{i}{j}", file=f"{i}{j}", start_x=pitch[0] * i, start_y=pitch[1] * j)
+        for i in range(3)
+        for j in range(3)
+    ]
+    image = register(tiles, strategy)
+    assert not image.notes
+    assert len(image.remarks) == 1 and "overlap" in image.remarks[0]
+
+
+@pytest.mark.parametrize(("shift", "hidden"), [(6.0, "62%"), (7.0, "56%")])
+def test_a_field_that_another_hides_for_the_most_part_is_a_note(make_tile, shift, hidden):
+    tiles = [make_tile("A"), make_tile("B", start_x=shift), make_tile("C", start_x=100.0)]
+    image = register(tiles, InplaceTiling())
+    assert any(f"'A' ({hidden} is hidden)" in note and "'B' over 'A'" in note for note in image.notes)
+    assert not image.remarks
+
+
+def test_a_field_that_several_others_hide_together_is_a_note(make_tile):
+    tiles = [make_tile("A")] + [
+        make_tile(f"B{i}{j}", file=f"{i}{j}", start_x=8.5 * i, start_y=6.5 * j) for i in (-1, 1) for j in (-1, 1)
+    ]
+    image = register(tiles, InplaceTiling())
+    assert any("'A' (8" in note and "is hidden" in note for note in image.notes)
+
+
+def test_fields_in_one_place_with_different_planes_hide_nothing(make_tile):
+    tiles = [make_tile("A", file="a"), make_tile("B", file="b", start_z=2.0), make_tile("C", start_x=15.0)]
+    image = register(tiles, InplaceTiling())
+    assert not image.notes
+    assert not any("'B' over 'A'" in text for text in image.remarks)
 
 
 def test_f17_one_frame_per_distinct_time(make_tile):

@@ -223,7 +223,7 @@ def test_a_plan_reads_no_pixels_and_says_that_the_size_is_open(make_image):
     before = image.model_dump_json()
     plan = plan_image(image, converter_options=OPTIONS)
     assert not READ and plan.pending and plan.to_json()["size_is_final"] is False
-    assert any("final only then" in text for text in plan.warnings)
+    assert any("final only then" in text for text in plan.remarks)
     final = plan_image(image, converter_options=OPTIONS, read_pixels=True)
     assert READ and not final.pending and final.shape != plan.shape
     assert final.fingerprint == plan.fingerprint

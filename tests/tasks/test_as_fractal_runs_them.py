@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 
 from fractal_omezarr_converters import tasks
+from fractal_omezarr_converters.ngff import open_plate
 from fractal_omezarr_converters.ngff.stores import open_store
-from fractal_omezarr_converters.ngff.tables import read_table
+from fractal_omezarr_converters.ngff.tables import read_table, write_table
 from fractal_omezarr_converters.ngff.zarr_arrays import open_array
+from fractal_omezarr_converters.testing.synthetic_incell import write_incell
 from fractal_omezarr_converters.testing.synthetic_operetta import PlaneKey, SyntheticOperetta, write_operetta
 
 FOLDER = Path(tasks.__path__[0])
@@ -100,6 +102,23 @@ def test_a_plate_goes_through_init_and_compute(plate: SyntheticOperetta, tmp_pat
                     assert np.array_equal(pixels[channel, z, y : y + 24, x : x + 40], expected)
 
 
+@pytest.mark.parametrize(
+    ("tiling", "words"),
+    [("Auto", "overlap by 10 px"), ("Inplace", "overlap in place: "), ("Stitch", "are stitched by")],
+)
+def test_overlap_on_purpose_is_told_without_a_triangle(tmp_path: Path, tiling: str, words: str) -> None:
+    plate = write_operetta(tmp_path / "source", wells=("B03", "C05"), layout=(2, 2), field_shape=(48, 64), overlap=10)
+    options = {"grouping": {"tiling_strategy": {"mode": tiling}}}
+    init = Job(INIT, arguments(plate, tmp_path / "out", converter_options=options), tmp_path / "jobs")
+    assert init.code == 0, init.log
+    told = [line for line in init.log.splitlines() if words in line]
+    assert len(told) == 1 and "INFO" in told[0]
+    assert "warning" not in init.log.lower()
+    compute = Job(COMPUTE, init.result["parallelization_list"][0], tmp_path / "jobs")
+    assert compute.code == 0, compute.log
+    assert "warning" not in compute.log.lower()
+
+
 def test_f66_the_same_job_can_be_run_again(plate: SyntheticOperetta, tmp_path: Path) -> None:
     options = {"runtime_settings": {"temp_json_options": {"serialization": "JSON"}}}
     init = Job(INIT, arguments(plate, tmp_path / "out", converter_options=options), tmp_path / "jobs")
@@ -112,6 +131,46 @@ def test_f66_the_same_job_can_be_run_again(plate: SyntheticOperetta, tmp_path: P
     assert url.exists()
     assert again.code == 0 and again.result == first.result
     assert "is complete already" in again.log
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_an_overwrite_with_fewer_wells_and_a_well_that_fails(
+    plate: SyntheticOperetta, tmp_path: Path, version: str
+) -> None:
+    """Three wells become two; one of them fails at first: the old plate is there until both are complete."""
+    out, jobs = tmp_path / "out", tmp_path / "jobs"
+    given: dict[str, Any] = {"converter_options": {"omezarr_options": {"ngff_version": version}}}
+    more = write_operetta(
+        tmp_path / "more", wells=("B03", "D07"), layout=(1, 2), field_shape=(24, 40), planes=2, overlap=0
+    )
+    run_all(more, out, jobs, **given)
+    first = open_plate(out / "Synthetic Plate.zarr")
+    assert list(first.well_paths) == ["B/03", "D/07"]
+    write_table(open_store(out), "Synthetic Plate.zarr/D/07/0", "cells", {"area": [1.5]}, version=version)
+    init = Job(INIT, arguments(plate, out, overwrite="Overwrite", **given), jobs)
+    assert init.code == 0, init.log
+    (told,) = [line for line in init.log.splitlines() if "will be lost" in line]
+    assert "WARNING" in told and "1 well (D07), 1 image (D/07/0), 1 table (cells)" in told
+    items = init.result["parallelization_list"]
+    spoilt = next(iter((plate.folders[0] / "Images").glob("r03c05*.tiff")))
+    kept = spoilt.read_bytes()
+    stamp = spoilt.stat()
+    spoilt.write_bytes(b"\0" * len(kept))
+    os.utime(spoilt, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert [Job(COMPUTE, item, jobs).code for item in items] == [0, 1]
+    between = open_plate(out / "Synthetic Plate.zarr")
+    assert list(between.well_paths) == ["B/03", "C/05", "D/07"]
+    assert between["D07"].image("0").tables()[-1] == "cells"
+    spoilt.write_bytes(kept)
+    os.utime(spoilt, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    again = Job(INIT, arguments(plate, out, overwrite="Overwrite", **given), jobs)
+    logs = [Job(COMPUTE, item, jobs) for item in again.result["parallelization_list"]]
+    assert [job.code for job in logs] == [0, 0]
+    assert "is complete already" in logs[0].log and "is complete already" not in logs[1].log
+    assert "all of the new one is complete" in logs[1].log
+    assert list(open_plate(out / "Synthetic Plate.zarr").well_paths) == ["B/03", "C/05"]
+    assert not (out / "Synthetic Plate.zarr" / "D").exists()
+    assert [path.name for path in out.iterdir()] == ["Synthetic Plate.zarr"]
 
 
 def test_f50_a_relative_folder_is_made_absolute(plate: SyntheticOperetta, tmp_path: Path) -> None:
@@ -203,3 +262,33 @@ def test_a_tile_table_goes_through_init_and_compute(tmp_path: Path) -> None:
     assert compute.result["image_list_updates"][0]["attributes"]["well"] == "B02"
     pixels = np.asarray(open_array(open_store(item["zarr_url"]), "0")[...]).squeeze()
     assert np.array_equal(pixels, np.concatenate([planes[0], planes[1]], axis=1))
+
+
+def test_any_supported_plate_is_converted_without_naming_its_instrument(
+    tmp_path: Path, plate: SyntheticOperetta
+) -> None:
+    incell = write_incell(tmp_path / "incell", wells=("D07",), planes=1, layout=(1, 2))
+    acquisitions = [
+        {"path": str(plate.folders[0]), "plate_name": "One"},
+        {"path": str(incell.folders[0]), "plate_name": "Other", "acquisition": 1},
+    ]
+    init = Job(
+        FOLDER / "any_plate" / "convert_init.py",
+        {"zarr_dir": str(tmp_path / "out"), "acquisitions": acquisitions},
+        tmp_path / "jobs",
+    )
+    assert init.code == 0, init.log
+    found = []
+    for item in init.result["parallelization_list"]:
+        compute = Job(COMPUTE, item, tmp_path / "jobs")
+        assert compute.code == 0, compute.log
+        found += [update["attributes"] for update in compute.result["image_list_updates"]]
+    assert {(each["plate"], each["well"], each["acquisition"]) for each in found} == {
+        ("One.zarr", "B03", 0),
+        ("One.zarr", "C05", 0),
+        ("Other.zarr", "D07", 1),
+    }
+    (tmp_path / "empty").mkdir()
+    nothing = {"zarr_dir": str(tmp_path / "out"), "acquisitions": [{"path": str(tmp_path / "empty")}]}
+    refused = Job(FOLDER / "any_plate" / "convert_init.py", nothing, tmp_path / "jobs")
+    assert refused.code != 0 and "No format recognises" in refused.log

@@ -17,7 +17,7 @@ from fractal_omezarr_converters.cli.terminal import say, set_up_messages, write_
 from fractal_omezarr_converters.errors import ConvertersToolsError
 
 if TYPE_CHECKING:
-    from fractal_omezarr_converters.testing.synthetic_operetta import SyntheticOperetta
+    pass
 
 
 def demo_command(
@@ -41,6 +41,7 @@ def demo_command(
         One JSON document on stdout.
     """
     from fractal_omezarr_converters.convert import verify
+    from fractal_omezarr_converters.testing.round_trip import planes_that_differ
     from fractal_omezarr_converters.testing.synthetic_operetta import write_operetta
 
     messages = messages or MessageOptions()
@@ -76,39 +77,6 @@ def demo_command(
         for plate in plates:
             write_text(f"result: {plate}")
     return exit_codes.DONE if ok else exit_codes.FAILED
-
-
-def planes_that_differ(truth: SyntheticOperetta, updates: list[dict[str, Any]]) -> list[str]:
-    """Look up every plane by its field of view in the image's ROI table and compare it with what the plate was made of.
-
-    Unlike ``verify`` this trusts neither our reader of the index nor our placing.
-    """
-    import numpy as np
-
-    from fractal_omezarr_converters.ngff.stores import open_store
-    from fractal_omezarr_converters.ngff.tables import read_table
-    from fractal_omezarr_converters.ngff.zarr_arrays import open_array
-
-    wrong: list[str] = []
-    for update in updates:
-        store = open_store(update["zarr_url"])
-        pixels = np.asarray(open_array(store, "0")[...])
-        rois = read_table(store, "", "FOV_ROI_table")
-        well, acquisition = update["attributes"]["well"], update["attributes"]["acquisition"]
-        for row, name in enumerate(rois["FieldIndex"]):
-            x, y = (round(float(rois[f"{axis}_micrometer"][row]) / truth.pixel_size) for axis in "xy")
-            height, width = truth.field_shape
-            for key in truth.listed(acquisition):
-                if key.well == well and key.field == number_in(name):
-                    found = pixels[key.t, key.channel, key.z, y : y + height, x : x + width]
-                    if not np.array_equal(found, truth.pixels(key)):
-                        wrong.append(str(key))
-    return wrong
-
-
-def number_in(name: str) -> int:
-    """The number of a field in its name."""
-    return int("".join(letter for letter in name if letter.isdigit()))
 
 
 def convert_as_fractal_does(sources: list[Path], out: Path, ngff_version: str | None = None) -> list[dict[str, Any]]:

@@ -42,9 +42,11 @@ class OutputOptions:
     ngff_version: Annotated[Literal["0.4", "0.5", "0.6"] | None, Parameter(group=OUTPUT)] = None
     """Version of OME-Zarr."""
     overwrite: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False
-    """Replace plates and images that exist; the old ones stay until the new ones are whole."""
+    """Replace plates and images that exist with all that they hold; the old ones stay until the new ones are whole."""
     extend: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False
     """Add to plates that exist; what is complete stays untouched."""
+    memory: Annotated[str | None, Parameter(group=RUN)] = None
+    """Memory that the conversion may take on this computer, such as 4GB; the plan says how much it needs."""
 
 
 @Parameter(name="*")
@@ -77,5 +79,6 @@ def conversion_arguments(given: InputOptions, output: OutputOptions) -> dict[str
         "configuration": settings_from_texts(configuration, given.set or []),
         "ngff_version": output.ngff_version,
         "overwrite": overwrite_word(output),
+        "memory": output.memory,
     }
     return {key: value for key, value in arguments.items() if value is not None}

@@ -1,4 +1,4 @@
-"""`omezarr verify`: compare every pixel of a conversion with its source."""
+"""`omezarr verify`: compare every pixel of a conversion with its source, and all coarser levels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def verify_command(
     messages: MessageOptions | None = None,
     json: Annotated[bool, Parameter(group=RUN, negative="")] = False,
 ) -> int:
-    """Read every source plane again and compare it with what was written; check that no chunk is missing.
+    """Read every source plane again and compare it with what was written; check coarser levels and that no chunk is missing.
 
     Example: `omezarr verify /data/zarr/MyPlate.zarr`
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fractal_omezarr_converters.core import packing
 from fractal_omezarr_converters.core.geometry import AXES
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+from fractal_omezarr_converters.core.moments import Moments, joined_moments
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
 
@@ -24,10 +25,11 @@ class RegionColumns:
 
     ``fov_names`` lists the fields of view in order of first appearance and ``fov`` (int32) points into it. ``start``
     and ``length`` (float64, n x 5, ``tczyx``) are in world units, c as an index. ``original`` (float64, n x 3, ``zyx``)
-    is the stage position in µm as the instrument states it, before orientation, offsets and tiling.
+    is the stage position in µm as the instrument states it, before orientation, offsets and tiling. ``moments`` say when
+    regions were acquired; None when that is not known of any.
     """
 
-    __slots__ = ("fov", "fov_names", "length", "loaders", "original", "start")
+    __slots__ = ("fov", "fov_names", "length", "loaders", "moments", "original", "start")
 
     def __init__(
         self,
@@ -38,6 +40,7 @@ class RegionColumns:
         length: ArrayLike,
         original: ArrayLike,
         loaders: LoaderColumns,
+        moments: Moments | None = None,
     ) -> None:
         """Check that all columns have one length and only finite numbers."""
         self.fov_names = list(fov_names)
@@ -46,7 +49,10 @@ class RegionColumns:
         self.length: NDArray[np.float64] = np.asarray(length, dtype=np.float64).reshape(-1, 5)
         self.original: NDArray[np.float64] = np.asarray(original, dtype=np.float64).reshape(-1, 3)
         self.loaders = loaders
+        self.moments = moments
         sizes = {len(self.fov), len(self.start), len(self.length), len(self.original), len(loaders)}
+        if moments is not None:
+            sizes.add(len(moments))
         if len(sizes) != 1:
             raise ConvertersToolsUserError(f"Columns of regions have different lengths: {sorted(sizes)} rows.")
         for name, column in (("start", self.start), ("length", self.length), ("original", self.original)):
@@ -70,12 +76,16 @@ class RegionColumns:
         """Compare names, numbers and loaders; how they are stored does not matter."""
         if not isinstance(other, RegionColumns):
             return NotImplemented
-        if len(self) != len(other) or not all(
-            np.array_equal(mine, theirs)
-            for mine, theirs in (
-                (self.start, other.start),
-                (self.length, other.length),
-                (self.original, other.original),
+        if (
+            len(self) != len(other)
+            or self.moments != other.moments
+            or not all(
+                np.array_equal(mine, theirs)
+                for mine, theirs in (
+                    (self.start, other.start),
+                    (self.length, other.length),
+                    (self.original, other.original),
+                )
             )
         ):
             return False
@@ -113,6 +123,7 @@ class RegionColumns:
             length=self.length[chosen],
             original=self.original[chosen],
             loaders=self.loaders.select(chosen),
+            moments=None if self.moments is None else self.moments.select(chosen),
         )
 
     @classmethod
@@ -132,6 +143,7 @@ class RegionColumns:
             length=np.concatenate([part.length for part in parts]),
             original=np.concatenate([part.original for part in parts]),
             loaders=LoaderColumns.concat([part.loaders for part in parts]),
+            moments=joined_moments([(part.moments, len(part)) for part in parts]),
         )
 
     def become(self, other: RegionColumns) -> None:
@@ -166,6 +178,8 @@ class RegionColumns:
             document[name] = {axis: packing.pack(getattr(self, name)[:, i]) for i, axis in enumerate(AXES)}
         document["original"] = {axis: packing.pack(self.original[:, i]) for i, axis in enumerate(_STAGE_AXES)}
         document["loaders"] = self.loaders.to_json()
+        if self.moments is not None:
+            document["moments"] = self.moments.to_json()
         return document
 
     @classmethod
@@ -182,6 +196,7 @@ class RegionColumns:
             length=columns("length", AXES),
             original=columns("original", _STAGE_AXES),
             loaders=LoaderColumns.from_json(document["loaders"]),
+            moments=Moments.from_json(document["moments"]) if "moments" in document else None,
         )
 
 

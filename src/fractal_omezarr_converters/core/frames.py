@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -145,6 +146,14 @@ class Frame:
         self.wrong(name, np.flatnonzero(~blank & (found != np.rint(found))).tolist(), "must be a whole number")
         return np.where(blank, empty, np.rint(np.where(blank, 0, found))).astype(np.int64)
 
+    def times(self, name: str) -> list[datetime | None]:
+        """Give a column as points in time, None where a cell is empty; record what is none."""
+        cells = self.columns[name]
+        found = [_time(cell) for cell in (cells.tolist() if isinstance(cells, np.ndarray) else cells)]
+        bad = [row for row, (time, cell) in enumerate(zip(found, cells)) if time is None and _plain(cell) is not None]
+        self.wrong(name, bad, "is no date and time; write for example 2024-05-31T14:05:00+02:00")
+        return found
+
     def values(self, name: str) -> list[Scalar]:
         """Give a column as scalars of one kind: booleans, integers, numbers, or else text; None where empty."""
         cells = self.columns[name]
@@ -222,6 +231,16 @@ def _integer(text: str) -> int | None:
     if digits.isascii() and digits.isdigit() and (digits == "0" or not digits.startswith("0")):
         return int(text)
     return None
+
+
+def _time(cell: object) -> datetime | None:
+    """Read a point in time, as text in ISO 8601 or as an object of a table library."""
+    if isinstance(cell, datetime):
+        return cell
+    try:
+        return datetime.fromisoformat(cell) if isinstance(cell, str) else None
+    except ValueError:
+        return None
 
 
 def _plain(cell: object) -> Any:

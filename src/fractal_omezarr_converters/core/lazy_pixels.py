@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,8 +56,8 @@ def load_lazily(  # noqa: PLR0917
 ) -> dask.array.Array:
     """Give a dask array; one task per region and one per chunk, so the graph grows with the number of tiles.
 
-    ``chunks`` is anything that dask understands, along the image's axes; by default a chunk is one plane of the
-    largest region.
+    ``chunks`` is anything that dask understands, along the image's axes; by default chunks follow the regions: each begins
+    where a region begins.
     """
     import dask.array
 
@@ -66,7 +67,8 @@ def load_lazily(  # noqa: PLR0917
     start, length = whole_pixels(columns, axes, steps)
     shape = tuple(shape5[AXES.index(axis)] for axis in axes)
     if chunks is None:
-        chunks = tuple(int(length[:, AXES.index(axis)].max()) if axis in "yx" else 1 for axis in axes)
+        columns_of = [(start[:, i] - origin[i], length[:, i]) for i in map(AXES.index, axes)]
+        chunks = tuple(chunks_along(*column) for column in columns_of)
     sizes = da.core.normalize_chunks(chunks, shape=shape, dtype=np.dtype(data_type))
     edges = [np.cumsum([0, *sizes[axes.index(axis)]]) if axis in axes else np.array([0, 1]) for axis in AXES]
     token = uuid.uuid4().hex
@@ -90,6 +92,21 @@ def load_lazily(  # noqa: PLR0917
         graph[(name, *index)] = (_chunk, members.get(cell, []), zero, size, axes, data_type)
     made: dask.array.Array = da.Array(graph, name, chunks=sizes, dtype=np.dtype(data_type))
     return made
+
+
+def chunks_along(start: Integers, length: Integers) -> tuple[int, ...]:
+    """Sizes of chunks along an axis: one begins with each region, none is longer than the longest region.
+
+    Regions that begin less than half a region apart (jitter, rows of a mosaic that do not line up) share a chunk.
+    """
+    longest, apart = int(length.max()), max(1, int(length.min()) // 2)
+    begins = [0]
+    for first in np.unique(start).tolist():
+        if first - begins[-1] >= apart:
+            begins.append(first)
+    end = int((start + length).max())
+    edges = [edge for first, after in pairwise([*begins, end]) for edge in range(first, after, longest)]
+    return tuple(np.diff([*edges, end]).tolist())
 
 
 def _sources(columns: RegionColumns, axes: str, steps: NDArray[np.float64]) -> list[Source]:

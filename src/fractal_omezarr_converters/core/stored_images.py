@@ -18,7 +18,8 @@ from fractal_omezarr_converters.models.loaders import ImageLoaderInterface, reso
 from fractal_omezarr_converters.models.older_names import newer_tiled_image
 
 DOCUMENT = "tiled-image"
-VERSION = 1
+VERSION = 2
+"""2: remarks, and moments of acquisition where they are known. Documents of version 1 load."""
 
 
 def type_arguments(

@@ -17,6 +17,7 @@ import numpy as np
 from fractal_omezarr_converters.core.frame_sources import read_frame
 from fractal_omezarr_converters.core.frames import Frame
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+from fractal_omezarr_converters.core.moments import Moments
 from fractal_omezarr_converters.core.table_attributes import attributes_of_rows
 from fractal_omezarr_converters.core.table_details import (
     CHANNEL_COLUMNS,
@@ -44,9 +45,10 @@ SELECTIONS = {"page": "page", "series": "series"} | {
     f"file_{name}": name for name in ("level", "channel", "z", "t", "plane")
 }
 PLACE_COLUMNS = {"plate": ("well", "row", "column", "plate_name", "acquisition"), "images": ("image_path",)}
+MOMENT_COLUMN = "acquired_at"
 GEOMETRY_COLUMNS = ("fov_name", *(f"start_{axis}" for axis in AXES), *(f"length_{axis}" for axis in AXES))
 KNOWN_COLUMNS = frozenset(
-    [FILE_COLUMN, OLDER_SIZE_COLUMN, *SELECTIONS, *GEOMETRY_COLUMNS, *SIZE_COLUMNS, *CHANNEL_COLUMNS]
+    [FILE_COLUMN, MOMENT_COLUMN, OLDER_SIZE_COLUMN, *SELECTIONS, *GEOMETRY_COLUMNS, *SIZE_COLUMNS, *CHANNEL_COLUMNS]
 )
 LOADER = "DefaultImageLoader"
 
@@ -215,6 +217,7 @@ def tiles_of_frame(
     own = details_of_rows(frame, places, details, (first, length), headers)
     _check_channels(frame, own.details, own.number, first + length)
     names = _fov_names(frame, places, starts)
+    moments = Moments.of_times(frame.times(MOMENT_COLUMN)) if MOMENT_COLUMN in frame else None
     frame.raise_problems()
     fov_names, fov = distinct(names)
     return TileTable(
@@ -229,6 +232,7 @@ def tiles_of_frame(
         acquisition=own.number,
         attribute_sets=attribute_sets,
         attribute_set=attribute_set,
+        moments=moments,
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import ConfigDict, Field, SerializeAsAny, model_validator
 
 from fractal_omezarr_converters.core.attributes import AttributeType
 from fractal_omezarr_converters.core.tile_slice import TileSlice
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
+from fractal_omezarr_converters.models.checked_model import CheckedModel
 from fractal_omezarr_converters.models.collections import CollectionInterfaceType
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterfaceType
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from ngio import Roi
 
 
-class Tile(BaseModel, Generic[CollectionInterfaceType, ImageLoaderInterfaceType]):  # noqa: UP046
+class Tile(CheckedModel, Generic[CollectionInterfaceType, ImageLoaderInterfaceType]):  # noqa: UP046
     """One piece of source: a plane, a stack or a whole field of view.
 
     Starts are the position of the tile's first corner (smallest coordinate), in the space that the acquisition
@@ -40,6 +42,8 @@ class Tile(BaseModel, Generic[CollectionInterfaceType, ImageLoaderInterfaceType]
     collection: SerializeAsAny[CollectionInterfaceType]
     image_loader: SerializeAsAny[ImageLoaderInterfaceType]
     acquisition_details: AcquisitionDetails
+    acquired_at: datetime | None = None
+    """When the first plane of the tile was acquired, for the table of time points."""
 
     @model_validator(mode="after")
     def _channels_exist(self) -> Tile[Any, Any]:

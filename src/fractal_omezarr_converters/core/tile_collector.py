@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from fractal_omezarr_converters.core.attributes import AttributeType
 from fractal_omezarr_converters.core.distinct_values import Distinct, acquisition_key, attributes_key, collection_key
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+from fractal_omezarr_converters.core.moments import Moments
 from fractal_omezarr_converters.core.stage_places import Five
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
@@ -34,6 +36,7 @@ class TileCollector:
         self._files: list[str] = []
         self._pages: list[int | None] = []
         self._file_rows: list[int] = []
+        self._acquired_at: list[datetime | float | None] = []
 
     def __len__(self) -> int:
         """Count the tiles so far."""
@@ -51,8 +54,12 @@ class TileCollector:
         file: str | None = None,
         page: int | None = None,
         attributes: Mapping[str, AttributeType] | None = None,
+        acquired_at: datetime | float | None = None,
     ) -> None:
-        """Add one tile (start and length along ``t, c, z, y, x``), read by ``loader`` or from ``file``."""
+        """Add one tile (start and length along ``t, c, z, y, x``), read by ``loader`` or from ``file``.
+
+        ``acquired_at`` is when it was acquired, if that is known: a point in time, or seconds since 1970-01-01 UTC.
+        """
         row = len(self._start)
         if loader is not None:
             self._loaders.append((row, loader))
@@ -68,6 +75,7 @@ class TileCollector:
         self._attributes.add(attributes or _NO_ATTRIBUTES)
         self._start.append(start)
         self._length.append(length)
+        self._acquired_at.append(acquired_at)
 
     def columns(self) -> dict[str, Any]:
         """Give all tiles as the columns of a :class:`TileTable`, by their names."""
@@ -91,4 +99,5 @@ class TileCollector:
             "acquisition": self._acquisition.index,
             "attribute_sets": self._attributes.values,
             "attribute_set": self._attributes.index,
+            "moments": Moments.of_times(self._acquired_at),
         }

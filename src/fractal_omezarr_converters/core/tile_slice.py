@@ -10,6 +10,7 @@ import numpy as np
 from fractal_omezarr_converters.core import ngio_views, pixels
 from fractal_omezarr_converters.core.columns import LoaderColumns, RegionColumns
 from fractal_omezarr_converters.core.geometry import AXES, round_intervals
+from fractal_omezarr_converters.core.moments import Moments
 from fractal_omezarr_converters.core.stage_places import StatedPlaces, StatedTile, tile_words
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterface, ImageLoaderInterfaceType
 
@@ -62,6 +63,7 @@ class TileSlice(Generic[ImageLoaderInterfaceType]):  # noqa: UP046
             length=length,
             original=stated.on_stage()[0][:, 2:],
             loaders=LoaderColumns.from_loaders([tile.image_loader]),
+            moments=Moments.of_times([getattr(tile, "acquired_at", None)]),
         )
         made: TileSlice[Any] = cls.view(columns, 0, "".join(tile.acquisition_details.axes), stated.steps()[0])
         return made

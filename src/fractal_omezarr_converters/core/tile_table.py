@@ -14,6 +14,7 @@ from fractal_omezarr_converters.core.columns import RegionColumns
 from fractal_omezarr_converters.core.distinct_values import acquisition_key, attributes_key, collection_key, joined
 from fractal_omezarr_converters.core.geometry import AXES, Floats
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+from fractal_omezarr_converters.core.moments import Moments, joined_moments
 from fractal_omezarr_converters.core.stage_places import StatedPlaces, stated_length, stated_start, tile_words
 from fractal_omezarr_converters.core.tile import Tile
 from fractal_omezarr_converters.core.tile_collector import TileCollector
@@ -28,7 +29,7 @@ class TileTable:
     """n tiles as columns; collections, acquisitions and attribute sets are stored once and pointed at.
 
     ``start`` and ``length`` (float64, n x 5, ``tczyx``) are as the tiles state them, in the spaces of their
-    acquisition; :meth:`world` gives them in world units.
+    acquisition; :meth:`world` gives them in world units. ``moments`` say when tiles were acquired, where that is known.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class TileTable:
         acquisition: ArrayLike,
         attribute_sets: Sequence[Mapping[str, AttributeType]] = ({},),
         attribute_set: ArrayLike | None = None,
+        moments: Moments | None = None,
     ) -> None:
         """Join the columns; all have one length."""
         self.fov_names = list(fov_names)
@@ -59,6 +61,7 @@ class TileTable:
         self.attribute_sets = [dict(attributes) for attributes in attribute_sets]
         chosen = np.zeros(len(self.fov)) if attribute_set is None else attribute_set
         self.attribute_set: Numbers = np.asarray(chosen, dtype=np.int32).reshape(-1)
+        self.moments = moments
         sizes = {
             "fov": len(self.fov),
             "start": len(self.start),
@@ -67,6 +70,7 @@ class TileTable:
             "collection": len(self.collection),
             "acquisition": len(self.acquisition),
             "attribute_set": len(self.attribute_set),
+            "moments": len(self.fov) if moments is None else len(moments),
         }
         if len(set(sizes.values())) != 1:
             raise ConvertersToolsUserError(f"The columns of a table of tiles have different numbers of rows: {sizes}.")
@@ -107,6 +111,7 @@ class TileTable:
                 length=stated_length(tile),
                 loader=tile.image_loader,
                 attributes=tile.attributes,
+                acquired_at=tile.acquired_at,
             )
         return cls(**collector.columns())
 
@@ -138,25 +143,41 @@ class TileTable:
             collection=self.collections[int(self.collection[i])],
             image_loader=self.loaders.loader(i),
             acquisition_details=self.acquisitions[int(self.acquisition[i])],
+            acquired_at=None if self.moments is None else self.moments.time(i),
         )
+
+    def replaced(self, **columns: Any) -> TileTable:
+        """Give a table of which some columns are others; what is not named is shared."""
+        own = {
+            "fov_names": self.fov_names,
+            "fov": self.fov,
+            "start": self.start,
+            "length": self.length,
+            "loaders": self.loaders,
+            "collections": self.collections,
+            "collection": self.collection,
+            "acquisitions": self.acquisitions,
+            "acquisition": self.acquisition,
+            "attribute_sets": self.attribute_sets,
+            "attribute_set": self.attribute_set,
+            "moments": self.moments,
+        }
+        return TileTable(**{**own, **columns})
 
     def select(self, chosen: ArrayLike) -> TileTable:
         """Give some tiles, by mask or index; what they point at is shared."""
         index = np.asarray(chosen)
         if index.dtype != bool:
             index = index.astype(np.int64)
-        return TileTable(
-            fov_names=self.fov_names,
+        return self.replaced(
             fov=self.fov[index],
             start=self.start[index],
             length=self.length[index],
             loaders=self.loaders.select(index),
-            collections=self.collections,
             collection=self.collection[index],
-            acquisitions=self.acquisitions,
             acquisition=self.acquisition[index],
-            attribute_sets=self.attribute_sets,
             attribute_set=self.attribute_set[index],
+            moments=None if self.moments is None else self.moments.select(index),
         )
 
     @classmethod
@@ -184,6 +205,7 @@ class TileTable:
             acquisition=acquisition,
             attribute_sets=sets,
             attribute_set=attribute_set,
+            moments=joined_moments([(table.moments, len(table)) for table in tables]),
         )
 
     def stated(self) -> StatedPlaces:
@@ -220,8 +242,11 @@ class TileTable:
         return self.raw_zyx()[:, ::-1]
 
     def region_columns(self) -> RegionColumns:
-        """Give all tiles as the regions of one image."""
+        """Give all tiles as the regions of one image; of the moments, the first of each field's frame is kept."""
         start, length = self.world()
+        moments = self.moments
+        if moments is not None:
+            moments = moments.first_of_each(self.collection, self.fov, self.start[:, 0])
         columns = RegionColumns(
             fov_names=self.fov_names,
             fov=self.fov,
@@ -229,6 +254,7 @@ class TileTable:
             length=length,
             original=self.raw_zyx(),
             loaders=self.loaders,
+            moments=moments,
         )
         return columns.select(np.arange(len(columns)))
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -29,8 +28,10 @@ from fractal_omezarr_converters.core.tile_slice import TileSlice
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import ChannelInfo, rgb_channels
 from fractal_omezarr_converters.models.axes import CANONICAL_AXES_TYPE, checked_axes
+from fractal_omezarr_converters.models.checked_model import CheckedModel
 from fractal_omezarr_converters.models.collections import CollectionInterfaceType
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterfaceType
+from fractal_omezarr_converters.models.older_names import older_name
 from fractal_omezarr_converters.models.source_files import SourceFile
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["AttributeType", "TiledImage"]
 
 
-class TiledImage(BaseModel, Generic[CollectionInterfaceType, ImageLoaderInterfaceType]):  # noqa: UP046
+class TiledImage(CheckedModel, Generic[CollectionInterfaceType, ImageLoaderInterfaceType]):  # noqa: UP046
     """One image to be written.
 
     ``regions`` reads and changes like a list of :class:`TileSlice`, but is kept as columns (:attr:`columns`).
@@ -49,7 +50,7 @@ class TiledImage(BaseModel, Generic[CollectionInterfaceType, ImageLoaderInterfac
     Copies are independent of each other.
     """
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True, arbitrary_types_allowed=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
     regions: Regions = Field(default_factory=Regions)
     path: str
@@ -68,6 +69,8 @@ class TiledImage(BaseModel, Generic[CollectionInterfaceType, ImageLoaderInterfac
     """Registration steps that were applied, in order, with their parameters."""
     notes: list[str] = Field(default_factory=list)
     """What a user should read about this image."""
+    remarks: list[str] = Field(default_factory=list)
+    """What is worth knowing about this image, but asks nobody to do anything."""
     source_stamps: Any = None
     """What the files behind the regions were when they were looked at, so that others in their place are noticed."""
 
@@ -128,6 +131,7 @@ class TiledImage(BaseModel, Generic[CollectionInterfaceType, ImageLoaderInterfac
         values["attributes"] = {key: list(column) for key, column in self.attributes.items()}
         values["provenance"] = [dict(step) for step in self.provenance]
         values["notes"] = list(self.notes)
+        values["remarks"] = list(self.remarks)
         values["channels"] = None if self.channels is None else [channel.model_copy() for channel in self.channels]
         values["translation"] = None if self.translation is None else list(self.translation)
         return made
@@ -162,14 +166,7 @@ class TiledImage(BaseModel, Generic[CollectionInterfaceType, ImageLoaderInterfac
         """µm per pixel along y."""
         return self.xy_pixel_size if self.y_pixel_size is None else self.y_pixel_size
 
-    @property
-    def pixelsize(self) -> float:
-        """Older name of ``xy_pixel_size``."""
-        return self.xy_pixel_size
-
-    @pixelsize.setter
-    def pixelsize(self, value: float) -> None:
-        self.xy_pixel_size = value
+    pixelsize: ClassVar[Any] = older_name("xy_pixel_size")
 
     @property
     def steps(self) -> Floats:

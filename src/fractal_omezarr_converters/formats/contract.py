@@ -21,6 +21,7 @@ A format of another distribution names its class in the entry-point group ``frac
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -125,7 +126,7 @@ class Format(ABC):
             return [place] if matched else []
         if not place.is_dir():
             return []
-        return [found for marker in self.markers for found in sorted(place.glob(marker))]
+        return [found for marker in self.markers for found in _below(str(place), marker.split("/"))]
 
     def recognises(self, source: str | Path) -> bool:
         """Say whether the folder or file is of this format; by default, when a marker matches."""
@@ -166,6 +167,21 @@ class Format(ABC):
             raise ConvertersToolsUserError(
                 f"The options of format '{self.name}' are wrong: {found}. The options are {known}."
             ) from error
+
+
+def _below(folder: str, pattern: list[str]) -> list[Path]:
+    """Files below a folder that match a pattern, level by level; a folder of 100,000 planes is listed once, without objects."""
+    first, *rest = pattern
+    if not any(letter in first for letter in "*?["):
+        path = os.path.join(folder, first)  # noqa: PTH118
+        if rest:
+            return _below(path, rest) if os.path.isdir(path) else []  # noqa: PTH112
+        return [Path(path)] if os.path.exists(path) else []  # noqa: PTH110
+    with os.scandir(folder) as entries:
+        if rest:
+            found = sorted(e.path for e in entries if fnmatchcase(e.name, first) and e.is_dir())
+            return [each for place in found for each in _below(place, rest)]
+        return [Path(path) for path in sorted(e.path for e in entries if fnmatchcase(e.name, first))]
 
 
 def _in_words(error: Mapping[str, Any]) -> str:

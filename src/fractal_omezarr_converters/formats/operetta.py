@@ -15,37 +15,26 @@ is another layout and is refused with a sentence that says how to export. Facts 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import ConfigDict, Field
 
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
-from fractal_omezarr_converters.formats.contract import Format, FormatOptions, Scan
+from fractal_omezarr_converters.formats.clock_times import seconds_of
+from fractal_omezarr_converters.formats.contract import FormatOptions
+from fractal_omezarr_converters.formats.field_grid import FieldGrid
 from fractal_omezarr_converters.formats.operetta_flatfield import FlatField, FlatFieldMode, read_flat_field
-from fractal_omezarr_converters.formats.operetta_index import OperettaIndex, read_index, seconds_of
-from fractal_omezarr_converters.formats.operetta_places import (
-    FieldGrid,
-    field_centres,
-    frame_times,
-    ranks,
-    t_step,
-    z_offsets,
-    z_step,
-)
-from fractal_omezarr_converters.formats.operetta_tiles import (
-    Axes,
-    SortedPlanes,
-    build_tiles,
-    channel_infos,
-    sort_planes,
-)
+from fractal_omezarr_converters.formats.operetta_index import OperettaIndex, Plane, read_index
+from fractal_omezarr_converters.formats.operetta_places import field_centres
+from fractal_omezarr_converters.formats.operetta_planes import channel_facts, loader_maker, plane_records, warn_of_index
+from fractal_omezarr_converters.formats.plane_records import Measurement, PlaneRecord
+from fractal_omezarr_converters.formats.plate_format import PlateFormat
+from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 from fractal_omezarr_converters.formats.xml_stream import XmlStream, root_element
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
-from fractal_omezarr_converters.models.well_names import safe_plate_name
 
 INDEX_NAMES = ("Index.idx.xml", "Index.xml", "Index.ref.xml", "ImageIndex.ColumbusIDX.xml")
 IMAGE_FOLDERS = ("", "Images/", "images/")
@@ -74,7 +63,7 @@ class OperettaOptions(FormatOptions):
     """
 
 
-class Operetta(Format):
+class Operetta(PlateFormat[OperettaOptions]):
     """Operetta, Operetta CLS, Opera Phenix; Harmony V4 to V7 and Columbus."""
 
     name: ClassVar[str] = "operetta"
@@ -93,66 +82,49 @@ class Operetta(Format):
         """Say whether there is an index whose root element is Harmony's, or a Harmony archive."""
         return any(_is_of_harmony(each) for each in self.marker_files(source))
 
-    def scan(
-        self,
-        source: str,
-        *,
-        options: FormatOptions | Mapping[str, Any] | None = None,
-        plate_name: str | None = None,
-        acquisition: int = 0,
-    ) -> Scan:
-        """Read the index and give one tile per plane whose file is there."""
-        chosen = OperettaOptions.model_validate(self.checked_options(options))
+    def measure(self, source: Path, options: OperettaOptions, plate_name: str | None) -> Measurement:
+        """Read the index; nothing else is opened."""
         warnings: list[str] = []
         index_file = self.find_index(source, warnings)
         index = read_index(str(index_file))
         warnings.extend(index.warnings)
         measurement = _measurement_folder(index_file)
-        root = index_file.parent if Path(source).absolute() == index_file.parent else measurement
-        files = AcquisitionFiles(root, index_file.parent, follow_links=chosen.follow_links)
-        planes = sort_planes(index, files, warnings)
-        if not planes.planes:
-            raise ConvertersToolsUserError(
-                f"'{index_file}' names no image file; export the measurement with its images."
-            )
-        axes, times = _axes(index, planes, chosen, warnings)
-        offsets = z_offsets(planes.planes, axes.z_index)
-        infos = channel_infos(index, sorted(index.channels), offsets, warnings)
-        flat_fields = _flat_fields(index, planes, chosen, warnings) if chosen.flat_field != "off" else {}
-        plate = _plate_facts(index, planes, plate_name, measurement, warnings)
-        if len({(each.pixel_x, each.pixel_y) for each in planes.planes}) > 1:
-            warnings.append("Planes have different pixel sizes; only planes of one pixel size fit into one image.")
-        tiles = build_tiles(
-            planes,
-            axes,
-            index.channels,
-            infos,
-            flat_fields,
-            plate_name=plate.name,
-            acquisition=acquisition,
-            subtract=chosen.flat_field == "subtract",
+        root = index_file.parent if source == index_file.parent else measurement
+        named = [each for each in index.planes if each.url is not None]
+        centres = None
+        if options.field_grid is None:
+            centres = field_centres(index, named, positions=options.field_positions, warnings=warnings)
+        planes, frames = plane_records(index, centres)
+        warn_of_index(index, warnings)
+        flat_fields = _flat_fields(index, named, options, warnings) if options.flat_field != "off" else {}
+        measured = Measurement(
+            described_in=str(index_file),
+            files=AcquisitionFiles(root, index_file.parent, follow_links=options.follow_links),
+            planes=planes,
+            frames=frames,
+            channels=channel_facts(index),
+            plate=_plate_facts(index, planes, plate_name, measurement, warnings),
+            field_grid=options.field_grid,
+            make_loaders=loader_maker(flat_fields, subtract=options.flat_field == "subtract"),
+            warnings=warnings,
+            facts=_facts(index, options, sorted(flat_fields)),
         )
-        facts = _facts(index, planes, axes, times, offsets)
-        facts.update(field_positions="grid" if chosen.field_grid else chosen.field_positions)
-        facts.update(flat_field=chosen.flat_field, flat_field_channels=sorted(flat_fields))
-        corrections = []
         if flat_fields:
             fields = {str(number): each.model_dump(mode="json") for number, each in sorted(flat_fields.items())}
-            corrections.append({"name": "flat_field", "params": {"mode": chosen.flat_field, "channels": fields}})
-        return Scan(tiles, plate, planes.states, warnings, [str(index_file)], facts, corrections)
+            measured.corrections.append(
+                {"name": "flat_field", "params": {"mode": options.flat_field, "channels": fields}}
+            )
+        return measured
 
-    def find_index(self, source: str, warnings: list[str]) -> Path:
+    def find_index(self, source: Path, warnings: list[str]) -> Path:
         """Find the index file of the one measurement in a folder.
 
         Raises:
             ConvertersToolsFileNotFoundError: there is no index.
             ConvertersToolsUserError: there are several measurements, or the folder is a Harmony archive.
         """
-        place = Path(source).absolute()
-        if not place.exists():
-            raise ConvertersToolsFileNotFoundError(f"There is no folder '{source}'; check the path.")
-        found = [each.absolute() for each in self.marker_files(place) if each.name in INDEX_NAMES]
-        here = [each for each in found if each == place or _measurement_folder(each) == place or each.parent == place]
+        found = [each.absolute() for each in self.marker_files(source) if each.name in INDEX_NAMES]
+        here = [each for each in found if each == source or source in (_measurement_folder(each), each.parent)]
         chosen = here or found
         measurements = sorted({_measurement_folder(each).name for each in chosen})
         if len(measurements) > 1:
@@ -164,7 +136,7 @@ class Operetta(Format):
             warnings.append(f"'{source}' holds more than one index; '{chosen[0]}' is used.")
         if chosen:
             return chosen[0]
-        if self.marker_files(place):
+        if self.marker_files(source):
             raise ConvertersToolsUserError(
                 f"'{source}' is a Harmony archive (XML/MEASUREMENT and IMAGES.sqlite), which only Harmony can open;"
                 " restore it in Harmony and write the measurement out with 'Export Data' (images and index)."
@@ -187,39 +159,11 @@ def _is_of_harmony(path: Path) -> bool:
     return root.name == "EvaluationInputData" if root is not None else path.name == "Index.idx.xml"
 
 
-def _axes(
-    index: OperettaIndex, planes: SortedPlanes, options: OperettaOptions, warnings: list[str]
-) -> tuple[Axes, list[float | None]]:
-    # Ranks are taken over all records, so that a missing file moves no other plane.
-    sequences = any(len(key) > 1 for key in planes.time_keys)
-    all_times: list[tuple[int, ...]] = [
-        (each.sequence, each.time) if sequences else (each.time,) for each in index.planes
-    ]
-    all_z = ranks([(each.plane,) for each in index.planes])
-    all_t = ranks(all_times)
-    z_of = {each.plane: int(rank) for each, rank in zip(index.planes, all_z, strict=True)}
-    t_of = {key: int(rank) for key, rank in zip(all_times, all_t, strict=True)}
-    kept = planes.planes
-    times = frame_times(index.planes, all_t)
-    z_index = np.array([z_of[each.plane] for each in kept], dtype=np.int64)
-    axes = Axes(
-        z_index=z_index,
-        t_index=np.array([t_of[key] for key in planes.time_keys], dtype=np.int64),
-        centres=field_centres(
-            index, kept, positions=options.field_positions, grid=options.field_grid, warnings=warnings
-        ),
-        z_step=z_step(index.planes, all_z, warnings),
-        z_origin=next(iter(z_offsets(kept, z_index).values()), 0.0),
-        t_step=t_step(times, warnings),
-        times=times,
-    )
-    return axes, times
-
-
 def _flat_fields(
-    index: OperettaIndex, planes: SortedPlanes, options: OperettaOptions, warnings: list[str]
+    index: OperettaIndex, named: Sequence[Plane], options: OperettaOptions, warnings: list[str]
 ) -> dict[int, FlatField]:
-    corrected = next((path for path in planes.files if Path(path).name.startswith("flex_")), None)
+    urls = (each.url or "" for each in named)
+    corrected = next((url for url in urls if Path(url.replace("\\", "/")).name.startswith("flex_")), None)
     if corrected is not None:
         raise ConvertersToolsUserError(
             f"'{corrected}' was exported with flat-field correction already applied; set flat_field to 'off'."
@@ -229,7 +173,7 @@ def _flat_fields(
         texts = _separate_profiles(Path(index.path).parent)
     fields: dict[int, FlatField] = {}
     for number in sorted(index.channels):
-        sizes = sorted({(each.height, each.width) for each in planes.planes if each.channel == number})
+        sizes = sorted({(each.height, each.width) for each in named if each.channel == number})
         text = texts.get(number)
         if text is None or not sizes:
             warnings.append(f"Channel {number} has no flat-field profile and is not corrected.")
@@ -265,30 +209,23 @@ def _separate_profiles(folder: Path) -> dict[int, str]:
 
 
 def _plate_facts(
-    index: OperettaIndex, planes: SortedPlanes, plate_name: str | None, measurement: Path, warnings: list[str]
+    index: OperettaIndex,
+    planes: Sequence[PlaneRecord],
+    plate_name: str | None,
+    measurement: Path,
+    warnings: list[str],
 ) -> PlateFacts:
-    wanted = plate_name or index.plate_value("Name") or index.plate_value("PlateID") or measurement.name
-    try:
-        name, warning = safe_plate_name(wanted)
-    except ValueError as error:
-        raise ConvertersToolsUserError(f"'{index.path}': {error} Give the plate a name in the options.") from error
-    if warning:
-        warnings.append(warning)
     size: list[int | None] = []
-    for what, used in (
-        ("PlateRows", max(each.row for each in planes.planes)),
-        ("PlateColumns", max(each.column for each in planes.planes)),
-    ):
+    for what in ("PlateRows", "PlateColumns"):
         has = index.plate is not None and index.plate.get(what) is not None
-        stated = index.plate.integer(what, least=1, most=48) if index.plate is not None and has else None
-        if stated is not None and used > stated:
-            warnings.append(f"{what} is {stated}, but there are images at {used}; the size of the plate is not used.")
-            stated = None
-        size.append(stated)
+        size.append(index.plate.integer(what, least=1, most=48) if index.plate is not None and has else None)
     start = seconds_of(index.plate_value("MeasurementStartTime"))
-    taken = [each.taken for each in index.planes if each.taken is not None]
-    return PlateFacts(
-        name=name,
+    taken = [each.clock for each in planes if each.clock is not None]
+    return plate_facts_of(
+        planes,
+        name=plate_name or index.plate_value("Name") or index.plate_value("PlateID") or measurement.name,
+        described_in=index.path,
+        warnings=warnings,
         rows=size[0],
         columns=size[1],
         acquisition_name=measurement.name.rpartition("__")[2],
@@ -299,36 +236,14 @@ def _plate_facts(
     )
 
 
-def _facts(
-    index: OperettaIndex,
-    planes: SortedPlanes,
-    axes: Axes,
-    times: list[float | None],
-    offsets: dict[int, float],
-) -> dict[str, Any]:
+def _facts(index: OperettaIndex, options: OperettaOptions, flat_fields: list[int]) -> dict[str, Any]:
     return {
         "instrument": index.instrument,
         "software": index.harmony,
         "measurement_id": index.plate_value("MeasurementID"),
         "measurement_start": index.plate_value("MeasurementStartTime"),
         "plate_type": index.plate_value("PlateTypeName"),
-        "wells": len({(each.row, each.column) for each in planes.planes}),
-        "fields": len({each.field for each in planes.planes}),
-        "z_planes": int(axes.z_index.max()) + 1,
-        "z_step_um": axes.z_step,
-        "frames": len(times),
-        "frame_times_s": times,
-        "channels": [
-            {
-                "number": number,
-                "name": facts.name,
-                "kind": facts.kind,
-                "excitation_nm": facts.excitation_nm,
-                "emission_nm": facts.emission_nm,
-                "z_offset_um": offsets.get(number),
-                "orientation_matrix": facts.matrix,
-                **facts.facts,
-            }
-            for number, facts in sorted(index.channels.items())
-        ],
+        "field_positions": "grid" if options.field_grid else options.field_positions,
+        "flat_field": options.flat_field,
+        "flat_field_channels": flat_fields,
     }

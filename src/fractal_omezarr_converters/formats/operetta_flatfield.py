@@ -26,6 +26,8 @@ from fractal_omezarr_converters.formats.operetta_loader import OperettaLoader
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fractal_omezarr_converters.formats.plane_loader import Places
+
 FlatFieldMode = Literal["off", "divide", "subtract"]
 LEAST_PROFILE = 0.01
 
@@ -143,8 +145,9 @@ class FlatFieldLoader(OperettaLoader):
     flat_field: FlatField
     subtract: bool = False
 
-    def corrected(self, image: NDArray[Any], rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[Any]:
-        """Correct the pixels of an image, or of the part of it that has these rows and columns."""
+    def changed(self, image: NDArray[Any], rows: Places, columns: Places) -> NDArray[Any]:
+        """Correct the pixels of the plane, or of a part of it with the part of the profile that belongs to it."""
+        image = super().changed(image, rows, columns)
         field = self.flat_field
         values = image.astype(np.float64)
         mean = field.mean or 0.0
@@ -159,21 +162,6 @@ class FlatFieldLoader(OperettaLoader):
             limits = np.iinfo(image.dtype)
             values = np.clip(np.rint(values), limits.min, limits.max)
         return values.astype(image.dtype)
-
-    def load_data(self, resource: Any = None) -> NDArray[Any]:
-        """Read the plane and correct it."""
-        image = super().load_data(resource)
-        return self.corrected(image, np.arange(image.shape[-2]), np.arange(image.shape[-1]))
-
-    def load_region(self, region: dict[str, slice], resource: Any = None) -> NDArray[Any] | None:
-        """Read a part of the plane and correct it with the part of the profile that belongs to it."""
-        part = super().load_region(region, resource)
-        whole = self.shape_and_dtype(resource)
-        if part is None or whole is None:
-            return None
-        height, width = whole[0][-2:]
-        rows = np.arange(height)[region.get("y", slice(None))]
-        return self.corrected(part, rows, np.arange(width)[region.get("x", slice(None))])
 
     def describe_source(self, resource: Any = None) -> str:
         """Name the file and say that it is corrected."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
+from fractal_omezarr_converters.formats.clock_times import seconds_of
 from fractal_omezarr_converters.formats.xml_records import XmlRecord
 from fractal_omezarr_converters.formats.xml_stream import XmlStream
 
@@ -62,7 +62,7 @@ class Plane(NamedTuple):
 
 
 @dataclass
-class ChannelFacts:
+class ChannelRecord:
     """What the index says of one channel, as written; ``matrix`` is the upper left of the OrientationMatrix."""
 
     number: int
@@ -84,7 +84,7 @@ class OperettaIndex:
     instrument: str = ""
     plate: XmlRecord | None = None
     planes: list[Plane] = field(default_factory=list)
-    channels: dict[int, ChannelFacts] = field(default_factory=dict)
+    channels: dict[int, ChannelRecord] = field(default_factory=dict)
     wells_selected: list[tuple[int, int]] = field(default_factory=list)
     images_referred_to: int = 0
     warnings: list[str] = field(default_factory=list)
@@ -225,16 +225,6 @@ def _optional_seconds(record: XmlRecord) -> float | None:
     return record.quantity("MeasurementTimeOffset", "s", default_unit="s")
 
 
-def seconds_of(stamp: str | None) -> float | None:
-    """Turn an ISO 8601 time into seconds since 1970-01-01 UTC; None when it is absent or cannot be understood."""
-    if not stamp:
-        return None
-    try:
-        return datetime.fromisoformat(stamp).timestamp()
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
 _KEPT_CHANNEL_FACTS = (
     "AcquisitionType",
     "IlluminationType",
@@ -249,8 +239,8 @@ _KEPT_CHANNEL_FACTS = (
 )
 
 
-def _channel(record: XmlRecord, number: int) -> ChannelFacts:
-    facts = ChannelFacts(number, name=record.get("ChannelName") or "", kind=record.get("ChannelType") or "")
+def _channel(record: XmlRecord, number: int) -> ChannelRecord:
+    facts = ChannelRecord(number, name=record.get("ChannelName") or "", kind=record.get("ChannelType") or "")
     for side in ("Excitation", "Emission"):
         name = f"Main{side}Wavelength"
         value = record.quantity(name, "nm", default_unit="nm") if record.get(name) else 0.0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import lru_cache
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.units import Target, exact_factor, known_units
+
+type _Problem = Callable[[str, str], ConvertersToolsUserError]
 
 
 class XmlRecord:
@@ -62,25 +64,63 @@ class XmlRecord:
         value = self.required(name) if default is None else self.get(name)
         if value is None and default is not None:
             return default
+        return self._whole_number(value or "", self.problem, name, (least, most))
+
+    def _whole_number(self, value: str, problem: _Problem, name: str, bounds: tuple[int | None, int | None]) -> int:
         try:
-            number = int(value or "")
+            number = int(value)
         except ValueError as error:
-            raise self.problem(name, f"is '{value}', which is not a whole number") from error
+            raise problem(name, f"is '{value}', which is not a whole number") from error
+        least, most = bounds
         if (least is not None and number < least) or (most is not None and number > most):
-            raise self.problem(name, f"is {number}; expected {_range(least, most)}")
+            raise problem(name, f"is {number}; expected {_range(least, most)}")
         return number
 
     def number(self, name: str) -> float:
         """Give a child that must be a finite number, with a decimal point."""
-        value = self.required(name)
+        return self._finite_number(self.required(name), self.problem, name)
+
+    def _finite_number(self, value: str, problem: _Problem, name: str) -> float:
         try:
             number = float(value)
         except ValueError as error:
             hint = " (a decimal comma?)" if "," in value else ""
-            raise self.problem(name, f"is '{value}', which is not a number{hint}") from error
+            raise problem(name, f"is '{value}', which is not a number{hint}") from error
         if not math.isfinite(number):
-            raise self.problem(name, f"is '{value}', which is not a finite number")
+            raise problem(name, f"is '{value}', which is not a finite number")
         return number
+
+    def attribute(self, name: str) -> str:
+        """Give an attribute that must be there and not empty, without surrounding blanks."""
+        value = self.attributes.get(name, "").strip()
+        if not value:
+            raise self.attribute_problem(name, "is missing or empty")
+        return value
+
+    def attribute_integer(
+        self, name: str, *, least: int | None = None, most: int | None = None, default: int | None = None
+    ) -> int:
+        """Give an attribute that must be a whole number, within bounds; ``default`` stands for an absent or empty one."""
+        if default is not None and not self.attributes.get(name, "").strip():
+            return default
+        return self._whole_number(self.attribute(name), self.attribute_problem, name, (least, most))
+
+    def attribute_number(
+        self, name: str, *, least: float | None = None, most: float | None = None, default: float | None = None
+    ) -> float:
+        """Give an attribute that must be a finite number, within bounds; ``default`` stands for an absent or empty one."""
+        if default is not None and not self.attributes.get(name, "").strip():
+            return default
+        number = self._finite_number(self.attribute(name), self.attribute_problem, name)
+        if (least is not None and number < least) or (most is not None and number > most):
+            raise self.attribute_problem(name, f"is {number:g}; expected {_range(least, most)}")
+        return number
+
+    def attribute_problem(self, name: str, what: str) -> ConvertersToolsUserError:
+        """Make the error for an attribute of this record: file, line, element, attribute and what is wrong with it."""
+        return ConvertersToolsUserError(
+            f"{self.file}, line {self.line}: '{name}' of <{self.name}> {what}; correct it or export the data again."
+        )
 
     def quantity(self, name: str, target: Target, *, default_unit: str, unit_attribute: str = "Unit") -> float:
         """Give a number in ``target`` units; its unit comes from the attribute, ``default_unit`` only if none is said."""
@@ -111,7 +151,7 @@ def _converted(text: str, unit: str, target: Target) -> float | None:
         return None
 
 
-def _range(least: int | None, most: int | None) -> str:
+def _range(least: float | None, most: float | None) -> str:
     if most is None:
-        return f"{least} or more"
-    return f"{most} or less" if least is None else f"{least} to {most}"
+        return f"{least:g} or more"
+    return f"{most:g} or less" if least is None else f"{least:g} to {most:g}"

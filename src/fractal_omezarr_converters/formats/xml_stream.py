@@ -13,8 +13,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Collection, Iterator
+from io import BytesIO
 from pathlib import Path
 from stat import S_ISREG
+from typing import BinaryIO
 from xml.parsers import expat
 
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
@@ -31,6 +33,7 @@ _REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]+)|([0-9]+));")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _UNDECODED = re.compile("[\udc80-\udcff]+")
 _LONGEST_REFERENCE = 16
+_HARMLESS = bytes({*range(0x20, 0x100), *b"\t\n\r"})
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -40,6 +43,14 @@ _BYTE_ORDER_MARKS = (
 )
 
 
+class _LocalNames(dict[str, str]):
+    """Names without prefix, each taken apart once; declarations of namespaces stay as they are."""
+
+    def __missing__(self, name: str) -> str:
+        local = self[name] = name if name.startswith("xmlns") else name.rpartition(":")[2]
+        return local
+
+
 class XmlStream:
     """The wanted records of one XML file, in the order of the file.
 
@@ -47,9 +58,16 @@ class XmlStream:
     While iterating, ``root`` becomes the root element (without children) and ``warnings`` says what was mended.
     """
 
-    def __init__(self, path: str | Path, records: Collection[str]) -> None:
-        """Prepare reading; nothing is opened yet."""
+    def __init__(self, path: str | Path, records: Collection[str], *, content: bytes | None = None) -> None:
+        """Prepare reading; nothing is opened yet.
+
+        Args:
+            path: the file; sentences name it.
+            records: paths of the wanted elements.
+            content: what is read instead of the file, for XML that is stored inside another file.
+        """
         self.path = str(path)
+        self._content = content
         self.root: XmlRecord | None = None
         self.warnings: list[str] = []
         self._wanted = {tuple(each.split("/")) for each in records}
@@ -57,7 +75,8 @@ class XmlStream:
         self._open: list[XmlRecord] = []
         self._elements = 0
         self._ready: list[XmlRecord] = []
-        self._local: dict[str, str] = {}
+        self._local = _LocalNames()
+        self._ended = False
         self._parser = expat.ParserCreate()
 
     def __iter__(self) -> Iterator[XmlRecord]:
@@ -76,7 +95,7 @@ class XmlStream:
         return self.root.attributes.get("xmlns", "") if self.root is not None else ""
 
     def _start(self) -> None:
-        self.root, self.warnings = None, []
+        self.root, self.warnings, self._ended = None, [], False
         self._way, self._open, self._ready, self._elements = [], [], [], 0
         parser = self._parser = expat.ParserCreate()
         parser.buffer_text = True
@@ -86,7 +105,9 @@ class XmlStream:
         parser.StartDoctypeDeclHandler = self._refuse_document_type
         parser.EntityDeclHandler = self._refuse_document_type
 
-    def _decoded(self) -> Iterator[str]:
+    def _opened(self) -> BinaryIO:
+        if self._content is not None:
+            return BytesIO(self._content)
         try:
             details = Path(self.path).stat()
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -97,7 +118,10 @@ class XmlStream:
             raise ConvertersToolsUserError(f"'{self.path}' has {details.st_size} bytes, more than {MAX_BYTES}.")
         if details.st_size == 0:
             raise ConvertersToolsUserError(f"The metadata file '{self.path}' is empty; copy it again.")
-        with Path(self.path).open("rb") as stream:
+        return Path(self.path).open("rb")
+
+    def _decoded(self) -> Iterator[str]:
+        with self._opened() as stream:
             first = stream.read(CHUNK)
             encoding = _encoding(first, self.path)
             eight_bit = not encoding.startswith(("utf-16", "utf-32"))
@@ -110,15 +134,19 @@ class XmlStream:
                 except UnicodeDecodeError as error:
                     raise self._cut_off() from error
                 text, held = _hold_back(text, last=not piece)
-                yield self._mended(text)
+                # looking at bytes costs a tenth of looking at letters
+                suspicious = not eight_bit or bool(piece.translate(None, _HARMLESS)) or b"\xef\xbf" in piece
+                yield self._mended(text, suspicious=suspicious)
                 if not piece:
                     return
                 piece = stream.read(CHUNK)
 
-    def _mended(self, text: str) -> str:
-        text = _UNDECODED.sub(self._as_windows_text, text)
-        text = _REFERENCE.sub(self._without_forbidden_reference, text)
-        if _FORBIDDEN.search(text):
+    def _mended(self, text: str, *, suspicious: bool) -> str:
+        if not text.isascii():
+            text = _UNDECODED.sub(self._as_windows_text, text)
+        if "&#" in text:
+            text = _REFERENCE.sub(self._without_forbidden_reference, text)
+        if suspicious and _FORBIDDEN.search(text):
             self._warn_once("holds control characters that XML forbids; they were left out")
             text = _FORBIDDEN.sub("", text)
         return text
@@ -141,12 +169,19 @@ class XmlStream:
             self.warnings.append(f"The file '{self.path}' {what}.")
 
     def _feed(self, parse: Callable[[], object]) -> None:
+        if self._ended:
+            return
         try:
             parse()
         except expat.ExpatError as error:
             message = expat.errors.messages.get(error.code, str(error))
             if message in _SIGNS_OF_A_CUT:
                 raise self._cut_off() from error
+            if message == expat.errors.XML_ERROR_JUNK_AFTER_DOC_ELEMENT:
+                # Some Yokogawa files end with one '>' too many; what stands after the end is never needed.
+                self._warn_once("holds text after its end; it was left out")
+                self._ended = True
+                return
             raise ConvertersToolsUserError(
                 f"'{self.path}' is not valid XML: {message} at line {error.lineno}, column {error.offset + 1}"
                 f"{self._inside()}; copy or export the file again."
@@ -163,18 +198,14 @@ class XmlStream:
         return f", inside <{'/'.join(names)}>" if names else ""
 
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
-        local = self._local.get(name)
-        if local is None:
-            local = self._local[name] = name.rpartition(":")[2]
+        local = self._local[name]
         if len(self._way) + len(self._open) >= MAX_DEPTH:
             raise ConvertersToolsUserError(
                 f"'{self.path}' is nested more than {MAX_DEPTH} elements deep at line {self._parser.CurrentLineNumber};"
                 " this is not the instrument's own file."
             )
-        if attributes and ":" in "".join(attributes):
-            attributes = {
-                (key if key.startswith("xmlns") else key.rpartition(":")[2]): value for key, value in attributes.items()
-            }
+        if attributes:
+            attributes = {self._local[key]: value for key, value in attributes.items()}
         record = XmlRecord(local, attributes, self.path, self._parser.CurrentLineNumber)
         if self._open:
             self._elements += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,8 +25,9 @@ from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.groups import require_group
 from fractal_omezarr_converters.ngff.staging import recover
 from fractal_omezarr_converters.ngff.stores import open_store
-from fractal_omezarr_converters.pipelines.creation import write_plan
+from fractal_omezarr_converters.pipelines.creation import PixelWriter, write_plan
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
+from fractal_omezarr_converters.pipelines.plate_replacement import image_is_complete, runs_of_plate
 from fractal_omezarr_converters.pipelines.registration import RegistrationStep, build_default_registration_pipeline
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,25 @@ def generic_compute_task(
     The hand-over file stays, so that the same job can be run again. The two types are needed only for descriptions that
     an older converter wrote.
     """
+    return compute_image(
+        zarr_url=zarr_url,
+        init_args=init_args,
+        collection_type=collection_type,
+        image_loader_type=image_loader_type,
+        resource=resource,
+    )
+
+
+def compute_image(
+    *,
+    zarr_url: str,
+    init_args: ConvertParallelInitArgs | Mapping[str, Any],
+    collection_type: type | None = None,
+    image_loader_type: type | None = None,
+    resource: Any = None,
+    write: PixelWriter | None = None,
+) -> ImageListUpdateDict:
+    """The compute step, in which ``write`` may write the pixels in another way than by threads of this process."""
     started = time.perf_counter()
     job = _checked_job(init_args, zarr_url)
     image = _description(job, collection_type, image_loader_type)
@@ -55,8 +75,12 @@ def generic_compute_task(
     steps = registration_steps(job.converter_options)
     plan = plan_image(image, converter_options=job.converter_options, registration_pipeline=steps, resource=resource)
     recover(*zarr_url.rstrip("/").rsplit("/", 1))
-    if _is_done(zarr_url, plan, job):
+    overwrites = job.overwrite_mode is OverwriteMode.OVERWRITE
+    runs = (job.run, *runs_of_plate(zarr_url, image)) if overwrites else ()
+    if _is_done(zarr_url, plan, job, runs):
         logger.info("%s is complete already", zarr_url)
+        if overwrites:
+            image_is_complete(zarr_url, image)
     else:
         _refuse_changed_sources(image, plan)
         if plan.pending:
@@ -69,9 +93,9 @@ def generic_compute_task(
                 read_pixels=True,
             )
         try:
-            _write(image, plan, zarr_url, job, resource)
+            _write(image, plan, zarr_url, job, resource=resource, write=write)
         except ConvertersToolsOutputExistsError:
-            if not _is_done(zarr_url, plan, job):  # else a second copy of this very job was faster
+            if not _is_done(zarr_url, plan, job, runs):  # else a second copy of this very job was faster
                 raise
         logger.info("%s written in %.1f s", zarr_url, time.perf_counter() - started)
     if job.tiled_image_json_dump_url is not None:
@@ -80,7 +104,13 @@ def generic_compute_task(
 
 
 def _write(
-    image: TiledImage[Any, Any], plan: ImagePlan, zarr_url: str, job: ConvertParallelInitArgs, resource: Any
+    image: TiledImage[Any, Any],
+    plan: ImagePlan,
+    zarr_url: str,
+    job: ConvertParallelInitArgs,
+    *,
+    resource: Any,
+    write: PixelWriter | None,
 ) -> None:
     with job.converter_options.runtime_settings.apply():
         write_plan(
@@ -90,6 +120,7 @@ def _write(
             overwrite_mode=job.overwrite_mode,
             resource=resource,
             own={SOURCE_KEY: make_record(image, job.converter_options), RUN_KEY: job.run},
+            write=write,
         )
 
 
@@ -120,14 +151,15 @@ def entry_of(zarr_url: str, plan: ImagePlan) -> ImageListUpdateDict:
     )
 
 
-def _is_done(zarr_url: str, plan: ImagePlan, job: ConvertParallelInitArgs) -> bool:
-    """Complete by this plan; with Overwrite only when this very run wrote it: the job was delivered twice."""
+def _is_done(zarr_url: str, plan: ImagePlan, job: ConvertParallelInitArgs, runs: Sequence[str | None]) -> bool:
+    """Complete by this plan; with Overwrite only when this run wrote it, or one that it goes on with: not the old data."""
     store = open_store(zarr_url)
     if not completion.is_complete(store, "", plan.fingerprint):
         return False
     if job.overwrite_mode is not OverwriteMode.OVERWRITE:
         return True
-    return job.run is not None and require_group(store, "").own.get(RUN_KEY) == job.run
+    written_by = require_group(store, "").own.get(RUN_KEY)
+    return written_by is not None and written_by in runs
 
 
 def _checked_job(init_args: ConvertParallelInitArgs | Mapping[str, Any], zarr_url: str) -> ConvertParallelInitArgs:

@@ -13,6 +13,7 @@ from typing import Any
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
 from fractal_omezarr_converters.pipelines.filters import FilterCount
+from fractal_omezarr_converters.pipelines.losses import Loss
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, counted
 
 PLAN_VERSION = 1
@@ -41,6 +42,8 @@ class Plan:
     filters: tuple[FilterCount, ...] = ()
     """What every filter did, acquisition by acquisition."""
     configuration: dict[str, Any] = field(default_factory=dict)
+    losses: tuple[Loss, ...] = ()
+    """What overwriting takes away and does not make again; looked up by ``plan`` alone, when it is told the output."""
 
     def __iter__(self) -> Iterator[ImagePlan]:
         """The images, in the order in which they are written."""
@@ -77,6 +80,11 @@ class Plan:
         return max((image.memory for image in self.images), default=0)
 
     @property
+    def least_memory(self) -> int:
+        """Bytes that the largest image can do with: one thread, no source plane kept."""
+        return max((image.least_memory for image in self.images), default=0)
+
+    @property
     def missing_planes(self) -> int:
         """Planes that no source covers; they stay empty."""
         return sum(image.missing_planes.count for image in self.images)
@@ -86,6 +94,11 @@ class Plan:
         """What a user should read, each text once."""
         texts = [*self.read_warnings, *(text for image in self.images for text in image.warnings)]
         return list(dict.fromkeys(texts))
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is worth knowing and asks nobody to do anything, each text once."""
+        return list(dict.fromkeys(text for image in self.images for text in image.remarks))
 
     def to_json(self) -> dict[str, Any]:
         """The plan in plain values, with the version of this document."""
@@ -100,12 +113,15 @@ class Plan:
             "images": [image.to_json() for image in self.images],
             "bytes": self.bytes,
             "memory_per_image": self.memory,
+            "least_memory_per_image": self.least_memory,
             "missing_planes": self.missing_planes,
+            "losses": [loss.to_json() for loss in self.losses],
             "filters": [
                 {"name": each.name, "before": each.before, "removed": each.removed, "cropped": each.cropped}
                 for each in self.filters
             ],
             "warnings": self.warnings,
+            "remarks": self.remarks,
         }
 
     def __repr__(self) -> str:
@@ -125,8 +141,13 @@ class Plan:
         if self.missing_planes:
             lines.append(f"{counted(self.missing_planes, 'plane')} without a source, left empty")
         lines += [_said_of(each) for each in self.filters]
-        lines += [f"warning: {text}" for text in self.warnings]
+        lines += [f"note: {text}" for text in self.remarks]
+        lines += [f"warning: {text}" for text in self._said()]
         return "\n".join(lines)
+
+    def _said(self) -> list[str]:
+        """Losses and warnings."""
+        return [*(loss.said() for loss in self.losses), *self.warnings]
 
     def _repr_html_(self) -> str:
         """The plan as a table, for notebooks."""
@@ -135,12 +156,14 @@ class Plan:
             for image in self.images[: 4 * ROWS_SHOWN]
         )
         more = len(self.images) - 4 * ROWS_SHOWN
-        warned = "".join(f"<li>{html.escape(text)}</li>" for text in self.warnings)
+        noted = "".join(f"<li>{html.escape(text)}</li>" for text in self.remarks)
+        warned = "".join(f"<li>{html.escape(text)}</li>" for text in self._said())
         return (
             f"<p><b>Plan</b>: {html.escape(self._heading())}</p>"
             "<table><thead><tr><th>image</th><th>size</th><th>type</th><th>bytes</th><th>levels</th></tr></thead>"
             f"<tbody>{rows}</tbody></table>"
             + (f"<p>and {more} more images</p>" if more > 0 else "")
+            + (f"<p>Notes:</p><ul>{noted}</ul>" if noted else "")
             + (f"<p>Warnings:</p><ul>{warned}</ul>" if warned else "")
         )
 

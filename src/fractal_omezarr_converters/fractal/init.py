@@ -16,7 +16,7 @@ from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
 from fractal_omezarr_converters.fractal.handover import digest_of, dump_json_str
 from fractal_omezarr_converters.fractal.job import ConvertParallelInitArgs
-from fractal_omezarr_converters.fractal.run_folder import make_run_folder, remove_useless_runs
+from fractal_omezarr_converters.fractal.run_folder import make_run_folder, new_run_name, remove_useless_runs
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.models.urls import (
@@ -44,8 +44,11 @@ def setup_images_for_conversion(
     overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE,
     ngff_version: str | None = None,
     plate_facts: Mapping[tuple[str, int], PlateFacts] | None = None,
+    metadata_files: Mapping[tuple[str, int], Sequence[str]] | None = None,
 ) -> list[dict[str, Any]]:
     """Check the images, write plate and well documents, and give the parallelization list.
+
+    ``metadata_files`` are copied into the plates, by the plate's folder and the acquisition.
 
     Raises:
         ConvertersToolsUserError: there is no image, two images have one place, there are more images than Fractal takes,
@@ -58,6 +61,7 @@ def setup_images_for_conversion(
     images = list(tiled_images)
     check_images(images)
     make_zarr_dir(place)
+    run = new_run_name()
     setup_ome_zarr_collection(
         tiled_images=images,
         collection_type=collection_type,
@@ -66,9 +70,10 @@ def setup_images_for_conversion(
         overwrite_mode=overwrite_mode,
         plate_facts=plate_facts,
         table_backend=converter_options.omezarr_options.table_backend.value,
+        run=run,
     )
     return build_parallelization_list(
-        images, zarr_dir=place, converter_options=converter_options, overwrite_mode=overwrite_mode
+        images, zarr_dir=place, converter_options=converter_options, overwrite_mode=overwrite_mode, run=run
     )
 
 
@@ -78,6 +83,7 @@ def build_parallelization_list(
     zarr_dir: str,
     converter_options: ConverterOptions,
     overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE,
+    run: str | None = None,
 ) -> list[dict[str, Any]]:
     """Give one ``{"zarr_url", "init_args"}`` per image; descriptions travel inside while they are small, else as files."""
     place = absolute_zarr_dir(zarr_dir)
@@ -88,8 +94,8 @@ def build_parallelization_list(
     temp_url = handing.format_temp_url(place)
     urls = [url for url, _ in descriptions]
     remove_useless_runs(temp_url, zarr_dir=place, images=urls)
-    folder = None if handing.use_in_memory(total) else make_run_folder(temp_url, zarr_dir=place, images=urls)
-    run = folder.rsplit("/", 1)[-1] if folder else f"run-{uuid.uuid4().hex[:12]}"
+    run = run or new_run_name()
+    folder = None if handing.use_in_memory(total) else make_run_folder(temp_url, zarr_dir=place, images=urls, name=run)
     jobs = []
     for url, text in descriptions:
         arguments = ConvertParallelInitArgs(
@@ -184,14 +190,17 @@ def _check_version(options: ConverterOptions, ngff_version: str | None) -> None:
 
 
 def init_acquisitions(
-    format_name: str,
+    format_name: str | None,
     *,
     zarr_dir: str,
     acquisitions: Sequence[Any],
     converter_options: Any,
     overwrite: OverwriteMode | str = OverwriteMode.NO_OVERWRITE,
 ) -> dict[str, Any]:
-    """The init task of a format: read the metadata of all acquisitions, check, prepare, give the parallelization list."""
+    """The init task of a format: read the metadata of all acquisitions, check, prepare, give the parallelization list.
+
+    Without a name, the format of each acquisition is found out from its files.
+    """
     from fractal_omezarr_converters.fractal.requests import acquisition_request, full_options
     from fractal_omezarr_converters.pipelines.acquisitions import read_acquisitions
 
@@ -206,6 +215,7 @@ def init_acquisitions(
         converter_options=options,
         overwrite_mode=OverwriteMode(overwrite),
         plate_facts=report.plate_facts,
+        metadata_files=report.metadata_files,
     )
     logger.info("%d acquisitions read, %d images to write", len(requests), len(jobs))
     return {"parallelization_list": jobs}

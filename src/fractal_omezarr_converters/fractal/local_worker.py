@@ -1,6 +1,6 @@
 """One worker process of a local conversion: a job per line on stdin, an answer per line on stdout, both JSON.
 
-Started by ``local_workers``; it imports the package once and writes one image after the other.
+Started by ``local_workers``; it imports the package once and writes one image, or one lane of an image, after the other.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError, Converte
 def work(jobs: TextIO, answers: TextIO) -> None:
     """Answer every job until no more come."""
     from fractal_omezarr_converters.fractal.compute import generic_compute_task
+    from fractal_omezarr_converters.fractal.lane_jobs import write_lane_job
     from fractal_omezarr_converters.fractal.task_process import quieten_libraries
 
     quieten_libraries()
@@ -27,7 +28,7 @@ def work(jobs: TextIO, answers: TextIO) -> None:
         answer: dict[str, Any] = {}
         with warnings.catch_warnings(record=True) as caught:
             try:
-                answer["result"] = generic_compute_task(**job)
+                answer["result"] = write_lane_job(**job) if "lane" in job else generic_compute_task(**job)
             except Exception as error:  # every failure of one image is told to the parent; the worker goes on
                 answer["error"] = str(error)
                 answer["kind"] = type(error).__name__

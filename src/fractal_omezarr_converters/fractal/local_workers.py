@@ -127,7 +127,7 @@ def _ask(process: subprocess.Popen[str], job: Job) -> dict[str, Any] | None:
 
 
 def _outcome(index: int, job: Job, seconds: float, answer: dict[str, Any]) -> Outcome:
-    name = str(job.get("zarr_url", index))
+    name = str(job.get("zarr_url") or f"part {job.get('lane', index)}")
     warnings = tuple(answer.get("warnings", ()))
     if "error" not in answer:
         return Outcome(index, name, seconds, result=answer["result"], warnings=warnings)

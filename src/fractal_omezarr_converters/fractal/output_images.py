@@ -36,16 +36,12 @@ def _collect(store: Store, path: str, images: list[str], missing: list[str], dep
 def _collect_well(store: Store, path: str, images: list[str], missing: list[str]) -> None:
     group = read_group(store, path)
     if group is None:
-        missing.append(
-            f"The well {path} is listed in its plate but is not there: run the conversion again with Extend."
-        )
+        missing.append(f"The well {path} is listed in its plate but is not there: run the conversion again.")
         return
     for entry in group.ome.get("well", {}).get("images", []):
         place = f"{path}/{entry['path']}" if path else entry["path"]
         found = read_group(store, place)
         if found is None or "multiscales" not in found.ome:
-            missing.append(
-                f"The image {place} is listed in its well but is not there: run the conversion again with Extend."
-            )
+            missing.append(f"The image {place} is listed in its well but is not there: run the conversion again.")
         else:
             images.append(place)

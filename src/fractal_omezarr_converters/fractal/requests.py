@@ -13,6 +13,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.fractal.acquisition_inputs import AcquisitionInput, AcquisitionOptions
 from fractal_omezarr_converters.fractal.job import changed_options
+from fractal_omezarr_converters.models.byte_sizes import bytes_of
 from fractal_omezarr_converters.models.form_options import ConverterFormOptions
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
 from fractal_omezarr_converters.models.urls import clean_url, existing_local_path, is_remote_url
@@ -30,6 +31,8 @@ class ConversionRequest:
     overwrite: OverwriteMode
     formats: tuple[str, ...]
     configuration: dict[str, Any] = field(default_factory=dict)
+    memory: int | None = None
+    """Bytes that all processes of this computer may take together."""
 
 
 def acquisition_request(given: AcquisitionInput, format_name: str | None) -> AcquisitionRequest:
@@ -84,6 +87,7 @@ def conversion_request(
     converter_options: ConverterOptions | ConverterFormOptions | Mapping[str, Any] | None = None,
     ngff_version: str | None = None,
     overwrite: OverwriteMode | str | None = None,
+    memory: int | str | None = None,
     configuration: Mapping[str, Any] | None = None,
 ) -> ConversionRequest:
     """Bring arguments and configuration together; arguments win.
@@ -120,7 +124,16 @@ def conversion_request(
         "overwrite": mode.value,
     }
     requests = tuple(acquisition_request(each, name) for each, name in zip(inputs, formats))
-    return ConversionRequest(requests, options, mode, tuple(dict.fromkeys(formats)), complete)
+    granted = None if memory is None else bytes_of(memory)
+    if granted is not None:
+        options = with_runtime(options, memory_limit_mb=max(1, granted // 2**20))
+    return ConversionRequest(requests, options, mode, tuple(dict.fromkeys(formats)), complete, granted)
+
+
+def with_runtime(options: ConverterOptions, **changes: Any) -> ConverterOptions:
+    """The same options with other runtime settings."""
+    runtime = options.runtime_settings.model_copy(update=changes)
+    return options.model_copy(update={"runtime_settings": runtime})
 
 
 def existing_form(path: str | os.PathLike[str]) -> str:

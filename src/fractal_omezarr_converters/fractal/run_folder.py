@@ -38,9 +38,14 @@ LONGEST_RUN = timedelta(days=7)
 RUN_NAME = re.compile(r"run-\d{8}T\d{6}-[0-9a-f]{8}")
 
 
-def make_run_folder(temp_url: str, *, zarr_dir: str, images: Iterable[str]) -> str:
+def new_run_name() -> str:
+    """A name that no other run has."""
+    return f"run-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+
+
+def make_run_folder(temp_url: str, *, zarr_dir: str, images: Iterable[str], name: str | None = None) -> str:
     """Make a folder below ``temp_url`` for this run alone and give its URL."""
-    name = f"run-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+    name = name or new_run_name()
     url = _join(temp_url, name)
     write_mark(open_store(url), run=name, zarr_dir=zarr_dir, images=sorted(images))
     return url

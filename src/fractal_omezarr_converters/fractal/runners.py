@@ -9,13 +9,14 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
+from fractal_omezarr_converters.models.checked_model import CheckedModel
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def run_job(function: Task, index: int, job: Job) -> Outcome:
     return Outcome(index, name, time.perf_counter() - start, result=result)
 
 
-class _Runner(BaseModel):
+class _Runner(CheckedModel):
     model_config = ConfigDict(extra="forbid")
 
     def outcomes(self, function: Task, jobs: Sequence[Job]) -> Iterator[Outcome]:
@@ -121,6 +122,25 @@ class DaskRunner(_Runner):
 
     def outcomes(self, function: Task, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Submit every job, give outcomes as they come."""
+        with self.connected() as client:
+            yield from self.submitted(client, function, jobs)
+
+    @staticmethod
+    def submitted(client: Any, function: Task, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """Submit every job to a cluster that a client is connected to."""
+        import distributed
+
+        futures = {client.submit(run_job, function, index, job, pure=False): index for index, job in enumerate(jobs)}
+        for future in distributed.as_completed(list(futures)):  # type: ignore[no-untyped-call]
+            yield _outcome(future, futures[future], jobs)
+
+    @contextmanager
+    def connected(self) -> Iterator[Any]:
+        """A client of the cluster.
+
+        Raises:
+            ConvertersToolsUserError: dask is not installed, or no scheduler answers.
+        """
         try:
             import distributed
         except ImportError as error:
@@ -137,12 +157,7 @@ class DaskRunner(_Runner):
                 f"No dask scheduler answers at {self.address}: {error}; check the address and that the scheduler runs."
             ) from error
         with client, client.as_current():
-            futures = {
-                client.submit(run_job, function, index, job, pure=False): index for index, job in enumerate(jobs)
-            }
-            finished = distributed.as_completed(list(futures))  # type: ignore[no-untyped-call]
-            for future in finished:
-                yield _outcome(future, futures[future], jobs)
+            yield client
 
 
 RunnerType = Annotated[

@@ -7,6 +7,8 @@ log of a failed job is shown on the web page, where a traceback would hide it.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import logging
 import signal
 import sys
@@ -30,6 +32,7 @@ def run_as_fractal_task(function: Callable[..., Any]) -> None:
     from fractal_task_tools.task_wrapper import run_fractal_task
     from pydantic import ValidationError
 
+    atexit.register(gc.freeze)  # the memory of a process that ends need not be searched for garbage
     quieten_libraries()
     signal.signal(signal.SIGTERM, _stop)
     try:

@@ -1,6 +1,7 @@
 """Compare what was written with its source: every pixel of level 0, read again from source and output; every chunk counted.
 
-The source is read through the record that each image carries. Places that no source covers must be empty.
+Coarser levels are compared with what their method makes of the level before. The source is read through the record that each
+image carries. Places that no source covers must be empty.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsFileNotFoundError
 from fractal_omezarr_converters.fractal.compute import registration_steps
+from fractal_omezarr_converters.fractal.level_verification import DECODE_ERRORS, wrong_levels
 from fractal_omezarr_converters.fractal.output_images import images_below
 from fractal_omezarr_converters.fractal.source_record import read_record
 from fractal_omezarr_converters.ngff import completion
@@ -27,8 +29,6 @@ from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
 #: Pixels of one block that is compared at a time, per axis y and x, and bytes of source tiles kept for the next block.
 BLOCK_EDGE = 2048
 CACHE_BYTES = 256 * 2**20
-#: What codecs raise on damaged chunks.
-DECODE_ERRORS = (RuntimeError, ValueError, TypeError, LookupError, EOFError, MemoryError, OSError)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Verification:
         verdict = "verified" if self.ok else "NOT verified"
         lines = [
             f"{verdict}: {good} of {len(self.images)} images agree with their source, "
-            f"{planes} planes and {pixels} pixels compared"
+            f"{planes} planes and {pixels} pixels compared, coarser levels made again"
         ]
         lines += self.problems
         for image in self.images:
@@ -138,7 +138,7 @@ def verify_image(url: str) -> ImageVerification:
         planes, pixels = 0, 0
         if not problems:
             planes, pixels, difference = _compare(store, plan)
-            problems += [difference] if difference else []
+            problems += [difference] if difference else wrong_levels(store, plan.layout)
     except (ConvertersToolsError, OSError) as error:
         return ImageVerification(url, problems=(str(error),))
     return ImageVerification(url, planes, pixels, tuple(problems), notes)

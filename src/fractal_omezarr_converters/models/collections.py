@@ -8,9 +8,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from fractal_omezarr_converters.errors import ConvertersToolsWarning
+from fractal_omezarr_converters.models.checked_model import CheckedModel
 from fractal_omezarr_converters.models.type_names import name_of_type, type_of_name
 from fractal_omezarr_converters.models.well_names import (
     column_name,
@@ -24,7 +25,7 @@ from fractal_omezarr_converters.models.well_names import (
 _OWN = {"ImageInPlate": __name__, "SingleImage": __name__}
 
 
-class CollectionInterface(BaseModel, ABC):
+class CollectionInterface(CheckedModel, ABC):
     """Says where an image goes; a converter may define its own kind.
 
     The path of an image of one field of view is computed from its tiles and the grouping; a collection that was handed in

@@ -44,7 +44,9 @@ class ConverterFormOptions(UserFacingModel):
         if isinstance(values, ConverterOptions):
             values = values.model_dump()
         if not isinstance(values, Mapping):
-            return handler(values)
+            form = handler(values)
+            form.to_converter_options()
+            return form
         given = newer_converter_options(values)
         hidden = ("writer_mode", "runtime_settings", "omezarr_options")
         others: dict[str, Any] = {key: given.pop(key) for key in hidden if key in given}

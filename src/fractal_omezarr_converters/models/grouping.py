@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from fractal_omezarr_converters.models.older_names import (
+    name_without_effect,
     newer_grouping,
+    newer_offset,
     newer_position_corrections,
     newer_tiling_strategy,
     older_name,
@@ -170,21 +172,18 @@ class StagePositionCorrections(UserFacingModel):
     """How many times larger than its fields an image may become when offsets are kept; beyond, the conversion stops."""
 
     align_xy: ClassVar[Any] = older_name("remove_xy_jitter")
-
-    @property
-    def align_z(self) -> bool:
-        """An older key that never had an effect."""
-        return False
-
-    @property
-    def align_t(self) -> bool:
-        """An older key that never had an effect."""
-        return False
+    align_z: ClassVar[Any] = name_without_effect("align_z")
+    align_t: ClassVar[Any] = name_without_effect("align_t")
 
     @model_validator(mode="before")
     @classmethod
     def _newer_names(cls, values: Any) -> Any:
         return newer_position_corrections(values) if isinstance(values, Mapping) else values
+
+    @field_validator("remove_xy_offset", "remove_z_offset", "remove_t_offset", mode="before")
+    @classmethod
+    def _newer_choice(cls, value: Any) -> Any:
+        return newer_offset(value)
 
 
 AlignmentCorrections = StagePositionCorrections

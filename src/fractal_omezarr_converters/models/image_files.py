@@ -52,6 +52,17 @@ def chosen_part(path: str, selection: Selection) -> Iterator[Part]:
             yield choose(planes, selection)
 
 
+def is_plain_choice(path: str, selection: Selection) -> bool:
+    """Say whether the only plane of a local TIFF file is meant, if it has only one."""
+    some = (selection.series, selection.level, selection.channel, selection.z, selection.t, selection.plane)
+    return (
+        some == (None,) * 6
+        and not selection.page
+        and path.lower().endswith((".tif", ".tiff"))
+        and not is_remote_url(path)
+    )
+
+
 def files_of(path: str, selection: Selection) -> list[str]:
     """List the files that the chosen part lies in."""
     if _suffix(path) in NPY_SUFFIXES | RASTER_SUFFIXES:

@@ -160,7 +160,7 @@ class DefaultImageLoader(ImageLoaderInterface):
     """Colour images become three channels, or one grey image."""
     palette: Literal["auto", "index", "expand"] = "auto"
     """Images with a colour table: keep the stored numbers, or look the colours up. Automatic: tables that are a ramp, as
-    microscopes write them, keep the numbers."""
+    microscopes write them, keep the numbers. `index` also keeps numbers that mean ink, or of which 0 means white."""
 
     @model_validator(mode="before")
     @classmethod
@@ -206,10 +206,14 @@ class DefaultImageLoader(ImageLoaderInterface):
         """Read one uncompressed plane straight into an array (y, x)."""
         if type(self).load_data is not DefaultImageLoader.load_data:
             return False
-        from fractal_omezarr_converters.models.image_files import chosen_part
+        from fractal_omezarr_converters.models.image_files import chosen_part, is_plain_choice
+        from fractal_omezarr_converters.models.plain_tiff import read_plain_tiff
         from fractal_omezarr_converters.models.planes import read_into
 
-        with chosen_part(self.path(resource), self._selection()) as part:
+        path, selection = self.path(resource), self._selection()
+        if is_plain_choice(path, selection) and read_plain_tiff(path, out):
+            return True
+        with chosen_part(path, selection) as part:
             return read_into(part, out)
 
     def shape_and_dtype(self, resource: Any | None = None) -> tuple[tuple[int, ...], str] | None:

@@ -68,6 +68,16 @@ def older_name(newer: str) -> Any:
     return property(read, write, doc=f"Older name of ``{newer}``.")
 
 
+def name_without_effect(name: str) -> Any:
+    """Make a property under a name of earlier generations that never had an effect."""
+
+    def write(_self: Any, value: Any) -> None:
+        if value:
+            logger.info("'%s' is ignored: it never had an effect in earlier converters.", name)
+
+    return property(lambda _self: False, write, doc="An older key that never had an effect.")
+
+
 def accepts_older_calls[F: Callable[..., Any]](
     *positional: str, names: Mapping[str, str] | None = None, ignored: tuple[str, ...] = ()
 ) -> Callable[[F], F]:
@@ -245,10 +255,12 @@ def newer_position_corrections(values: Mapping[str, Any]) -> dict[str, Any]:
     for dead in ("align_z", "align_t"):
         if result.pop(dead, False):
             logger.info("'%s' is ignored: it never had an effect in earlier converters.", dead)
-    for key in ("remove_xy_offset", "remove_z_offset", "remove_t_offset"):
-        if result.get(key) in ("False", False):
-            result[key] = "Keep"
     return result
+
+
+def newer_offset(value: Any) -> Any:
+    """Translate what is done with an offset: ``False`` of the pre-releases of 1.0 meant that it is kept."""
+    return "Keep" if value is False or value == "False" else value
 
 
 def newer_omezarr_options(values: Mapping[str, Any]) -> dict[str, Any]:

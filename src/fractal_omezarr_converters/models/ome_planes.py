@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -105,27 +105,64 @@ def _image(image: ElementTree.Element, pixels: ElementTree.Element, own: _Own, *
     elif samples and samples[0] > 1:
         size_c = max(1, size_c // samples[0])
     sizes = {"c": size_c, "z": int(pixels.attrib["SizeZ"]), "t": int(pixels.attrib["SizeT"])}
-    order = pixels.attrib.get("DimensionOrder", "XYZCT")[2:].lower()
-    planes: dict[tuple[int, int, int], PlanePlace] = {}
     blocks = _children(pixels, "TiffData")
     if not blocks and not alone:
         raise ValueError("several images without TiffData")
+    listed = [
+        TiffBlock(
+            own.place(_child(data, "UUID")),
+            (int(data.get("FirstC", "0")), int(data.get("FirstZ", "0")), int(data.get("FirstT", "0"))),
+            int(data.attrib["IFD"]) if data.get("IFD") is not None else None,
+            int(data.attrib["PlaneCount"]) if data.get("PlaneCount") is not None else None,
+        )
+        for data in blocks
+    ]
+    order = pixels.attrib.get("DimensionOrder", "XYZCT")
+    return OmeImage(image.get("Name", ""), sizes, plane_places(sizes, order, listed, own_pages=own.pages))
+
+
+class TiffBlock(NamedTuple):
+    """One ``TiffData``: file (None: the file itself), first plane (c, z, t), first page and number of planes if stated."""
+
+    file: str | None
+    first: tuple[int, int, int]
+    page: int | None
+    planes: int | None
+
+
+def plane_places(
+    sizes: Mapping[str, int], order: str, blocks: Sequence[TiffBlock], *, own_pages: int
+) -> dict[tuple[int, int, int], PlanePlace]:
+    """Give the file and page of every plane (c, z, t) that the blocks name; without blocks all pages in their order.
+
+    Args:
+        sizes: number of planes along c, z and t.
+        order: ``DimensionOrder``, such as ``XYZCT``.
+        blocks: in the order of the document; the first that names a plane wins.
+        own_pages: pages of the file itself, for blocks without a count.
+
+    Raises:
+        KeyError: a block begins outside the image.
+    """
+    axes = order[2:].lower()
     every = [
-        dict(zip(order, reversed(place))) for place in itertools.product(*(range(sizes[a]) for a in reversed(order)))
+        dict(zip(axes, reversed(place))) for place in itertools.product(*(range(sizes[a]) for a in reversed(axes)))
     ]
     number_of = {(place["c"], place["z"], place["t"]): number for number, place in enumerate(every)}
     if not blocks:
-        return OmeImage(image.get("Name", ""), sizes, {key: PlanePlace(None, n) for key, n in number_of.items()})
-    for data in blocks:
-        first = number_of[(int(data.get("FirstC", "0")), int(data.get("FirstZ", "0")), int(data.get("FirstT", "0")))]
-        file = own.place(_child(data, "UUID"))
-        left = len(every) - first
-        default = 1 if data.get("IFD") is not None else min(left, own.pages if file is None else left)
-        count, page = int(data.get("PlaneCount", default)), int(data.get("IFD", "0"))
-        for step in range(min(count, left)):
+        return {key: PlanePlace(None, number) for key, number in number_of.items()}
+    planes: dict[tuple[int, int, int], PlanePlace] = {}
+    begins = sorted({number_of[block.first] for block in blocks})
+    for block in blocks:
+        first = number_of[block.first]
+        # a block that does not say how many planes it holds ends where another one begins
+        left = next((begin for begin in begins if begin > first), len(every)) - first
+        default = 1 if block.page is not None else min(left, own_pages if block.file is None else left)
+        count, page = default if block.planes is None else block.planes, block.page or 0
+        for step in range(min(count, len(every) - first)):
             place = every[first + step]
-            planes.setdefault((place["c"], place["z"], place["t"]), PlanePlace(file, page + step))
-    return OmeImage(image.get("Name", ""), sizes, planes)
+            planes.setdefault((place["c"], place["z"], place["t"]), PlanePlace(block.file, page + step))
+    return planes
 
 
 def _parsed(text: str) -> ElementTree.Element | None:

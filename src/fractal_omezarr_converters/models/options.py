@@ -12,7 +12,12 @@ from fractal_omezarr_converters.models.chunking import ChunkingStrategy, FovBase
 from fractal_omezarr_converters.models.compression import CompressionOptions
 from fractal_omezarr_converters.models.grouping import Grouping, MosaicGrouping, StagePositionCorrections
 from fractal_omezarr_converters.models.levels import NumberOfLevels, PyramidLevels
-from fractal_omezarr_converters.models.older_names import newer_converter_options, newer_omezarr_options, older_name
+from fractal_omezarr_converters.models.older_names import (
+    grouping_of_tiling,
+    newer_converter_options,
+    newer_omezarr_options,
+    older_name,
+)
 from fractal_omezarr_converters.models.runtime import RuntimeSettings
 from fractal_omezarr_converters.models.user_facing import UserFacingModel, shown_default
 
@@ -99,6 +104,10 @@ class OmeZarrOptions(UserFacingModel):
         wish = self.levels.to_ngio_levels()
         return wish if isinstance(wish, int) else len(wish)
 
+    @num_levels.setter
+    def num_levels(self, value: Any) -> None:
+        self.levels = {"mode": "Number of Levels", "num_levels": value}  # type: ignore[assignment]  # becomes a model
+
 
 class ConverterOptions(UserFacingModel):
     """All options of a conversion."""
@@ -138,17 +147,36 @@ class ConverterOptions(UserFacingModel):
         """The hand-over's settings, under their older place."""
         return self.runtime_settings.temp_json_options
 
+    @temp_json_options.setter
+    def temp_json_options(self, value: Any) -> None:
+        self.runtime_settings.temp_json_options = value
+
     @property
     def tiling_strategy(self) -> Any:
         """How fields are placed, under its older place."""
         return self.grouping.tiling_for_registration()
+
+    @tiling_strategy.setter
+    def tiling_strategy(self, value: Any) -> None:
+        self.grouping = grouping_of_tiling(value)
 
     @property
     def tiling_tolerance(self) -> float:
         """How far positions may lie off the grid, under its older place; 0 for strategies without a grid."""
         return float(getattr(self.grouping.tiling_for_registration(), "tolerance", 0.0))
 
+    @tiling_tolerance.setter
+    def tiling_tolerance(self, value: Any) -> None:
+        strategy = self.grouping.tiling_for_registration()
+        if hasattr(strategy, "tolerance"):  # as in older files, it says nothing about the others
+            strategy.tolerance = value
+
     @property
     def tiling_mode(self) -> str:
         """The older tiling mode of this grouping."""
         return "No Tiling" if self.grouping.split_per_fov else self.grouping.tiling_for_registration().mode
+
+    @tiling_mode.setter
+    def tiling_mode(self, value: Any) -> None:
+        tolerance = getattr(self.grouping.tiling_for_registration(), "tolerance", None)
+        self.grouping = grouping_of_tiling(value, tolerance)

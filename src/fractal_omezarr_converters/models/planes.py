@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
+from fractal_omezarr_converters.models.photometric import Change
 
 Array = np.ndarray[Any, Any]
 #: Read the plane of this number (in the order of the file), these rows and columns: (y, x) or (y, x, samples).
@@ -20,6 +21,8 @@ ReadPlane = Callable[[int, slice, slice], Array]
 ReadPlaneInto = Callable[[int, Array], bool]
 _GREY_WEIGHTS = (0.299, 0.587, 0.114)
 _ALL = slice(None)
+#: The file that is named for all of its folder: one text, so that it is shown once.
+_EXAMPLES: dict[tuple[str, str], str] = {}
 
 
 class Selection(NamedTuple):
@@ -59,6 +62,8 @@ class StoredPlanes:
     #: True when the first three samples are red, green and blue.
     is_rgb: bool = False
     read_into: ReadPlaneInto | None = None
+    #: What is done to the stored numbers, as the end of a sentence on the images; empty: nothing.
+    change: str = ""
 
     @property
     def stored_dtype(self) -> np.dtype[Any]:
@@ -100,6 +105,12 @@ def choose(planes: StoredPlanes, selection: Selection) -> Part:
     if planes.dtype.kind not in "buif":
         raise ConvertersToolsUserError(
             f"{planes.source} holds numbers of the type {planes.dtype}, which an image cannot have; save real numbers."
+        )
+    if planes.change:
+        folder, name = _folder(planes.source), planes.source.partition("'")[2].partition("'")[0].rpartition("/")[2]
+        name = _EXAMPLES.setdefault((folder, planes.change), name)
+        warnings.warn(
+            f"Images in '{folder}' (such as '{name}') are {planes.change}.", ConvertersToolsWarning, stacklevel=2
         )
     lengths = dict(zip(planes.lead, planes.lead_shape))
     fixed: dict[str, int] = {}
@@ -232,6 +243,7 @@ def planes_of_array(
     shape: tuple[int, ...] | None = None,
     dtype: np.dtype[Any] | None = None,
     unnamed_shape: tuple[int, ...] | None = None,
+    change: Change | None = None,
 ) -> StoredPlanes:
     """Describe an array with the axes of a file; ``s`` are samples, ``y`` and ``x`` must be there.
 
@@ -247,16 +259,20 @@ def planes_of_array(
         held = array if isinstance(array, np.ndarray) else array()
         place = tuple(int(n) for n in np.unravel_index(number, lead_shape)) if rest else ()
         plane: Array = held.transpose(order)[place]
-        return plane[y, x]
+        return plane[y, x] if change is None else change.apply(plane[y, x])
+
+    samples = ordered_shape[-1] if "s" in axes else 0
 
     return StoredPlanes(
         lead="".join(rest),
         lead_shape=lead_shape,
         plane_shape=(ordered_shape[len(rest)], ordered_shape[len(rest) + 1]),
-        samples=ordered_shape[-1] if "s" in axes else 0,
+        samples=samples if change is None else change.samples,
         dtype=array.dtype if isinstance(array, np.ndarray) else np.dtype(dtype),
         read=read_plane,
         source=source,
-        kept_samples=kept_samples,
+        kept_samples=kept_samples if change is None else (),
         unnamed_shape=unnamed_shape,
+        is_rgb=change is not None and change.samples == 3,
+        change="" if change is None else change.words,
     )

@@ -8,13 +8,17 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from fractal_omezarr_converters.models.palettes import expanded, is_ramp
+from fractal_omezarr_converters.models.photometric import INKS
 from fractal_omezarr_converters.models.planes import Array, StoredPlanes
+from fractal_omezarr_converters.models.png_pixels import decode_into, is_plain_grey
 from fractal_omezarr_converters.models.tiff_pool import naming
 from fractal_omezarr_converters.models.urls import filesystem_for_url, is_remote_url
 
@@ -24,6 +28,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 #: Bytes in which headers lie; cameras put previews of up to 64 KiB, several of them, before them.
 _HEAD = 1 << 20
+_SHORT_HEAD = 1 << 12
 _START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
@@ -34,11 +39,14 @@ def raster_planes(path: str, source: str, palette: Palette) -> StoredPlanes:
         ConvertersToolsUserError: The bytes are no such image.
     """
     with naming(source):
+        data = _bytes(path, _SHORT_HEAD)
+        if data.startswith(_PNG) and is_plain_grey(data):
+            return _png(path, data, source, palette)
         data = _bytes(path, _HEAD)
         if data.startswith(_PNG):
             return _png(path, data, source, palette)
         if data.startswith(b"\xff\xd8"):
-            return _jpeg(path, data, source)
+            return _jpeg(path, data, source, palette)
         if data.startswith(b"BM"):
             return _bmp(path, data, source, palette)
         raise ValueError("it begins like no PNG, JPEG or BMP file")
@@ -66,7 +74,14 @@ def _png(path: str, data: bytes, source: str, palette: Palette) -> StoredPlanes:
         return grey if stretched == 1 else grey // np.uint8(stretched)
 
     dtype = np.uint16 if bits == 16 else np.uint8
-    return _stored((height, width), dtype, source, decode, samples=samples if samples > 1 else 0, kept=kept)
+    stored = _stored((height, width), dtype, source, decode, samples=samples if samples > 1 else 0, kept=kept)
+    return replace(stored, read_into=partial(_png_into, path, source)) if is_plain_grey(data) else stored
+
+
+def _png_into(path: str, source: str, _number: int, out: Array) -> bool:
+    with naming(source):
+        decode_into(_bytes(path), out)
+    return True
 
 
 def _png_colors(data: bytes) -> Array:
@@ -80,7 +95,7 @@ def _png_colors(data: bytes) -> Array:
     raise ValueError("it has no colour table")
 
 
-def _jpeg(path: str, data: bytes, source: str) -> StoredPlanes:
+def _jpeg(path: str, data: bytes, source: str, palette: Palette) -> StoredPlanes:
     place = 2
     while place + 9 < len(data):
         if data[place] != 0xFF:
@@ -103,6 +118,8 @@ def _jpeg(path: str, data: bytes, source: str) -> StoredPlanes:
 
         return np.asarray(imagecodecs.jpeg_decode(_bytes(path)))
 
+    if samples == 4 and bits == 8 and palette != "index":
+        return _stored((height, width), np.uint8, source, lambda: _pillow(path, "RGB"), samples=3, change=INKS)
     dtype = np.uint8 if bits == 8 else np.uint16
     return _stored((height, width), dtype, source, decode, samples=samples if samples > 1 else 0)
 
@@ -126,12 +143,12 @@ def _bmp(path: str, data: bytes, source: str, palette: Palette) -> StoredPlanes:
     return _stored((height, width), dtype, source, lambda: _pillow(path), samples=samples, kept=kept)
 
 
-def _pillow(path: str) -> Array:
+def _pillow(path: str, mode: str | None = None) -> Array:
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(_bytes(path))) as image:
-            return np.asarray(image)
+            return np.asarray(image if mode is None else image.convert(mode))
     except Image.DecompressionBombError as error:
         raise ValueError(f"it is larger than this reader takes: {error}") from error
 
@@ -144,6 +161,7 @@ def _stored(
     *,
     samples: int = 0,
     kept: tuple[int, ...] = (),
+    change: str = "",
 ) -> StoredPlanes:
     """Describe an image whose pixels ``decode`` gives whole."""
     expected = (*shape, samples) if samples else shape
@@ -158,7 +176,7 @@ def _stored(
         return pixels[y, x]
 
     is_rgb = samples == 3 or kept == (0, 1, 2)
-    return StoredPlanes("", (), shape, samples, np.dtype(dtype), read_plane, source, kept, is_rgb=is_rgb)
+    return StoredPlanes("", (), shape, samples, np.dtype(dtype), read_plane, source, kept, is_rgb=is_rgb, change=change)
 
 
 def _bytes(path: str, count: int = -1) -> bytes:

@@ -120,6 +120,8 @@ class RuntimeSettings(UserFacingModel):
     """Threads that read, compress and write; empty: as many as the computer or the job has cores."""
     memory_limit_mb: int | None = Field(default=None, ge=16, title="Memory Limit")
     """Memory (MB) that the writer may use; empty: what the computer or the job has."""
+    divide_above_mb: int = Field(default=2048, ge=0, title="Divide Above")
+    """An image of more than so many MB of pixels is divided among several workers where that makes it faster."""
 
     @contextmanager
     def apply(self) -> Iterator[None]:

@@ -13,6 +13,7 @@ import numpy as np
 import tifffile
 
 from fractal_omezarr_converters.models.palettes import expanded, is_ramp
+from fractal_omezarr_converters.models.photometric import INKS, Change, change_of
 
 Array = np.ndarray[Any, Any]
 _JPEG = {6, 7, 34892, 33007}
@@ -31,6 +32,7 @@ class PageFacts:
     dtype: np.dtype[Any]
     colors: Array | None = None
     is_rgb: bool = False
+    change: Change | None = None
 
 
 def page_facts(page: Any, palette: Literal["auto", "index", "expand"], keep_index: bool) -> PageFacts | None:
@@ -51,6 +53,9 @@ def page_facts(page: Any, palette: Literal["auto", "index", "expand"], keep_inde
         if palette == "expand" or (palette == "auto" and not keep_index and not is_ramp(colors)):
             table = expanded(colors)
             return PageFacts(shape, 3, (), table.dtype, table, is_rgb=True)
+    change = change_of(key, palette, keep_index)
+    if change is not None:
+        return PageFacts(shape, change.samples, (), dtype, is_rgb=change.words == INKS, change=change)
     samples = 0 if key.axes == "YX" else int(key.samplesperpixel)
     extra = tuple(int(kind) for kind in (key.extrasamples or ()))
     first = samples - len(extra)
@@ -68,6 +73,8 @@ def read_page(page: Any, facts: PageFacts, y: slice, x: slice) -> Array:
         if page.keyframe.axes == "SYX":
             whole = np.moveaxis(whole, 0, -1)
         part = whole[y, x]
+    if facts.change is not None:
+        return facts.change.apply(part)
     return part if facts.colors is None else facts.colors[part]
 
 
@@ -75,7 +82,14 @@ def read_page_into(page: Any, facts: PageFacts, out: Array) -> bool:
     """Read a whole grey page into an array of its shape and type; False when it is not stored as such an array."""
     key = page.keyframe
     stored = _stored_type(key)
-    if facts.samples or facts.colors is not None or not key.is_contiguous or stored is None or stored != out.dtype:
+    if (
+        facts.samples
+        or facts.colors is not None
+        or facts.change is not None
+        or not key.is_contiguous
+        or stored is None
+        or stored != out.dtype
+    ):
         return False
     if sum(page.databytecounts) != out.nbytes or key.axes != "YX":
         return False

@@ -19,6 +19,7 @@ import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
 from fractal_omezarr_converters.models.ome_planes import OmeImage, PlanePlace, is_ome_xml, read_ome_images
+from fractal_omezarr_converters.models.photometric import change_of
 from fractal_omezarr_converters.models.planes import Array, Selection, StoredPlanes, planes_of_array
 from fractal_omezarr_converters.models.tiff_pages import (
     PALETTE,
@@ -243,6 +244,7 @@ def _grid(
         kept_samples=facts.kept_samples,
         is_rgb=facts.is_rgb,
         numbers=numbers,
+        change="" if facts.change is None else facts.change.words,
     )
 
 
@@ -275,7 +277,7 @@ def _described(file: OpenTiff, selection: Selection, source: str) -> StoredPlane
     grid = _page_per_plane(file, series, axes, selection, source)
     if grid is not None:
         return grid
-    return _whole(file, number, selection.level or 0, axes, source)
+    return _whole(file, number, selection, axes, source)
 
 
 def _one_unnamed(axes: str, shape: tuple[int, ...]) -> str:
@@ -308,22 +310,27 @@ def _page_per_plane(file: OpenTiff, series: Any, axes: str, selection: Selection
     return _grid(file, selection, dict(zip(lead, shape)), places, source=source)
 
 
-def _whole(file: OpenTiff, number: int, level: int, axes: str, source: str) -> StoredPlanes:
+def _whole(file: OpenTiff, number: int, selection: Selection, axes: str, source: str) -> StoredPlanes:
     """Read the series as one array: mapped where it is stored in one piece, else decoded when it is read."""
+    level = selection.level or 0
     tif, series = file.tif, file.tif.series[number].levels[level]
-    extra = () if series.keyframe is None else tuple(int(kind) for kind in (series.keyframe.extrasamples or ()))
+    key = series.keyframe
+    change = None if key is None else change_of(key, selection.palette, bool(tif.is_imagej))
+    extra = () if key is None else tuple(int(kind) for kind in (key.extrasamples or ()))
     samples = int(series.shape[axes.index("s")]) if "s" in axes else 0
     kept = tuple(n for n in range(samples) if n < samples - len(extra) or extra[n - samples] not in (1, 2))
     shape = tuple(int(n) for n in series.shape)
     order = np.dtype(series.dtype).newbyteorder(tif.byteorder)
     if series.dataoffset is not None and not is_remote_url(file.path):
         array = np.memmap(tif.filehandle.path, order, "r", int(series.dataoffset), shape)
-        return planes_of_array(array, axes, source, kept_samples=kept)
+        return planes_of_array(array, axes, source, kept_samples=kept, change=change)
     for page in series.pages:
         if page is not None:
             check_complete(page, tif.filehandle.size)
     made = partial(_decoded, file.path, tif.filehandle.size, number, level)
-    return planes_of_array(made, axes, source, kept_samples=kept, shape=shape, dtype=np.dtype(series.dtype))
+    return planes_of_array(
+        made, axes, source, kept_samples=kept, shape=shape, dtype=np.dtype(series.dtype), change=change
+    )
 
 
 @lru_cache(maxsize=1)

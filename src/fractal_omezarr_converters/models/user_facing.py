@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 
+from fractal_omezarr_converters.models.checked_model import CheckedModel
+
 _OWN_PACKAGE = __name__.partition(".")[0]
 
 
@@ -15,8 +17,8 @@ def _title_of_field(name: str, _field: Any) -> str:
     return name.replace("_", " ").title()
 
 
-class UserFacingModel(BaseModel):
-    """Refuses unknown keys; the text below a field is its description in the form.
+class UserFacingModel(CheckedModel):
+    """Refuses unknown keys and wrong values, also on assignment; the text below a field is its description in the form.
 
     A subclass sets the title that a reader of the form sees: ``model_config = ConfigDict(title="Acquisition")``.
     """

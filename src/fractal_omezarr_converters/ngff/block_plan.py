@@ -7,6 +7,7 @@ z-chunks.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from fractal_omezarr_converters.ngff.layout import ImageLayout
 from fractal_omezarr_converters.ngff.tile_stream import TileStream
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
 _TREE_FROM = 3  # y and x always form the tree; t, c, z only where levels shrink them
 _COUPLED_BYTES = 256 << 20
 
@@ -31,10 +33,31 @@ class BlockPlan:
     uses: Ints  # blocks per tile
     tasks: Ints  # (k + 1) where each task begins in ``blocks``
     planes_without_source: int
+    cut: Bools  # tiles of which only a part belongs to these blocks
 
     def tiles_of(self, number: int) -> Ints:
         """The tiles of a block, in the order in which they are laid."""
         return self.tile[self.first[number] : self.first[number + 1]]
+
+    def only(self, chosen: Bools) -> BlockPlan:
+        """The plan of some of the blocks, in the same order."""
+        task = np.repeat(np.arange(len(self.tasks) - 1), np.diff(self.tasks))[chosen]
+        pairs = np.repeat(chosen, np.diff(self.first))
+        tile = self.tile[pairs]
+        uses = np.bincount(tile, minlength=len(self.uses)).astype(np.int64)
+        return BlockPlan(
+            blocks=self.blocks[chosen],
+            first=np.concatenate([[0], np.cumsum(np.diff(self.first)[chosen])]).astype(np.int64),
+            tile=tile,
+            uses=uses,
+            tasks=np.concatenate([[0], np.flatnonzero(np.diff(task)) + 1, [len(task)]]).astype(np.int64),
+            planes_without_source=self.planes_without_source,
+            cut=self.cut | (uses < self.uses),
+        )
+
+    def is_alone(self, tile: int) -> bool:
+        """True when one block takes the whole tile."""
+        return bool(self.uses[tile] == 1 and not self.cut[tile])
 
     def blocks_by_tile(self) -> tuple[Ints, Ints]:
         """For every tile the blocks that use it, rising: offsets and block numbers."""
@@ -66,7 +89,15 @@ def plan_blocks(layout: ImageLayout, tiles: TileStream, threads: int) -> BlockPl
     number = rank[inverse.reshape(-1)]
     by_block = np.lexsort((tile, number))
     first = np.concatenate([[0], np.cumsum(np.bincount(number, minlength=len(blocks)))]).astype(np.int64)
-    return BlockPlan(blocks[order], first, tile[by_block], pairs_per_tile, tasks, _empty_planes(layout, start, length))
+    return BlockPlan(
+        blocks=blocks[order],
+        first=first,
+        tile=tile[by_block],
+        uses=pairs_per_tile,
+        tasks=tasks,
+        planes_without_source=_empty_planes(layout, start, length),
+        cut=np.zeros(len(start), bool),
+    )
 
 
 def _check(layout: ImageLayout, start: Ints, length: Ints) -> None:
@@ -91,45 +122,67 @@ def _empty_planes(layout: ImageLayout, start: Ints, length: Ints) -> int:
 
 
 def _order(layout: ImageLayout, blocks: Ints, span: Ints, length: Ints, threads: int) -> tuple[Ints, Ints]:
-    """The writing order, and where one thread's task ends and the next begins."""
+    """The writing order, the same for any number of threads, and where one thread's task ends and the next begins."""
     digits = _digits(layout, blocks)
     most = span.max(axis=0, initial=1)
-    in_tree = [axis >= _TREE_FROM or any(level.factors[axis] > 1 for level in layout.levels) for axis in range(5)]
-    coupled = [1 if tree else int(n) for tree, n in zip(in_tree, most)]
-    if np.prod(coupled) * layout.memory_estimate(1) > _COUPLED_BYTES:
-        coupled = [1] * 5
+    in_tree = tree_axes(layout)
+    coupled = coupled_chunks(layout, most)
     outer = [blocks[:, axis] // coupled[axis] for axis in range(5) if not in_tree[axis]]
     inner = [blocks[:, axis] % coupled[axis] for axis in range(5) if not in_tree[axis] and coupled[axis] > 1]
     together = _digits_inside_a_tile(layout, digits, length) if most[3:].max() > 1 else 0
-    while True:
-        above = outer + [column for digit in digits[together:][::-1] for column in digit]
-        below = inner + [column for digit in digits[:together][::-1] for column in digit]
-        order = np.lexsort([*(above + below)[::-1], np.zeros(len(blocks), np.int64)])
-        if not above:
-            return order, np.asarray([0, len(blocks)] if len(blocks) else [0], np.int64)
-        upper = np.stack(above, axis=1)[order]
-        changes = np.flatnonzero((upper[1:] != upper[:-1]).any(axis=1)) + 1
-        tasks = np.concatenate([[0], changes, [len(blocks)]]).astype(np.int64) if len(blocks) else np.zeros(1, np.int64)
-        if together == 0 or threads == 1 or len(tasks) > 4 * threads:
-            return order, tasks
-        together -= 1
+    above = outer + [column for digit in digits[together:][::-1] for column in digit]
+    columns = above + inner + [column for digit in digits[:together][::-1] for column in digit]
+    if not columns or not len(blocks):
+        return np.arange(len(blocks)), np.asarray([0, len(blocks)] if len(blocks) else [0], np.int64)
+    order = np.lexsort(columns[::-1])
+    return order, _tasks([column[order] for column in columns], len(above), threads)
+
+
+def _tasks(columns: list[Ints], shared: int, threads: int) -> Ints:
+    """Borders of runs that share their first columns: those that keep a tile in one task, and more when tasks are too few."""
+    changed = np.zeros(len(columns[0]) - 1, bool)
+    for number, column in enumerate(columns):
+        if number >= shared and (threads == 1 or np.count_nonzero(changed) >= 4 * threads):
+            break
+        changed |= column[1:] != column[:-1]
+    return np.concatenate([[0], np.flatnonzero(changed) + 1, [len(columns[0])]]).astype(np.int64)
+
+
+def tree_axes(layout: ImageLayout) -> list[bool]:
+    """The axes along which chunks are visited as a tree: y and x, and those that levels shrink."""
+    return [axis >= _TREE_FROM or any(level.factors[axis] > 1 for level in layout.levels) for axis in range(5)]
+
+
+def coupled_chunks(layout: ImageLayout, most: Ints) -> list[int]:
+    """How many chunks along each axis outside the tree are written together, because a tile or a shard spans them."""
+    shards = layout.level_shards(0)
+    factors = [1] * 5 if shards is None else [s // c for s, c in zip(shards, layout.level_chunks(0))]
+    coupled = [1 if tree else -(-int(n) // f) * f for tree, n, f in zip(tree_axes(layout), most, factors)]
+    return coupled if math.prod(coupled) * layout.memory_estimate(1) <= _COUPLED_BYTES else [1] * 5
+
+
+def tree_steps(layout: ImageLayout) -> list[tuple[int, ...]]:
+    """How many chunks become one from step to step up the tree, finest first: one step per level, then powers of two."""
+    steps: list[tuple[int, ...]] = []
+    last: tuple[int, ...] = (1,) * 5
+    for level in layout.levels[1:]:
+        common = tuple(math.lcm(f, g) for f, g in zip(level.factors, last))
+        steps.append(tuple(f // g for f, g in zip(common, last)))
+        last = common
+    tree, rest = tree_axes(layout), np.asarray(layout.grid(0))
+    made: list[tuple[int, ...]] = []
+    while any(tree[axis] and rest[axis] > 1 for axis in range(5)):
+        step = steps[len(made)] if len(made) < len(steps) else (2,) * 5
+        made.append(tuple(s if tree[axis] else 1 for axis, s in enumerate(step)))
+        rest = -(-rest // np.asarray(made[-1]))
+    return made
 
 
 def _digits(layout: ImageLayout, blocks: Ints) -> list[list[Ints]]:
-    """Chunk indices as digits, finest first: one digit per level of the pyramid, then powers of two."""
-    steps: list[tuple[int, ...]] = []
-    last = (1,) * 5
-    for level in layout.levels[1:]:
-        if any(f % g for f, g in zip(level.factors, last)):
-            break
-        steps.append(tuple(f // g for f, g in zip(level.factors, last)))
-        last = level.factors
-    tree = [axis >= _TREE_FROM or any(level.factors[axis] > 1 for level in layout.levels) for axis in range(5)]
-    rest = blocks.copy()
+    """Chunk indices as digits, finest first: one per step up the tree."""
+    tree, rest = tree_axes(layout), blocks.copy()
     digits: list[list[Ints]] = []
-    while any(tree[axis] and rest[:, axis].any() for axis in range(5)):
-        step = steps[len(digits)] if len(digits) < len(steps) else (2,) * 5
-        step = tuple(s if tree[axis] else 1 for axis, s in enumerate(step))
+    for step in tree_steps(layout):
         digits.append([rest[:, axis] % step[axis] for axis in range(5) if tree[axis]])
         rest //= np.asarray(step)
     return digits

@@ -6,7 +6,11 @@ fingerprint than the plan's, is not finished, whatever files it has.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -43,6 +47,14 @@ def mark(store: Store, image_path: str, completion: Completion) -> None:
     store.put(key, json.dumps(document, indent=2, allow_nan=False).encode())
 
 
+def unmark(store: Store, image_path: str = "") -> None:
+    """Take the mark away: the image does not count as finished any more."""
+    key, document, attributes = _group(store, image_path)
+    ours = attributes.get(OUR_KEY)
+    if key is not None and isinstance(ours, dict) and ours.pop(MARK, None) is not None:
+        store.put(key, json.dumps(document, indent=2).encode())
+
+
 def read(store: Store, image_path: str = "") -> Completion | None:
     """The mark of an image; None when there is no image or no mark."""
     _, _, attributes = _group(store, image_path)
@@ -60,7 +72,17 @@ def is_complete(store: Store, image_path: str = "", fingerprint: str | None = No
 
 
 def software_version() -> str:
-    """The version of this package."""
+    """The version of this package.
+
+    Every job states it, and loading ``importlib.metadata`` costs a twentieth of a small job: the name of the folder of an
+    installed distribution says it as well.
+    """
+    installed = re.compile(rf"{SOFTWARE.replace('-', '_')}-(.+)\.dist-info")
+    for folder in sys.path:
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder or "."):
+                if found := installed.fullmatch(name):
+                    return found[1]
     import importlib.metadata
 
     read_version: Callable[[str], str] = importlib.metadata.version

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,12 @@ class Coverage:
 
 def cover(low: Array, high: Array, size: Sequence[int]) -> Coverage:
     """Lay boxes into a chunk; exact for any overlap, by cutting the chunk at all their edges."""
-    shape = tuple(int(n) for n in size)
+    return _covered(low.tobytes(), high.tobytes(), tuple(int(n) for n in size))
+
+
+@lru_cache(maxsize=64)  # most chunks of an image are covered like others
+def _covered(lows: bytes, highs: bytes, shape: tuple[int, ...]) -> Coverage:
+    low, high = (np.frombuffer(corners, np.int64).reshape(-1, 5) for corners in (lows, highs))
     if len(low) == 1:
         extent = (high - low)[0]
         per_channel = [0] * shape[1]

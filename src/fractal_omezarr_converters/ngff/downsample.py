@@ -8,6 +8,7 @@ for a mean.
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 _PIXELS_AT_A_TIME = 1 << 15
+_MEANS_AT_A_TIME = 1 << 16
 
 
 def downsample(source: Array, step: Sequence[int], method: str, out: Array) -> None:
@@ -27,8 +29,8 @@ def downsample(source: Array, step: Sequence[int], method: str, out: Array) -> N
         if all(f == 1 for f in block):
             made[...] = taken
         elif method == "mean" and block == [1, 1, 1, 2, 2] and source.dtype.kind == "u" and source.dtype.itemsize <= 2:
-            for plane in np.ndindex(*taken.shape[:3]):
-                _mean_of_four(taken[plane], made[plane])
+            for stack in np.ndindex(*taken.shape[:2]):
+                _mean_of_four(taken[stack], made[stack])
         else:
             _by_rows(taken, block, step, _kernel(method, source.dtype), made)
 
@@ -43,43 +45,57 @@ def _pieces(size: int, factor: int) -> Iterator[tuple[slice, slice, int]]:
 
 
 def _mean_of_four(source: Array, out: Array) -> None:
-    """2 x 2 mean of 8 or 16 bit pixels: pairs along x are read as one wider word, which keeps every operation contiguous."""
-    item = source.dtype.itemsize
+    """2 x 2 mean of a stack of planes of 8 or 16 bit pixels: a few passes over memory that is contiguous and stays in the cache.
+
+    Rows that do not follow each other would be worked on one by one, so neighbours are added all along the flat array, and
+    the sums that belong to no block are left behind afterwards.
+    """
+    depth, height, width = out.shape
+    planes = min(depth, max(1, _MEANS_AT_A_TIME // (height * width)))
+    rows = -(-height // max(1, round(height * width / _MEANS_AT_A_TIME)))
+    scratch = np.empty(8 * planes * rows * width, source.dtype)
+    limit = 1 << (8 * source.dtype.itemsize - 2) if sys.byteorder == "little" else 0
+    for plane, row in itertools.product(range(0, depth, planes), range(0, height, rows)):
+        made = out[plane : plane + planes, row : row + rows]
+        taken = source[plane : plane + planes, 2 * row : 2 * (row + rows)].reshape(-1)
+        (_mean_of_small if taken.max() < limit else _mean_of_words)(taken, made, scratch)
+
+
+def _mean_of_small(flat: Array, out: Array, scratch: Array) -> None:
+    """The mean of pixels so small that four of them add up within their type (little-endian only)."""
+    size, width = flat.size, out.shape[-1]
+    pairs, along = scratch[:size], scratch[size : size + size // 2]
+    np.add(flat[:-1], flat[1:], out=pairs[:-1])
+    np.copyto(along, pairs.view(f"u{2 * flat.dtype.itemsize}"), casting="unsafe")  # every other sum is that of a pair
+    np.add(along[:-width], along[width:], out=pairs[: size // 2 - width])
+    _round_quarter(pairs, scratch[size:], out)
+
+
+def _mean_of_words(flat: Array, out: Array, scratch: Array) -> None:
+    """The mean of any pixels: pairs along x are read as one wider word, which has room for the sum."""
+    item, width = flat.dtype.itemsize, out.shape[-1]
     wide = np.dtype(f"u{2 * item}")
-    aligned = (
-        source.strides[1] == item and source.strides[0] % wide.itemsize == 0 and source.ctypes.data % wide.itemsize == 0
-    )
-    if not aligned:
-        _by_rows(source[None, None, None], [1, 1, 1, 2, 2], [1, 1, 1, 2, 2], _mean_of_integers, out[None, None, None])
-        return
-    words = source.view(wide)
-    rows = max(1, _PIXELS_AT_A_TIME // max(1, words.shape[1]))
-    total = np.empty((min(rows, out.shape[0]), words.shape[1]), wide)
-    other = np.empty_like(total)
-    low, half = wide.type((1 << (8 * item)) - 1), wide.type(8 * item)
-    one, two, highest = wide.type(1), wide.type(2), 1 << (8 * item - 1)
-    for first in range(0, out.shape[0], rows):
-        count = min(rows, out.shape[0] - first)
-        upper, lower = words[2 * first : 2 * (first + count) : 2], words[2 * first + 1 : 2 * (first + count) : 2]
-        s, u = total[:count], other[:count]
-        if source[2 * first : 2 * (first + count)].max() < highest:  # two pixels add up within their half of a word
-            np.add(upper, lower, out=s)
-            np.bitwise_and(s, low, out=u)
-            np.right_shift(s, half, out=s)
-        else:
-            np.right_shift(upper, half, out=s)
-            np.bitwise_and(upper, low, out=u)
-            np.add(s, u, out=s)
-            np.right_shift(lower, half, out=u)
-            np.add(s, u, out=s)
-            np.bitwise_and(lower, low, out=u)
-        np.add(s, u, out=s)
-        np.right_shift(s, two, out=u)  # (s + 1 + ((s >> 2) & 1)) >> 2 rounds s / 4 half to even
-        np.bitwise_and(u, one, out=u)
-        np.add(s, u, out=s)
-        np.add(s, one, out=s)
-        np.right_shift(s, two, out=s)
-        out[first : first + count] = s
+    words = flat.view(wide)
+    first, second = scratch[: flat.size].view(wide), scratch[flat.size : 2 * flat.size].view(wide)
+    np.right_shift(words, wide.type(8 * item), out=first)
+    np.bitwise_and(words, wide.type((1 << (8 * item)) - 1), out=second)
+    np.add(first, second, out=first)
+    np.add(first[:-width], first[width:], out=second[:-width])
+    _round_quarter(second, first, out)
+
+
+def _round_quarter(sums: Array, scratch: Array, out: Array) -> None:
+    """``out = sums / 4``, rounded half to even; of every two rows of sums the first counts."""
+    size, width = out.size, out.shape[-1]
+    total, odd = scratch[:size], scratch[size : 2 * size]
+    one, two = sums.dtype.type(1), sums.dtype.type(2)
+    np.copyto(total.reshape(-1, width), sums[: 2 * size].reshape(-1, 2, width)[:, 0])
+    np.right_shift(total, two, out=odd)  # (n + 1 + ((n >> 2) & 1)) >> 2
+    np.bitwise_and(odd, one, out=odd)
+    np.add(odd, one, out=odd)
+    np.add(total, odd, out=total)
+    np.right_shift(total, two, out=total)
+    np.copyto(out, total.reshape(out.shape), casting="unsafe")
 
 
 Kernel = Callable[[list[Array], Array], None]

@@ -7,6 +7,7 @@ largest value are exact. NaN and infinities are not counted. Histograms of parts
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ import numpy as np
 _KEPT_BITS = 18
 _DROPPED_BITS = 32 - _KEPT_BITS
 _SLICE = 1 << 19
+_ENOUGH_FOR_PAIRS = (
+    1 << 17
+)  # two 8-bit pixels are counted as one of 65536 pairs, whose sums cost as much as 2**16 pixels
 
 
 @dataclass
@@ -43,13 +47,16 @@ class Histogram:
         return _is_exact(self.dtype)
 
     def add(self, pixels: np.ndarray[Any, Any]) -> None:
-        """Count C-ordered pixels."""
-        flat = pixels.reshape(-1)
-        for first in range(0, flat.size, _SLICE):
-            self._add_slice(flat[first : first + _SLICE])
+        """Count pixels of any layout."""
+        for flat in _slices(pixels):
+            self._add_slice(flat)
 
     def _add_slice(self, flat: np.ndarray[Any, Any]) -> None:
         if _is_exact(self.dtype):
+            if self.dtype.itemsize == 1 and flat.size >= _ENOUGH_FOR_PAIRS:
+                pairs = np.bincount(flat[: flat.size // 2 * 2].view(np.uint16), minlength=1 << 16).reshape(256, 256)
+                self.counts += pairs.sum(axis=0) + pairs.sum(axis=1)
+                flat = flat[flat.size // 2 * 2 :]
             found = np.bincount(flat.view(f"u{self.dtype.itemsize}"))
             self.counts[: found.size] += found
             return
@@ -97,6 +104,19 @@ class Histogram:
             return None
         running = np.cumsum(counts)
         return float(values[min(int(np.searchsorted(running, fraction * running[-1])), values.size - 1)])
+
+
+def _slices(pixels: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, Any]]:
+    """The pixels as flat arrays of bounded size; only rows that do not follow each other are copied."""
+    if pixels.flags.c_contiguous or pixels.ndim == 1:
+        flat = pixels.reshape(-1)
+        for first in range(0, flat.size, _SLICE):
+            yield flat[first : first + _SLICE]
+        return
+    rows = max(1, _SLICE // pixels.shape[-1])
+    for plane in np.ndindex(*pixels.shape[:-2]):
+        for first in range(0, pixels.shape[-2], rows):
+            yield pixels[plane][first : first + rows].reshape(-1)
 
 
 def _is_exact(dtype: np.dtype[Any]) -> bool:

@@ -30,23 +30,24 @@ class BufferPool:
 
     def __init__(self, dtype: np.dtype[Any], meter: MemoryMeter) -> None:
         self._dtype = dtype
-        self._meter = meter
+        self.meter = meter
         self._lock = threading.Lock()
         self._free: dict[int, list[np.ndarray[Any, Any]]] = {}
 
-    def take(self, shape: Sequence[int]) -> np.ndarray[Any, Any]:
-        """A buffer of this shape with whatever it held before."""
+    def take(self, shape: Sequence[int], at_least: int = 0) -> np.ndarray[Any, Any]:
+        """A buffer of this shape with whatever it held before; with room for ``at_least`` pixels, so that others can use it."""
         size = math.prod(shape)
+        room = max(size, at_least)
         with self._lock:
-            free = self._free.get(size)
+            free = self._free.get(room)
             flat = free.pop() if free else None
         if flat is None:
-            flat = np.empty(size, self._dtype)
-            self._meter.add(flat.nbytes)
-        return flat.reshape(tuple(shape))
+            flat = np.empty(room, self._dtype)
+            self.meter.add(flat.nbytes)
+        return flat[:size].reshape(tuple(shape))
 
     def give(self, buffer: np.ndarray[Any, Any]) -> None:
         """Give a buffer back; its content is lost."""
-        flat = buffer.reshape(-1)
+        flat: Any = buffer if buffer.base is None else buffer.base
         with self._lock:
             self._free.setdefault(flat.size, []).append(flat)

@@ -52,26 +52,23 @@ class Occupancy:
         ]
         self.files = [len(shards.groups) for shards in self._shards]
 
+    def flat_chunks(self, number: int) -> Ints:
+        """The existing chunks of a level as numbers in its grid, rising."""
+        return self._levels[number].groups
+
     def ratio(self, number: int) -> Shape5:
         """Chunks of the level that a level is made from, per chunk of the level, along each axis."""
-        level = self._layout.levels[number]
-        if level.source < 0:
-            return ONES
-        own, source = self._layout.grid(number), self._layout.grid(level.source)
-        return as_shape5([g if n == 1 else f for n, g, f in zip(own, source, level.step)])
+        return chunk_ratio(self._layout, number)
 
     def waits_for(self, number: int, block: Block) -> int:
         """How many existing chunks of the finer level a chunk is made from."""
         return self._levels[number].count(block)
 
-    def is_whole(self, number: int, block: Block) -> bool:
-        """True when every chunk below a chunk exists and the chunk does not reach over the edge of its level."""
-        level, ratio = self._layout.levels[number], self.ratio(number)
-        grid = self._layout.grid(level.source)
-        below = math.prod(min((b + 1) * r, g) - b * r for b, r, g in zip(block, ratio, grid))
-        chunk = self._layout.level_chunks(number)
-        inside = all((b + 1) * c <= n for b, c, n in zip(block, chunk, level.shape))
-        return inside and self.waits_for(number, block) == below
+    def is_full(self, number: int, block: Block) -> bool:
+        """True when every chunk below a chunk exists, so that all its pixels inside the image will be made."""
+        grid = self._layout.grid(self._layout.levels[number].source)
+        below = math.prod(min((b + 1) * r, g) - b * r for b, r, g in zip(block, self.ratio(number), grid))
+        return self.waits_for(number, block) == below
 
     def chunks_per_shard(self, number: int) -> Shape5:
         """Chunks per file along each axis."""
@@ -86,3 +83,12 @@ class Occupancy:
 
     def _shard_grid(self, number: int) -> Shape5:
         return as_shape5([-(-g // r) for g, r in zip(self._layout.grid(number), self.chunks_per_shard(number))])
+
+
+def chunk_ratio(layout: ImageLayout, number: int) -> Shape5:
+    """Chunks of the level that a level is made from, per chunk of the level, along each axis."""
+    level = layout.levels[number]
+    if level.source < 0:
+        return ONES
+    own, source = layout.grid(number), layout.grid(level.source)
+    return as_shape5([g if n == 1 else f for n, g, f in zip(own, source, level.step)])

@@ -12,6 +12,7 @@ import logging
 import os
 import random
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -22,8 +23,9 @@ from fractal_omezarr_converters.ngff.stores import LocalStore, Store
 
 logger = logging.getLogger(__name__)
 
-# A plate's documents take seconds; a lock on another machine that is older than this belongs to a dead run.
+# A lock on another machine that was not touched for longer than this belongs to a dead run.
 STALE_SECONDS = 600.0
+TOUCH_SECONDS = 60.0
 _held: ContextVar[frozenset[Path]] = ContextVar("held plate locks", default=frozenset())
 
 
@@ -46,10 +48,28 @@ def plate_lock(store: Store, plate_path: str, timeout: float = 120.0) -> Iterato
     _acquire(lock, plate_path, timeout)
     before = _held.set(_held.get() | {lock})
     try:
-        yield
+        with _kept_fresh(lock):
+            yield
     finally:
         _held.reset(before)
         lock.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _kept_fresh(lock: Path) -> Iterator[None]:
+    """Touch a lock every minute while it is held: the removal of an old plate may take longer than a lock counts as alive."""
+    released = threading.Event()
+
+    def touch() -> None:
+        while not released.wait(TOUCH_SECONDS):
+            with contextlib.suppress(OSError):
+                os.utime(lock)
+
+    threading.Thread(target=touch, daemon=True, name="omezarr-plate-lock").start()
+    try:
+        yield
+    finally:
+        released.set()
 
 
 def _acquire(lock: Path, plate_path: str, timeout: float) -> None:

@@ -116,19 +116,45 @@ def write_plate(store: Store, plate_path: str, content: PlateContent, version: s
         old = existing if existing is not None and mode == "extend" else None
         if old is not None:
             check_version(old, version, f"Plate '{plate_path}'")
-        wells = _merge_wells(store, plate_path, content, version, keep=mode == "extend")
-        attributes = _plate_attributes((store, plate_path), content, version, old, wells)
-        write = replace_group if mode == "replace" else write_group
-        for path, well_attributes in wells.items():
-            write(store, join(plate_path, path), version, well_attributes)
-        for row in sorted({path.split("/")[0] for path in wells}):
-            if mode == "replace":
-                replace_group(store, join(plate_path, row), version)
-            else:
-                ensure_group(store, join(plate_path, row), version)
-        write(store, plate_path, version, attributes)
+        documents = _documents(store, plate_path, content, version, old, keep=mode == "extend")
+        put_documents(store, plate_path, documents, version, replace=mode == "replace")
+    attributes = documents[""] or {}
     plate: Json = (attributes if version == "0.4" else attributes["ome"])["plate"]
     return plate
+
+
+def plate_documents(store: Store, plate_path: str, content: PlateContent, version: str) -> dict[str, Json | None]:
+    """Attributes of all groups of a plate that holds only what this run makes, by path in the plate, children first.
+
+    None is a group without attributes (a row); the plate itself has the path ``""``. Nothing is written.
+
+    Raises:
+        ConvertersToolsUserError: two images share a path, or a name cannot be used.
+    """
+    version = written_version(version)
+    _check_content(content)
+    return _documents(store, plate_path, content, version, None, keep=False)
+
+
+def put_documents(
+    store: Store, plate_path: str, documents: Mapping[str, Json | None], version: str, *, replace: bool
+) -> None:
+    """Write the documents of a plate in their order; with ``replace`` those of another Zarr format go."""
+    write = replace_group if replace else write_group
+    for path, attributes in documents.items():
+        if attributes is None and not replace:
+            ensure_group(store, join(plate_path, path), version)
+        else:
+            write(store, join(plate_path, path), version, attributes)
+
+
+def _documents(
+    store: Store, plate_path: str, content: PlateContent, version: str, old: Group | None, *, keep: bool
+) -> dict[str, Json | None]:
+    wells = _merge_wells(store, plate_path, content, version, keep=keep)
+    rows = sorted({path.split("/")[0] for path in wells})
+    plate = _plate_attributes((store, plate_path), content, version, old, wells)
+    return {**wells, **dict.fromkeys(rows), "": plate}
 
 
 def check_version(group: Group, version: str, what: str) -> None:

@@ -15,21 +15,24 @@ from typing import Any
 
 import numpy as np
 
-from fractal_omezarr_converters.ngff.block_plan import BlockPlan, plan_blocks
+from fractal_omezarr_converters.ngff.block_plan import BlockPlan, Bools, plan_blocks
 from fractal_omezarr_converters.ngff.chunk_files import ChunkFiles
-from fractal_omezarr_converters.ngff.coarse_chunks import CoarseChunks, Finished, valid_size
+from fractal_omezarr_converters.ngff.coarse_chunks import CoarseChunks, Finished, clear_beyond, valid_size
 from fractal_omezarr_converters.ngff.coverage import Coverage, cover
 from fractal_omezarr_converters.ngff.histogram import Histogram
 from fractal_omezarr_converters.ngff.layout import ImageLayout
 from fractal_omezarr_converters.ngff.memory_meter import BufferPool, MemoryMeter
+from fractal_omezarr_converters.ngff.memory_need import memory_need
 from fractal_omezarr_converters.ngff.occupancy import Block, Occupancy
 from fractal_omezarr_converters.ngff.pixel_report import PixelReport
+from fractal_omezarr_converters.ngff.pyramid import Shape5
+from fractal_omezarr_converters.ngff.shard_files import HeldChunks
+from fractal_omezarr_converters.ngff.shard_order import ShardOrder
 from fractal_omezarr_converters.ngff.source_tiles import SourceTiles
 from fractal_omezarr_converters.ngff.stores import Store
 from fractal_omezarr_converters.ngff.tile_stream import TileStream
 
 Array = np.ndarray[Any, Any]
-TILES_IN_MEMORY = 96 << 20
 
 
 def write_pixels(
@@ -51,13 +54,23 @@ def write_pixels(
         digests: Take a digest of every chunk.
         memory_limit: Bytes of pixels to hold at most; fewer threads run, and fewer decoded tiles are kept, to stay below.
     """
-    count = max(1, threads or granted_cpus())
-    while memory_limit and count > 1 and layout.memory_estimate(count) > memory_limit:
-        count -= 1
-    budget = max(0, memory_limit - layout.memory_estimate(count)) if memory_limit else TILES_IN_MEMORY
+    plan = plan_blocks(layout, tiles, max(1, threads or granted_cpus()))
+    count, budget = threads_and_budget(layout, tiles, plan, threads, memory_limit)
     for key, document in layout.array_documents().items():
         store.put(key, document)
-    return _Pass(store, layout, tiles, threads=count, digests=digests, budget=budget).run()
+    return ImagePass(store, layout, tiles, plan, threads=count, digests=digests, budget=budget).run()
+
+
+def threads_and_budget(
+    layout: ImageLayout, tiles: TileStream, plan: BlockPlan, threads: int | None, memory_limit: int | None
+) -> tuple[int, int]:
+    """How many threads run within the limit, and how many bytes of decoded tiles they may keep."""
+    wished = max(1, threads or granted_cpus())
+    need = memory_need(layout, tiles, plan)
+    if memory_limit is None:
+        return wished, need.room_for_tiles(wished)
+    count = need.threads_within(memory_limit, wished)
+    return count, max(0, memory_limit - need.of(count))
 
 
 def granted_cpus() -> int:
@@ -77,22 +90,34 @@ class _Lane:
         self.overlapped = 0
 
 
-class _Pass:
-    """One image on its way to the store."""
+class ImagePass:
+    """One image, or the part of it that is ``only`` some blocks of its plan, on its way to the store."""
 
     def __init__(
-        self, store: Store, layout: ImageLayout, tiles: TileStream, *, threads: int, digests: bool, budget: int
+        self,
+        store: Store,
+        layout: ImageLayout,
+        tiles: TileStream,
+        plan: BlockPlan,
+        *,
+        threads: int,
+        digests: bool,
+        budget: int,
+        only: Bools | None = None,
+        coarse: Callable[[ImageLayout, Occupancy, BufferPool], CoarseChunks] = CoarseChunks,
     ) -> None:
         self._layout = layout
         self._start = np.asarray(tiles.start, np.int64).reshape(-1, 5)
         self._end = self._start + np.asarray(tiles.length, np.int64).reshape(-1, 5)
-        self._plan: BlockPlan = plan_blocks(layout, tiles, threads)
-        self._occupancy = Occupancy(layout, self._plan.blocks)
+        self._plan = plan if only is None else plan.only(only)
+        self._occupancy = Occupancy(layout, plan.blocks)
         self._meter = MemoryMeter()
         self._pool = BufferPool(layout.dtype, self._meter)
-        self._sources = SourceTiles(tiles, self._plan, layout.dtype, budget, self._meter)
-        self._coarse = CoarseChunks(layout, self._occupancy, self._pool)
-        self._files = ChunkFiles(store, layout, self._occupancy, digests)
+        self._sources = SourceTiles(tiles, self._plan, layout.dtype, budget, self._pool)
+        self._coarse = coarse(layout, self._occupancy, self._pool)
+        order = ShardOrder(layout, self._occupancy, plan.blocks)
+        held = HeldChunks(threads * layout.chunk_bytes, self._meter)
+        self.files = ChunkFiles(store, layout, self._occupancy, digests, order, held)
         self._threads = min(threads, max(1, len(self._plan.tasks) - 1))
         self._next_task = iter(range(len(self._plan.tasks) - 1))
         self._lock = threading.Lock()
@@ -104,7 +129,7 @@ class _Pass:
         try:
             run_threads([lambda lane=lane: self._work(lane) for lane in lanes], self._stop)  # type: ignore[misc]
         except BaseException:
-            self._files.abandon()
+            self.files.abandon()
             raise
         return self._report(lanes)
 
@@ -136,20 +161,31 @@ class _Pass:
         """The chunk's pixels, and whether they lie in a buffer of ours."""
         chunk = self._layout.level_chunks(0)
         only = int(tiles[0])
-        if len(tiles) == 1 and self._plan.uses[only] == 1 and tuple(self._end[only] - self._start[only]) == chunk:
-            read = self._sources.whole(only)
-            if read.dtype == self._layout.dtype and read.flags.c_contiguous:
-                return read, False
-            return np.ascontiguousarray(read, self._layout.dtype), False
+        if len(tiles) == 1 and self._plan.is_alone(only) and tuple(self._end[only] - self._start[only]) == chunk:
+            return self._take_over(only, chunk)
         buffer = self._pool.take(chunk)
-        if coverage.gap or coverage.size != chunk:
+        if coverage.gap:
             buffer.fill(0)
+        else:
+            clear_beyond(buffer, coverage.size)
         for at, tile in enumerate(tiles.tolist()):
             begin = self._start[tile]
             part: Any = tuple(slice(int(a), int(b)) for a, b in zip(low[at] - begin, high[at] - begin))
             place = tuple(slice(int(a), int(b)) for a, b in zip(low[at] - corner, high[at] - corner))
             self._sources.lay(tile, part, buffer[place])
         return buffer, True
+
+    def _take_over(self, tile: int, chunk: Shape5) -> tuple[Array, bool]:
+        """A tile that is a chunk: read into a buffer where its source can, else what the source gives."""
+        if self._sources.reads_into:
+            buffer = self._pool.take(chunk)
+            if self._sources.read_into(tile, buffer):
+                return buffer, True
+            self._pool.give(buffer)
+        read = self._sources.whole(tile)
+        if read.dtype == self._layout.dtype and read.flags.c_contiguous:
+            return read, False
+        return np.ascontiguousarray(read, self._layout.dtype), False
 
     def _count(self, lane: _Lane, block: Block, valid: Array, coverage: Coverage) -> None:
         """Count the pixels that have a source into their channel's histogram."""
@@ -164,7 +200,7 @@ class _Pass:
 
     def _finish(self, lane: _Lane, done: Finished, borrowed: bool) -> None:
         """Encode, write, hand to the levels above; those that this completes follow."""
-        self._files.put(done.level, done.block, lane.encode(done.pixels))
+        self.files.put(done.level, done.block, lane.encode(done.pixels))
         complete = list(self._coarse.feed(done))
         if borrowed:
             self._pool.give(done.pixels)
@@ -179,13 +215,13 @@ class _Pass:
         covered = sum(lane.covered for lane in lanes)
         return PixelReport(
             histograms=histograms,
-            chunk_counts=list(self._files.chunks),
-            file_counts=list(self._files.files),
-            digests=[self._files.digest(number) for number in range(len(self._layout.levels))],
+            chunk_counts=list(self.files.chunks),
+            file_counts=list(self.files.files),
+            digests=[self.files.digest(number) for number in range(len(self._layout.levels))],
             planes_without_source=self._plan.planes_without_source,
             pixels_without_source=int(np.prod(self._layout.shape, dtype=object)) - covered,
             overlapped_pixels=sum(lane.overlapped for lane in lanes),
-            bytes_written=self._files.bytes,
+            bytes_written=self.files.bytes,
             bytes_read=self._sources.bytes_read,
             tiles_read=self._sources.tiles_read,
             largest_memory=self._meter.largest,

@@ -15,7 +15,7 @@ import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.ngff.block_plan import BlockPlan
-from fractal_omezarr_converters.ngff.memory_meter import MemoryMeter
+from fractal_omezarr_converters.ngff.memory_meter import BufferPool
 from fractal_omezarr_converters.ngff.tile_stream import Part, TileStream
 
 Array = np.ndarray[Any, Any]
@@ -27,6 +27,7 @@ class _Kept:
 
     remaining: int
     pixels: Array | None = None
+    pooled: bool = False
     in_parts: bool = False
     in_memory: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -36,7 +37,12 @@ class SourceTiles:
     """Hands out the pixels of tiles; threads may ask for the same tile at the same time."""
 
     def __init__(
-        self, stream: TileStream, plan: BlockPlan, dtype: np.dtype[Any], budget: int, meter: MemoryMeter
+        self,
+        stream: TileStream,
+        plan: BlockPlan,
+        dtype: np.dtype[Any],
+        budget: int,
+        pool: BufferPool,
     ) -> None:
         self._stream = stream
         self._read_into = getattr(stream, "read_into", None)
@@ -44,11 +50,12 @@ class SourceTiles:
         self._plan = plan
         self._dtype = dtype
         self._budget = budget
-        self._meter = meter
+        self._meter = pool.meter
+        self._pool = pool
         self._lock = threading.Lock()
         self._kept: dict[int, _Kept] = {}
         self._held = 0
-        self._needs = plan.blocks_by_tile() if (plan.uses > 1).any() else None
+        self._needs = plan.blocks_by_tile() if ((plan.uses > 1) | plan.cut).any() else None
         self.bytes_read = 0
         self.tiles_read = 0
 
@@ -56,19 +63,30 @@ class SourceTiles:
         """All pixels of a tile that one chunk needs."""
         return self._read(tile)
 
+    @property
+    def reads_into(self) -> bool:
+        """True when the source may fill arrays by itself."""
+        return self._read_into is not None
+
+    def read_into(self, tile: int, out: Array) -> bool:
+        """Let the source fill an array with a tile that one chunk needs; False, with nothing done, when it cannot."""
+        if self._read_into is None or not self._read_into(tile, out):
+            return False
+        with self._lock:
+            self.bytes_read += out.nbytes
+            self.tiles_read += 1
+        return True
+
     def lay(self, tile: int, part: Part, out: Array) -> None:
         """Put some pixels of a tile where they belong; straight from its source when only one chunk needs it."""
-        if self._read_into is not None and self._plan.uses[tile] == 1 and self._read_into(tile, out):
-            with self._lock:
-                self.bytes_read += out.nbytes
-                self.tiles_read += 1
+        if self._plan.is_alone(tile) and self.read_into(tile, out):
             return
         out[...] = self.part(tile, part)
         self.done(tile)
 
     def part(self, tile: int, part: Part) -> Array:
         """Some pixels of a tile; to be asked once per chunk that the tile feeds, and followed by ``done``."""
-        if self._plan.uses[tile] == 1:
+        if self._plan.is_alone(tile):
             return self._read(tile)[part]
         with self._lock:
             kept = self._kept.setdefault(tile, _Kept(int(self._plan.uses[tile])))
@@ -77,13 +95,13 @@ class SourceTiles:
                 found = self._read_part(tile, part, kept)
                 if found is not None:
                     return found
-                kept.pixels = self._read(tile)
+                kept.pixels, kept.pooled = self._read_to_keep(tile)
                 self._hold(kept)
             return kept.pixels[part]
 
     def done(self, tile: int) -> None:
         """One chunk has its part of this tile."""
-        if self._plan.uses[tile] == 1:
+        if self._plan.is_alone(tile):
             return
         with self._lock:
             kept = self._kept[tile]
@@ -92,15 +110,31 @@ class SourceTiles:
                 return
             del self._kept[tile]
             self._held -= kept.in_memory
-        self._meter.add(-kept.in_memory)
+        self._let_go(kept, kept.in_memory)
+
+    def _let_go(self, kept: _Kept, size: int) -> None:
+        """Give a buffer back; pixels that are not in one of ours leave memory with their last user."""
+        if kept.pooled and size and kept.pixels is not None:
+            self._pool.give(kept.pixels)
+        elif not kept.pooled:
+            self._meter.add(-size)
+
+    def _read_to_keep(self, tile: int) -> tuple[Array, bool]:
+        """All pixels of a tile, and whether they lie in a buffer of ours, which costs no fresh pages."""
+        if self.reads_into:
+            buffer = self._pool.take([int(n) for n in self._length[tile]])
+            if self.read_into(tile, buffer):
+                return buffer, True
+            self._pool.give(buffer)
+        return self._read(tile), False
 
     def _read(self, tile: int) -> Array:
         return self._checked(tile, self._stream.read(tile), tuple(int(n) for n in self._length[tile]))
 
     def _read_part(self, tile: int, part: Part, kept: _Kept) -> Array | None:
-        """The part alone, when memory is short and the source can; once begun, a tile stays in parts."""
+        """The part alone, when memory is short or others need the rest, and the source can; once begun, a tile stays in parts."""
         size = int(self._length[tile].prod()) * self._dtype.itemsize
-        if not kept.in_parts and self._held + size <= self._budget:
+        if not kept.in_parts and not self._plan.cut[tile] and self._held + size <= self._budget:
             return None
         found = self._stream.read_part(tile, part)
         if found is None:
@@ -138,11 +172,11 @@ class SourceTiles:
             if leaving is not None:
                 gone, leaving.in_memory = leaving.in_memory, 0
                 self._held -= gone
-        self._meter.add(kept.in_memory if leaving is not kept else 0)
+        if not kept.pooled:
+            self._meter.add(kept.in_memory)
         if leaving is not None and leaving.pixels is not None:
-            leaving.pixels = _on_disk(leaving.pixels)
-            if leaving is not kept:
-                self._meter.add(-gone)
+            leaving.pixels = _on_disk(leaving.pixels)  # its buffer is not used again: a thread may still copy from it
+            self._meter.add(-gone)
 
     def _next(self, tile: int, kept: _Kept) -> int:
         """The chunk that needs the tile next."""

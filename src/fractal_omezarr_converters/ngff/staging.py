@@ -2,13 +2,17 @@
 
 On a local disk the image grows in a hidden folder beside its final path. ``commit`` moves the old image aside, the new one into
 place, and only then removes the old one; whoever dies in between leaves either the old or the new image whole, and the next run
-puts an image that was moved aside back. Object stores cannot rename: the image is written in place, its documents and completion
-mark last; a file in it says that it is being written.
+puts an image that was moved aside back. Files of others in the old image's folder move to the new one. Object stores cannot
+rename: a first image is written in place, its documents and completion mark last; a file in it says that it is being written.
+One that replaces another is written beside it and copied.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import warnings
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,13 +20,15 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsInternalError,
     ConvertersToolsOutputExistsError,
     ConvertersToolsUserError,
+    ConvertersToolsWarning,
 )
 from fractal_omezarr_converters.ngff import completion
+from fractal_omezarr_converters.ngff.remote_exchange import exchange, holds_image, remove_left_behind
+from fractal_omezarr_converters.ngff.removal import DOCUMENTS, passes_link, readable_group, remove_image
 from fractal_omezarr_converters.ngff.staging_owner import OWNER_FILE, Owner, is_left_behind, new_token
-from fractal_omezarr_converters.ngff.stores import LocalStore, Store, open_store
+from fractal_omezarr_converters.ngff.stores import LocalStore, RemoteStore, Store, open_store
 
 _STAGED, _ASIDE = "writing", "replaced"
-_DOCUMENTS = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 
 
 class StagedImage:
@@ -44,22 +50,36 @@ class StagedImage:
         self._staged = f"{self._folder}.{self._name}.{_STAGED}-{self._token}"
         self._owner: Owner | None = None
         self._done = False
+        self._beside = self._root.can_rename
         self.store: Store = self._root.child(self._staged if self._root.can_rename else self.image_path)
 
     def __enter__(self) -> Self:
         recover(self._root, self.image_path)
         self._refuse_to_replace()
-        self._owner = Owner(self.store)
-        if not self._root.can_rename:
-            self._clear_in_place()
+        if isinstance(self._root, RemoteStore):
+            self._enter_remote(self._root)
+        else:
+            self._owner = Owner(self.store)
         return self
+
+    def _enter_remote(self, root: RemoteStore) -> None:
+        begun = self.store.get(OWNER_FILE) is not None
+        self._beside = holds_image(root, self.image_path)
+        if begun or self._beside:
+            remove_left_behind(root, self.image_path, _STAGED)
+        if self._beside:
+            self.store = root.child(self._staged)
+        self._owner = Owner(self.store)
+        if not self._beside:
+            completion.unmark(self.store)
+            remove_image(self.store, "", begun=begun)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._owner is not None:
             self._owner.stop()
-        if not self._done and self._root.can_rename:
+        if not self._done and self._beside:
             self._root.delete(self._staged)
 
     def commit(self) -> None:
@@ -78,6 +98,9 @@ class StagedImage:
             self._refuse_to_replace()
             self._owner.release()
             self._exchange()
+        elif self._beside and isinstance(self._root, RemoteStore):
+            self._owner.stop()
+            exchange(self._root, self._staged, self.image_path)
         else:
             self._owner.release()
         self._done = True
@@ -87,7 +110,7 @@ class StagedImage:
         for level in marked.levels:
             if "files" in level:
                 names = (key.rpartition("/")[2] for key in self.store.list(str(level["path"])))
-                found = sum(name not in _DOCUMENTS for name in names)
+                found = sum(name not in DOCUMENTS for name in names)
                 if found != level["files"]:
                     raise ConvertersToolsUserError(
                         f"Level {level['path']} of {self._root.url}/{self.image_path} has {found} chunk files on disk instead of "
@@ -105,12 +128,15 @@ class StagedImage:
             if replaced and not self._root.exists(self.image_path):
                 self._root.rename(aside, self.image_path)
             raise
-        if replaced:
-            self._root.delete(aside)
+        if replaced and isinstance(self._root, LocalStore):
+            _remove_replaced(self._root, aside, self.image_path)
 
     def _refuse_to_replace(self) -> None:
-        """Raise when the image in the way may not be replaced."""
-        if self._mode == "Overwrite" or not self._root.exists(self.image_path):
+        """Raise when what is in the way may not be replaced."""
+        if not self._root.exists(self.image_path):
+            return
+        if self._mode == "Overwrite":
+            refuse_other_kinds(self._root, self.image_path)
             return
         begun = not self._root.can_rename and self._root.get(f"{self.image_path}/{OWNER_FILE}") is not None
         marked = completion.read(self._root, self.image_path)
@@ -123,15 +149,24 @@ class StagedImage:
             f"{self._root.url}/{self.image_path} holds {found}; choose {remedy}, or another place for the output."
         )
 
-    def _clear_in_place(self) -> None:
-        """Remove the old image below our claim, its documents first, so that it never counts as finished without its chunks."""
-        for name in _DOCUMENTS:
-            self.store.delete(name)
-        for folder in self.store.folders():
-            self.store.delete(folder)
-        for key in list(self.store.list()):
-            if key != OWNER_FILE:
-                self.store.delete(key)
+
+def refuse_other_kinds(store: Store, image_path: str) -> None:
+    """Raise when an image would replace something that is no image: a file, a plate, a well, a single array.
+
+    Raises:
+        ConvertersToolsOutputExistsError: it would.
+    """
+    group = readable_group(store, image_path)
+    kinds: list[str] = [kind for kind in ("plate", "well") if group is not None and kind in group.ome]
+    if group is not None and group.array is not None:
+        kinds = ["single array"]
+    elif isinstance(store, LocalStore) and (store.path / image_path).is_file():
+        kinds = ["file"]
+    if kinds:
+        raise ConvertersToolsOutputExistsError(
+            f"{store.url}/{image_path} is a {kinds[0]}, which an image does not replace; move it away or choose another place "
+            "for the output."
+        )
 
 
 def recover(store_root: Store | str | os.PathLike[str], image_path: str) -> None:
@@ -156,11 +191,47 @@ def _put_back(root: LocalStore, image_path: str, aside: str) -> None:
     """An image found aside: a run ended between its two renames, or before it had removed the old image."""
     staged = aside.replace(f".{_ASIDE}-", f".{_STAGED}-")
     if root.exists(image_path):
-        root.delete(aside)
+        _remove_replaced(root, aside, image_path)
     elif (
         root.exists(staged) and completion.read(root, staged) is not None and not root.exists(f"{staged}/{OWNER_FILE}")
     ):
         root.rename(staged, image_path)
-        root.delete(aside)
+        _remove_replaced(root, aside, image_path)
     else:
         root.rename(aside, image_path)
+
+
+def _remove_replaced(root: LocalStore, aside: str, image_path: str) -> None:
+    """Remove an old image; what lies in its folder and is no part of it moves into the folder of the new one."""
+    if passes_link(root, aside):
+        root.delete(aside)
+        return
+    remove_image(root, aside)
+    if not root.exists(aside):
+        return
+    foreign = sorted(key.removeprefix(f"{aside}/") for key in root.list(aside))
+    _move_into(root.path / aside, root.path / image_path)
+    where = f"{root.url}/{image_path}"
+    if root.exists(aside):
+        kept = f"{image_path}.kept-{aside.rpartition('-')[2]}"
+        root.rename(aside, kept)
+        where = f"{where} and {root.url}/{kept}"
+    if foreign:
+        warnings.warn(
+            f"{len(foreign)} files in the folder of the image that was replaced are no part of it and stay in {where}: "
+            f"{', '.join(foreign[:5])}{' and more' if len(foreign) > 5 else ''}.",
+            ConvertersToolsWarning,
+            stacklevel=2,
+        )
+
+
+def _move_into(source: Path, target: Path) -> None:
+    """Move all that a folder holds into another one, as far as nothing is in the way there; remove the emptied folder."""
+    for entry in sorted(source.iterdir()):
+        there = target / entry.name
+        if not os.path.lexists(there):
+            entry.rename(there)
+        elif entry.is_dir() and there.is_dir() and not entry.is_symlink() and not there.is_symlink():
+            _move_into(entry, there)
+    with contextlib.suppress(OSError):
+        source.rmdir()

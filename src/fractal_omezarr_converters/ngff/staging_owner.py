@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import threading
+import time
 import zlib
 from pathlib import Path
 
@@ -26,7 +27,8 @@ class Owner:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._released = threading.Event()
-        store.put(OWNER_FILE, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode())
+        claim = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
+        store.put(OWNER_FILE, json.dumps(claim).encode())
         if isinstance(store, LocalStore):
             threading.Thread(
                 target=self._touch, args=(store.path / OWNER_FILE,), daemon=True, name="omezarr-staging"
@@ -56,11 +58,19 @@ def new_token() -> str:
 
 def is_left_behind(root: LocalStore, folder: str, token: str) -> bool:
     """True when whoever wrote in a folder is gone."""
+    gone = writer_is_gone(token)
+    if gone is not None:
+        return gone
+    claim = root.path / folder / OWNER_FILE
+    return _is_silent(root, claim if claim.exists() else root.path / folder)
+
+
+def writer_is_gone(token: str) -> bool | None:
+    """Whether the process that a staging folder names has ended; None when it ran on another host."""
     host, pid, started, *_ = [*token.split("-"), "", "", ""]
     if host == _host() and pid.isdigit():
         return process_start(int(pid)) != started
-    claim = root.path / folder / OWNER_FILE
-    return _is_silent(root, claim if claim.exists() else root.path / folder)
+    return None
 
 
 def _host() -> str:

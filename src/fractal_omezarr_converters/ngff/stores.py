@@ -257,8 +257,8 @@ class RemoteStore:
         self.put(key, data)
 
     def begin(self, key: str) -> ChunkSink:
-        """Parts are gathered and put as one object."""
-        return _RemoteSink(self, key)
+        """Parts are gathered in a temporary file, so that open shards take no memory, and put as one object."""
+        return _RemoteSink(self._fs, self._at(key))
 
     def exists(self, key: str) -> bool:
         """True for an object, and for a prefix with objects below."""
@@ -286,6 +286,12 @@ class RemoteStore:
             self._fs.rm(self._at(prefix), recursive=True)
         self._fs.invalidate_cache()
 
+    def copy(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Copy objects within the store, many at a time; no byte passes this computer where the store can do that."""
+        if pairs:
+            self._fs.copy([self._at(source) for source, _ in pairs], [self._at(target) for _, target in pairs])
+            self._fs.invalidate_cache()
+
     def rename(self, source: str, target: str) -> None:
         """Object stores cannot rename."""
         raise ConvertersToolsUserError(
@@ -298,14 +304,19 @@ class RemoteStore:
 
 
 class _RemoteSink:
-    def __init__(self, store: RemoteStore, key: str) -> None:
-        self._store, self._key, self._parts = store, key, list[bytes]()
+    def __init__(self, filesystem: Any, path: str) -> None:
+        import tempfile
+
+        self._fs, self._path = filesystem, path
+        self._file = tempfile.NamedTemporaryFile(prefix="omezarr-shard-")  # noqa: SIM115  (closed by finish)
 
     def append(self, part: Buffer) -> None:
-        self._parts.append(bytes(part))
+        self._file.write(part)
 
     def finish(self) -> None:
-        self._store.put_chunk(self._key, b"".join(self._parts))
+        self._file.flush()
+        self._fs.put_file(self._file.name, self._path)
+        self._file.close()
 
     def abandon(self) -> None:
-        self._parts.clear()
+        self._file.close()

@@ -59,16 +59,4 @@ def _for_wells_of(table: TileTable, conditions: ConditionTable) -> ConditionTabl
 def _with_attributes(table: TileTable, rows: Mask, part: TileTable) -> TileTable:
     attribute_set = table.attribute_set.copy()
     attribute_set[rows] = part.attribute_set + len(table.attribute_sets)
-    return TileTable(
-        fov_names=table.fov_names,
-        fov=table.fov,
-        start=table.start,
-        length=table.length,
-        loaders=table.loaders,
-        collections=table.collections,
-        collection=table.collection,
-        acquisitions=table.acquisitions,
-        acquisition=table.acquisition,
-        attribute_sets=[*table.attribute_sets, *part.attribute_sets],
-        attribute_set=attribute_set,
-    )
+    return table.replaced(attribute_sets=[*table.attribute_sets, *part.attribute_sets], attribute_set=attribute_set)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import (
@@ -21,11 +21,13 @@ from fractal_omezarr_converters.models.older_names import (
     PIXEL_SIZE_NAMES,
     newer_acquisition_options,
     newer_filter,
+    older_name,
     renamed,
 )
 from fractal_omezarr_converters.models.user_facing import UserFacingModel
 from fractal_omezarr_converters.pipelines.filter_models import ImplementedFilters
 
+OrientationMode = Literal["check", "auto", "as read"]
 AXES = "tczyx"
 LARGEST_STEP = 1e6
 """Largest pixel size, z spacing (µm) and interval (s) that is accepted: one metre, eleven days."""
@@ -98,9 +100,16 @@ class ChannelInfoUI(UserFacingModel):
             stated.setdefault("color", stated.pop("colors"))
         if stated.get("color") is None:
             stated.pop("color", None)
-        elif isinstance(stated["color"], str) and re.fullmatch(r"#?[0-9A-Fa-f]{6}", stated["color"]):
-            stated["color"] = _menu_entry(stated["color"])
         return stated
+
+    @field_validator("color", mode="before")
+    @classmethod
+    def _color_of_the_menu(cls, color: Any) -> Any:
+        if color is None:
+            return ColorMenu.Auto
+        return _menu_entry(color) if isinstance(color, str) and re.fullmatch(r"#?[0-9A-Fa-f]{6}", color) else color
+
+    colors: ClassVar[Any] = older_name("color")
 
     def to_channel_info(self) -> ChannelInfo:
         """The channel as the acquisition knows it."""
@@ -134,10 +143,7 @@ class PixelSizeModel(UserFacingModel):
     def _older_names(cls, data: Any) -> Any:
         return renamed(data, PIXEL_SIZE_NAMES, "pixel size") if isinstance(data, dict) else data
 
-    @property
-    def pixelsize(self) -> float | None:
-        """Older name of ``xy_pixel_size``."""
-        return self.xy_pixel_size
+    pixelsize: ClassVar[Any] = older_name("xy_pixel_size")
 
 
 class AcquisitionOptions(UserFacingModel):
@@ -155,23 +161,36 @@ class AcquisitionOptions(UserFacingModel):
     """Type of the pixels; found automatically if not set."""
     stage_orientation: StageOrientation = Field(default_factory=StageOrientation, title="Stage Orientation")
     """How the stage's x and y relate to the image: flips and exchange of the positions. Pixels stay as they are."""
+    orientation: OrientationMode = Field(default="check", title="Orientation")
+    """Whether fields of view fit together, seen in the overlaps of one well:
+
+    - `check`: warn when they fit clearly better mirrored or exchanged.
+    - `auto`: put them as they fit together.
+    - `as read`: do not look.
+    """
+    copy_metadata: bool = Field(default=False, title="Copy Metadata Files")
+    """Keep copies of the instrument's own metadata files in the plate, in the folder `metadata`."""
     filters: list[ImplementedFilters] = Field(default_factory=list)
     """Filters that keep or leave out wells, fields, channels, planes and time points."""
 
     @model_validator(mode="before")
     @classmethod
     def _older_names(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        stated = newer_acquisition_options(data)
-        if isinstance(stated.get("filters"), list):
-            stated["filters"] = [newer_filter(one) if isinstance(one, dict) else one for one in stated["filters"]]
-        return stated
+        return newer_acquisition_options(data) if isinstance(data, dict) else data
 
-    @property
-    def stage_corrections(self) -> StageOrientation:
-        """Older name of ``stage_orientation``."""
-        return self.stage_orientation
+    @field_validator("filters", mode="before")
+    @classmethod
+    def _newer_filters(cls, filters: Any) -> Any:
+        if not isinstance(filters, list):
+            return filters
+        return [newer_filter(one) if isinstance(one, dict) else one for one in filters]
+
+    @field_validator("data_type", mode="before")
+    @classmethod
+    def _not_stated(cls, data_type: Any) -> Any:
+        return DataTypeEnum.AUTODETECT if data_type is None else data_type
+
+    stage_corrections: ClassVar[Any] = older_name("stage_orientation")
 
     def to_axes_list(self) -> list[str] | None:
         """The axes as a list of letters.

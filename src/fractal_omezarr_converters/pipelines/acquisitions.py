@@ -51,6 +51,8 @@ class ReadReport:
     warnings: list[str] = field(default_factory=list)
     filter_counts: list[list[FilterCount]] = field(default_factory=list)
     plate_facts: PlateFactsByAcquisition = field(default_factory=dict)
+    metadata_files: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    """Metadata files to keep copies of, by the plate's folder and the acquisition."""
     plans: list[ImagePlan] = field(default_factory=list)
     """What will be written, image by image."""
 
@@ -117,15 +119,20 @@ def _read(request: AcquisitionRequest, report: ReadReport, *, files_needed: bool
     report.filter_counts.append(counts)
     if not len(kept):
         raise ConvertersToolsUserError(f"{request.source}: {no_tiles_left(len(table), counts)}")
+    if files_needed and request.options.orientation != "as read":
+        kept, found = _with_orientation(kept, apply=request.options.orientation == "auto")
+        said += [f"{request.source}: {text}" for text in found]
     joined, notes = with_condition_tables(kept, before=table)
     said += notes
     report.warnings += said
     for text in said:
         warnings.warn(text, ConvertersToolsWarning, stacklevel=4)
-    if scan.plate is not None:
-        for one in joined.collections:
-            if isinstance(one, ImageInPlate):
+    for one in joined.collections:
+        if isinstance(one, ImageInPlate):
+            if scan.plate is not None:
                 report.plate_facts.setdefault((one.plate_name, one.acquisition), scan.plate)
+            if request.options.copy_metadata:
+                report.metadata_files[one.plate_path(), one.acquisition] = list(scan.metadata_files)
     return joined
 
 
@@ -146,22 +153,23 @@ def _below(source: str, text: str) -> str:
     return text.replace(f"{source.rstrip('/')}/", "")
 
 
+def _with_orientation(table: TileTable, *, apply: bool) -> tuple[TileTable, list[str]]:
+    """Look whether fields fit together as read, and say or apply another arrangement that fits clearly better."""
+    from fractal_omezarr_converters.pipelines.orientation_check import check_orientation, oriented
+
+    finding = check_orientation(table)
+    if finding is None or not finding.is_clear:
+        return table, []
+    if not apply:
+        return table, [finding.sentence()]
+    changed = [oriented(details, finding.best) for details in table.acquisitions]
+    return table.replaced(acquisitions=changed), [finding.applied()]
+
+
 def with_options(table: TileTable, options: AcquisitionOptions) -> TileTable:
     """The tiles with what the user states instead of the metadata."""
     changed = [options.update_acquisition_details(details) for details in table.acquisitions]
-    return TileTable(
-        fov_names=table.fov_names,
-        fov=table.fov,
-        start=table.start,
-        length=table.length,
-        loaders=table.loaders,
-        collections=table.collections,
-        collection=table.collection,
-        acquisitions=changed,
-        acquisition=table.acquisition,
-        attribute_sets=table.attribute_sets,
-        attribute_set=table.attribute_set,
-    )
+    return table.replaced(acquisitions=changed)
 
 
 def _refuse_repeated_fields(requests: Sequence[AcquisitionRequest], tables: Sequence[TileTable]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,6 +21,8 @@ from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
 from fractal_omezarr_converters.pipelines.validators import ValidatorModel, apply_validator_pipeline
 
 Image = TiledImage[Any, Any]
+logger = logging.getLogger(__name__)
+
 SHOWN = 20
 
 
@@ -123,6 +126,7 @@ def check_images(
     """
     problems: list[str] = []
     notes: list[str] = []
+    remarks: dict[str, None] = {}
     plans: list[ImagePlan] = []
     for image in images:
         found = check_sources(image, resource, choice=choice)
@@ -143,8 +147,13 @@ def check_images(
             continue
         plans.append(plan)
         notes += plan.warnings
+        remarks |= dict.fromkeys(plan.remarks)
     raise_together(_first(problems), "The images cannot be converted")
     _say(notes)
+    for remark in list(remarks)[:SHOWN]:
+        logger.info("%s", remark)
+    if len(remarks) > SHOWN:
+        logger.info("%d more remarks of the same kind are in the plan.", len(remarks) - SHOWN)
     return plans
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import uuid
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,14 +13,17 @@ from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import (
     ConvertersToolsOutputExistsError,
     ConvertersToolsUserError,
+    ConvertersToolsWarning,
     raise_together,
 )
 from fractal_omezarr_converters.models.collections import ImageInPlate, SingleImage, collection_type_name
 from fractal_omezarr_converters.models.options import DefaultNgffVersion, OverwriteMode
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.ngff import completion
+from fractal_omezarr_converters.ngff.staging import refuse_other_kinds
 from fractal_omezarr_converters.ngff.staging_owner import OWNER_FILE
 from fractal_omezarr_converters.ngff.stores import Store, open_store
+from fractal_omezarr_converters.pipelines.losses import losses
 from fractal_omezarr_converters.pipelines.plates_setup import write_plates
 from fractal_omezarr_converters.pipelines.steps import StepRegistry
 
@@ -55,6 +60,7 @@ def setup_ome_zarr_collection(
     overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE,
     plate_facts: Facts = None,
     table_backend: str = "csv",
+    run: str | None = None,
 ) -> None:
     """Make the place for all images of a run.
 
@@ -68,6 +74,7 @@ def setup_ome_zarr_collection(
         overwrite_mode: What happens to output that exists.
         plate_facts: Size, names and times of plates, by plate name and acquisition.
         table_backend: How the plate's condition table is stored.
+        run: Name of the run that its images carry, so that an overwriting that failed can be gone on with.
 
     Raises:
         ConvertersToolsOutputExistsError: something is there that may not be replaced.
@@ -82,7 +89,13 @@ def setup_ome_zarr_collection(
     directory = absolute(zarr_dir)
     if handler is setup_plates:
         setup_plates(
-            directory, images, ngff_version, overwrite_mode, plate_facts=plate_facts, table_backend=table_backend
+            directory,
+            images,
+            ngff_version,
+            overwrite_mode,
+            plate_facts=plate_facts,
+            table_backend=table_backend,
+            run=run,
         )
     else:
         handler(
@@ -152,8 +165,12 @@ def setup_plates(
     *,
     plate_facts: Facts = None,
     table_backend: str = "csv",
+    run: str | None = None,
 ) -> None:
-    """Write plate and well documents and the plate's condition table; on Extend they are merged with what is there."""
+    """Write plate and well documents and the plate's condition table; on Extend they are merged with what is there.
+
+    On Overwrite, too, until the last image is complete; then what this run did not make is removed.
+    """
     store = open_store(absolute(zarr_dir))
     by_plate: dict[str, list[Image]] = defaultdict(list)
     for image in tiled_images:
@@ -167,6 +184,7 @@ def setup_plates(
         OverwriteMode(overwrite_mode),
         facts=plate_facts or {},
         backend=str(table_backend),
+        run=run or f"run-{uuid.uuid4().hex[:12]}",
     )
 
 
@@ -176,7 +194,7 @@ def setup_singleimage(
     ngff_version: str = DefaultNgffVersion,
     overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE,
 ) -> None:
-    """Check that nothing is in the way of images that stand alone; nothing is written."""
+    """Check that nothing is in the way of images that stand alone, and say what is lost with those that are replaced."""
     del ngff_version
     store = open_store(absolute(zarr_dir))
     mode = OverwriteMode(overwrite_mode)
@@ -188,6 +206,11 @@ def setup_singleimage(
             f"{listed}{more} exist in {zarr_dir}; choose Overwrite to replace them, Extend to keep complete images, "
             "or another output directory."
         )
+    if mode == OverwriteMode.OVERWRITE:
+        for image in tiled_images:
+            refuse_other_kinds(store, image.path)
+        for loss in losses(store, tiled_images):
+            warnings.warn(loss.said(store.url), ConvertersToolsWarning, stacklevel=2)
 
 
 def _is_in_the_way(store: Store, path: str, mode: OverwriteMode) -> bool:

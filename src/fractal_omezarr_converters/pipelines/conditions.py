@@ -137,19 +137,7 @@ def _join_tiles(tiles: TileTable, table: ConditionTable) -> JoinedConditions[Til
     places = [tiles.collections[collection] for collection, _ in distinct.tolist()]
     attributes = [tiles.attribute_sets[each] for _, each in distinct.tolist()]
     merged, report = _merge(places, attributes, table)
-    joined = TileTable(
-        fov_names=tiles.fov_names,
-        fov=tiles.fov,
-        start=tiles.start,
-        length=tiles.length,
-        loaders=tiles.loaders,
-        collections=tiles.collections,
-        collection=tiles.collection,
-        acquisitions=tiles.acquisitions,
-        acquisition=tiles.acquisition,
-        attribute_sets=merged,
-        attribute_set=inverse.reshape(-1),
-    )
+    joined = tiles.replaced(attribute_sets=merged, attribute_set=inverse.reshape(-1))
     return JoinedConditions(joined, report.wells_without, report.notes)
 
 

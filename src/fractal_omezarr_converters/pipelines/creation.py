@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from fractal_omezarr_converters.ngff.staging import StagedImage
 from fractal_omezarr_converters.ngff.stores import Store, open_store
 from fractal_omezarr_converters.pipelines.lazy_container import LazyOmeZarrContainer
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
+from fractal_omezarr_converters.pipelines.plate_replacement import image_is_complete
 from fractal_omezarr_converters.pipelines.registration import RegistrationStep
 from fractal_omezarr_converters.pipelines.roi_tables import (
     INDEX,
@@ -36,6 +37,7 @@ from fractal_omezarr_converters.pipelines.roi_tables import (
     well_roi_table,
 )
 from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
+from fractal_omezarr_converters.pipelines.write_settings import write_settings
 
 if TYPE_CHECKING:
     from fractal_omezarr_converters.ngff.pixel_report import PixelReport
@@ -51,7 +53,8 @@ REMEDIES = {
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
 }
 """What to do when the disk refuses, by the number of the error."""
-PARALLEL = (WriterMode.BY_TILE_DASK, WriterMode.BY_FOV_DASK)
+PixelWriter = Callable[[Store, ImagePlan], "PixelReport"]
+"""Writes the pixels of a plan, all levels, into the folder where the image is staged."""
 
 
 def tiled_image_creation_pipeline(
@@ -133,10 +136,12 @@ def write_plan(
     overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE,
     resource: Any = None,
     own: Mapping[str, Any] | None = None,
+    write: PixelWriter | None = None,
 ) -> LazyOmeZarrContainer:
     """Write what the plan says; on Extend an image that is complete and made by the same plan stays untouched.
 
-    ``own`` is kept in the image's attributes, below the key of this package.
+    ``own`` is kept in the image's attributes, below the key of this package. ``write`` writes the pixels in another way than
+    by threads of this process.
     """
     mode = OverwriteMode(overwrite_mode)
     root, name = _place(zarr_url)
@@ -144,22 +149,25 @@ def write_plan(
         return LazyOmeZarrContainer(zarr_url, plan, None)
     if plan.pending:
         raise ConvertersToolsInternalError(f"Image '{plan.path}' was to be written before its fields were stitched.")
-    chosen = WriterMode(writer_mode if writer_mode is not None else converter_options.writer_mode)
-    settings = converter_options.runtime_settings
-    threads = settings.num_workers if chosen in PARALLEL else settings.num_workers or 1
-    limit = settings.memory_limit_mb
+    settings = write_settings(converter_options, writer_mode)
     with _naming_the_image(zarr_url), StagedImage(root, name, mode) as staged:
-        report = write_pixels(
-            staged.store,
-            plan.layout,
-            ImageTiles(plan.image, plan.placement, resource),
-            threads=threads,
-            memory_limit=None if limit is None else limit * 2**20,
-        )
+        if write is not None:
+            report = write(staged.store, plan)
+        else:
+            tiles = ImageTiles(plan.image, plan.placement, resource)
+            report = write_pixels(
+                staged.store,
+                plan.layout,
+                tiles,
+                threads=settings.threads,
+                memory_limit=settings.memory_limit,
+            )
         _write_documents(staged.store, plan, report, own or {})
         _write_tables(staged.store, plan, converter_options)
         completion.mark(staged.store, "", _completion(plan, report))
         staged.commit()
+    if mode == OverwriteMode.OVERWRITE:
+        image_is_complete(zarr_url, plan.image)
     return LazyOmeZarrContainer(zarr_url, plan, report)
 
 
@@ -204,7 +212,7 @@ def _write_documents(store: Store, plan: ImagePlan, report: PixelReport, own: Ma
         translations=[layout.on_axes(level.translation) for level in layout.levels],
         omero=omero(image.channels, windows, where=f"image '{plan.path}'"),
         method=layout.method_document(),
-        foreign={OWN_KEY: {**own, "registration": list(plan.steps), "notes": list(plan.warnings)}},
+        foreign={OWN_KEY: {**own, "registration": list(plan.steps), "notes": [*plan.warnings, *plan.remarks]}},
     )
     for key, content in group_document(layout.version, attributes).items():
         store.put(key, content)
@@ -224,6 +232,8 @@ def _write_tables(store: Store, plan: ImagePlan, converter_options: ConverterOpt
 
     write("FOV_ROI_table", fov_roi_table(plan.image, start, length), "roi_table", INDEX)
     write("well_ROI_table", well_roi_table(plan.image, plan.placement.shape), "roi_table", INDEX)
+    if plan.translations is not None:
+        write("FOV_translation_table", plan.translations, "generic_table", INDEX)
     heights = channel_z_offsets(plan.image)
     if heights is not None:
         write("channel_z_offsets", heights, "generic_table", None)

@@ -27,7 +27,7 @@ from fractal_omezarr_converters.models.grouping import (
 )
 from fractal_omezarr_converters.models.older_names import newer_tiling_strategy
 from fractal_omezarr_converters.pipelines.lattice import Lattice, fit_lattice
-from fractal_omezarr_converters.pipelines.mosaic_fields import Fields, overlap_notes
+from fractal_omezarr_converters.pipelines.mosaic_fields import ORDINARY, Fields, Said, overlap_said
 from fractal_omezarr_converters.pipelines.stitching import stitch_fields
 from fractal_omezarr_converters.pipelines.tiling import (
     CORNER_LIMIT,
@@ -47,6 +47,8 @@ Floats = npt.NDArray[np.float64]
 
 NOTEWORTHY = 0.02
 """Overlap or gap, as a share of a field, from which the user is told that fields are moved apart or together."""
+ORDINARY_TURN = 1.0
+"""Cameras are turned against the stage by up to this many degrees."""
 
 
 def resolve_strategy(strategy: Any, tolerance: float | None = None) -> Any:
@@ -85,7 +87,8 @@ def tile_regions(tiled_image: Image, *, tiling_strategy: Any = None, **older: An
     arranged = _arrange(fields, strategy)
     fields.refuse_collisions(arranged.corners, arranged.used)
     image = fields.moved_to(arranged.corners)
-    image.notes = [*image.notes, *arranged.notes]
+    image.notes = [*image.notes, *arranged.said.notes]
+    image.remarks = [*image.remarks, *arranged.said.remarks]
     image.provenance = [*image.provenance, {"name": "tile_regions", "result": arranged.used, **arranged.facts}]
     return image
 
@@ -95,13 +98,13 @@ class _Arranged(NamedTuple):
 
     corners: Floats
     used: str
-    notes: list[str]
+    said: Said
     facts: dict[str, Any]
 
 
 def _arrange(fields: Fields, strategy: Any) -> _Arranged:
     if len(fields.names) == 1:
-        return _Arranged(fields.corner, "Inplace", [], {})
+        return _Arranged(fields.corner, "Inplace", Said(), {})
     if isinstance(strategy, InplaceTiling):
         return _in_place(fields, [])
     if isinstance(strategy, AutoTiling):
@@ -141,7 +144,8 @@ def _arrange_automatically(fields: Fields, tolerance: float) -> _Arranged:
 
 
 def _in_place(fields: Fields, notes: list[str]) -> _Arranged:
-    return _Arranged(fields.corner, "Inplace", [*notes, *overlap_notes(fields, fields.corner)], {})
+    said = overlap_said(fields, fields.corner)
+    return _Arranged(fields.corner, "Inplace", said._replace(notes=[*notes, *said.notes]), {})
 
 
 def _at_corners(fields: Fields, size: tuple[float, float], limit: float) -> _Arranged:
@@ -158,7 +162,7 @@ def _at_corners(fields: Fields, size: tuple[float, float], limit: float) -> _Arr
             f"The fields of view form no grid and went to the nearest corners of a grid of field-sized cells, up to "
             f"{furthest:.0f} px away from their stage positions: distances across fields are not exact."
         )
-    return _Arranged(corners, "Snap to Corners", notes, {"furthest_move_px": round(furthest, 1)})
+    return _Arranged(corners, "Snap to Corners", Said(notes), {"furthest_move_px": round(furthest, 1)})
 
 
 def _on_grid(fields: Fields, size: tuple[float, float], lattice: Lattice) -> _Arranged:
@@ -175,8 +179,8 @@ def _on_grid(fields: Fields, size: tuple[float, float], lattice: Lattice) -> _Ar
     return _Arranged(corners, "Snap to Grid", _moved_apart(fields, size, lattice, furthest), facts)
 
 
-def _moved_apart(fields: Fields, size: tuple[float, float], lattice: Lattice, furthest: float) -> list[str]:
-    """What the grid does to distances, when that is more than a trifle."""
+def _moved_apart(fields: Fields, size: tuple[float, float], lattice: Lattice, furthest: float) -> Said:
+    """What the grid does to distances, when that is more than a trifle; it is no surprise where fields overlap on purpose."""
     overlap = np.asarray(size) - lattice.pitch
     share = overlap / np.asarray(size)
     parts = []
@@ -186,14 +190,17 @@ def _moved_apart(fields: Fields, size: tuple[float, float], lattice: Lattice, fu
         if large:
             parts.append(f"{word} by {' and '.join(large)}")
     if not parts and furthest < 0.5 * min(size):
-        return []
+        return Said()
     seen = "what lies in an overlap is shown twice and " if (share >= NOTEWORTHY).any() else ""
     turned = f", turned by {lattice.degrees:.2f} degrees" if abs(lattice.degrees) >= 0.05 else ""
-    return [
+    text = (
         f"The fields of view {', '.join(parts) or 'stray from their rows'}{turned}, and went to the cells of a grid, up to "
         f"{furthest:.0f} px ({furthest * float(fields.pixel.max()):.4g} µm) away from their stage positions: {seen}distances "
         "across fields are not exact; choose Stitch or Inplace to keep distances."
-    ]
+    )
+    on_purpose = seen and abs(lattice.degrees) <= ORDINARY_TURN
+    on_purpose = on_purpose and bool((share > -NOTEWORTHY).all() and (share <= ORDINARY).all())
+    return Said(remarks=[text]) if on_purpose else Said([text])
 
 
 def _furthest(fields: Fields, corners: Floats) -> float:

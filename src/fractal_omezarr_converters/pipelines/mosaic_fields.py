@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +12,17 @@ import numpy.typing as npt
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.pipelines.image_steps import C, T, X, Y, Z, pixel_steps
-from fractal_omezarr_converters.pipelines.tiling import overlaps
+from fractal_omezarr_converters.pipelines.tiling import Overlap, overlaps
 
 Image = TiledImage[Any, Any]
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+ORDINARY = 0.35
+"""Neighbours overlap by up to this share of a side on purpose: for stitching a tenth, to be safe a third."""
+HIDDEN_BY_ONE = 0.5
+HIDDEN_BY_ALL = 0.75
+"""A field of which one other hides more than half, or all later ones more than three quarters, lies where nobody wants it."""
 
 
 class Fields:
@@ -34,6 +43,20 @@ class Fields:
         np.maximum.at(stop, self.row, end)
         self.size = stop - self.corner
 
+    @cached_property
+    def _planes(self) -> Integers:
+        """First frame, channel and plane of every tile, and how many of them it holds."""
+        columns = self.image.columns
+        stated = np.concatenate([columns.start[:, [T, C, Z]], columns.length[:, [T, C, Z]]], axis=1)
+        return np.rint(stated / np.tile(pixel_steps(self.image)[[T, C, Z]], 2)).astype(np.int64)
+
+    def share_planes(self, one: int, other: int) -> bool:
+        """Say whether two fields hold the same channel, frame and plane somewhere."""
+        mine, theirs = (np.unique(self._planes[self.row == field], axis=0) for field in (one, other))
+        low = np.maximum(mine[:, None, :3], theirs[None, :, :3])
+        high = np.minimum((mine[:, :3] + mine[:, 3:])[:, None], (theirs[:, :3] + theirs[:, 3:])[None, :])
+        return bool((low < high).all(axis=2).any())
+
     def moved_to(self, corners: Floats) -> Image:
         """A copy of the image with the fields at other corners, all tiles of a field moved together."""
         columns = self.image.columns
@@ -48,11 +71,7 @@ class Fields:
         _, place = np.unique(np.concatenate([corners, self.size], axis=1), axis=0, return_inverse=True)
         if place.max(initial=-1) + 1 == len(place):
             return
-        columns = self.image.columns
-        boxes = np.rint(
-            np.concatenate([columns.start[:, [T, C, Z]], columns.length[:, [T, C, Z]]], axis=1)
-            / np.tile(pixel_steps(self.image)[[T, C, Z]], 2)
-        ).astype(np.int64)
+        columns, boxes = self.image.columns, self._planes
         for shared in np.flatnonzero(np.bincount(place) > 1):
             rows = np.flatnonzero(place[self.row] == shared)
             pair = _first_clash(boxes[rows], self.row[rows])
@@ -80,16 +99,72 @@ def _first_clash(boxes: npt.NDArray[np.int64], field: npt.NDArray[np.int64]) -> 
     return None
 
 
-def overlap_notes(fields: Fields, corners: Floats) -> list[str]:
-    """What is lost when fields of view overlap in place: how many pixels, and which field wins."""
-    found = overlaps(corners.astype(np.int64), fields.size.astype(np.int64))
+class Said(NamedTuple):
+    """What to tell the user: notes that he should read, and remarks that are worth knowing."""
+
+    notes: Sequence[str] = ()
+    remarks: Sequence[str] = ()
+
+
+def overlap_said(fields: Fields, corners: Floats) -> Said:
+    """What is lost when fields of view overlap in place: how many pixels, and which field wins.
+
+    Overlap as it is acquired on purpose is a remark; a note names fields that others hide for the most part.
+    """
+    starts, sizes = corners.astype(np.int64), fields.size.astype(np.int64)
+    area = sizes.prod(axis=1)
+    found = [
+        one
+        for one in overlaps(starts, sizes)
+        if one.pixels <= HIDDEN_BY_ONE * area[one.loser] or fields.share_planes(one.loser, one.winner)
+    ]
     if not found:
-        return []
+        return Said()
     examples = ", ".join(
         f"'{fields.names[one.winner]}' over '{fields.names[one.loser]}' ({one.pixels} px)" for one in found[:3]
     )
     more = f" and {len(found) - 3} more pairs" if len(found) > 3 else ""
     total = sum(one.pixels for one in found)
-    return [
-        f"Fields of view overlap in place: {total} pixels of each plane are overwritten by the later one: {examples}{more}."
-    ]
+    counts = f"{total} pixels of each plane are overwritten by the later one: {examples}{more}."
+    hidden = _mostly_hidden(starts, sizes, found)
+    if not hidden:
+        return Said(remarks=[f"Fields of view overlap in place: {counts}"])
+    worst = max(hidden, key=lambda field: hidden[field])
+    some = f"{len(hidden)} fields of view lie" if len(hidden) > 1 else "A field of view lies"
+    return Said(
+        [
+            f"{some} for the most part under others, for example '{fields.names[worst]}' ({hidden[worst]:.0%} is hidden): "
+            f"check the positions, or write one image per field of view. In place, {counts}"
+        ]
+    )
+
+
+def _mostly_hidden(starts: Integers, sizes: Integers, found: Sequence[Overlap]) -> dict[int, float]:
+    """The hidden share of every field that one other, or all later ones together, hide more than acquisitions do on purpose."""
+    over: dict[int, list[Overlap]] = {}
+    for one in found:
+        over.setdefault(one.loser, []).append(one)
+    shares: dict[int, float] = {}
+    for field, covers in over.items():
+        pixels = [cover.pixels for cover in covers]
+        area = int(sizes[field].prod())
+        if max(pixels) <= HIDDEN_BY_ONE * area and sum(pixels) <= HIDDEN_BY_ALL * area:
+            continue
+        winners = [cover.winner for cover in covers]
+        share = _covered(starts[field], sizes[field], starts[winners], sizes[winners]) / area
+        if max(pixels) > HIDDEN_BY_ONE * area or share > HIDDEN_BY_ALL:
+            shares[field] = share
+    return shares
+
+
+def _covered(start: Integers, size: Integers, starts: Integers, sizes: Integers) -> int:
+    """How many pixels of one box the others cover, those under several once: by cutting it at all their edges."""
+    low = np.maximum(starts, start)
+    high = np.minimum(starts + sizes, start + size)
+    x, y = (np.unique(np.concatenate([low[:, axis], high[:, axis]])) for axis in (0, 1))
+    covered = np.zeros((len(x) - 1, len(y) - 1), dtype=bool)
+    for (left, top), (right, bottom) in zip(low, high):
+        covered[
+            np.searchsorted(x, left) : np.searchsorted(x, right), np.searchsorted(y, top) : np.searchsorted(y, bottom)
+        ] = True
+    return int((covered * np.diff(x)[:, None] * np.diff(y)[None, :]).sum())

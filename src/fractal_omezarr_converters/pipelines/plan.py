@@ -21,6 +21,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_to
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.models.source_files import SourceFile
 from fractal_omezarr_converters.ngff.layout import ImageLayout, plan_layout
+from fractal_omezarr_converters.ngff.memory_need import memory_need
 from fractal_omezarr_converters.pipelines.header_checks import check_sources
 from fractal_omezarr_converters.pipelines.image_steps import pixel_steps
 from fractal_omezarr_converters.pipelines.plan_checks import check_positions, check_size, check_times
@@ -30,7 +31,11 @@ from fractal_omezarr_converters.pipelines.registration import (
     build_default_registration_pipeline,
     steps_on_pixels,
 )
-from fractal_omezarr_converters.pipelines.roi_tables import time_points_table, z_positions_table
+from fractal_omezarr_converters.pipelines.roi_tables import field_translations
+from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
+from fractal_omezarr_converters.pipelines.time_points import time_points_table
+from fractal_omezarr_converters.pipelines.write_settings import planned_memory
+from fractal_omezarr_converters.pipelines.z_positions import z_positions_table
 
 STITCHING = 1
 """Raised when stitching finds other positions from the same pixels."""
@@ -68,12 +73,17 @@ class ImagePlan:
     sources: tuple[SourceFile, ...]
     bytes: int
     memory: int
+    """Bytes that the process which writes this image takes, program and all."""
+    least_memory: int
+    """With how many bytes it can do: one thread, no source plane kept."""
     missing_planes: MissingPlanes
     overlaps: int
     warnings: tuple[str, ...]
     fingerprint: str
+    remarks: tuple[str, ...] = ()
     time_points: dict[str, list[Any]] | None = None
     z_positions: dict[str, list[Any]] | None = None
+    translations: dict[str, list[Any]] | None = None
     steps: tuple[dict[str, Any], ...] = field(default=())
     pending: bool = False
     """Positions and size are final only when pixels have been read: the fields are stitched when the image is written."""
@@ -100,11 +110,13 @@ class ImagePlan:
             "source_bytes": sum(source.size for source in self.sources),
             "bytes": self.bytes,
             "memory": self.memory,
+            "least_memory": self.least_memory,
             "missing_planes": asdict(self.missing_planes),
             "overlapped_pixels": self.overlaps,
             "size_is_final": not self.pending,
             "steps": list(self.steps),
             "warnings": list(self.warnings),
+            "remarks": list(self.remarks),
             "fingerprint": self.fingerprint,
         }
 
@@ -167,7 +179,8 @@ def plan_image(
             f"{counted(missing.count, 'plane')} of image '{image.path}' {'has' if missing.count == 1 else 'have'} no source "
             f"and {'stays' if missing.count == 1 else 'stay'} empty, for example {'; '.join(missing.examples)}."
         )
-    layout = _layout(image, placement, options)
+    layout = image_layout(image, placement, options)
+    memory, least_memory = _memory(image, placement, layout, options)
     return ImagePlan(
         path=image.path,
         name=image.name or image.path,
@@ -179,19 +192,23 @@ def plan_image(
         image=image,
         sources=tuple(sources),
         bytes=layout.bytes,
-        memory=layout.memory_estimate(options.runtime_settings.num_workers or 1),
+        memory=memory,
+        least_memory=least_memory,
         missing_planes=missing,
         overlaps=overlapped,
         warnings=tuple(dict.fromkeys(warnings)),
+        remarks=tuple(dict.fromkeys(image.remarks)),
         fingerprint=known or fingerprint(image, placement, layout, sources, options, measured=measured),
         pending=bool(measured) and not read_pixels,
         time_points=time_points_table(tiled_image, image, placement.start[:, 0]),
         z_positions=z_positions_table(tiled_image, image, placement.start[:, 2]),
+        translations=field_translations(tiled_image, image, placement.start),
         steps=tuple(dict(step) for step in image.provenance),
     )
 
 
-def _layout(image: TiledImage[Any, Any], placement: Placement, options: ConverterOptions) -> ImageLayout:
+def image_layout(image: TiledImage[Any, Any], placement: Placement, options: ConverterOptions) -> ImageLayout:
+    """The layout on disk of a registered image whose tiles have their places."""
     steps = pixel_steps(image)
     origin = np.zeros(5)
     for axis, value in zip(image.axes, image.translation or ()):
@@ -212,6 +229,16 @@ def _layout(image: TiledImage[Any, Any], placement: Placement, options: Converte
         omezarr_options=options.omezarr_options,
         fov_shape_yx=(int(largest[3]), int(largest[4])),
     )
+
+
+def _memory(
+    image: TiledImage[Any, Any], placement: Placement, layout: ImageLayout, options: ConverterOptions
+) -> tuple[int, int]:
+    """What writing takes, and the least that it can do with."""
+    try:
+        return planned_memory(memory_need(layout, ImageTiles(image, placement)), layout, options)
+    except ConvertersToolsUserError as error:
+        raise ConvertersToolsUserError(f"Image '{image.path}' {error}.") from None
 
 
 def missing_planes(image: TiledImage[Any, Any], placement: Placement) -> MissingPlanes:
@@ -300,6 +327,8 @@ def fingerprint(
         image.columns.fov,
         image.columns.original,
     )
+    if image.columns.moments is not None:
+        arrays += (image.columns.moments.ms,)
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import (
+    ConvertersToolsError,
     ConvertersToolsOutputExistsError,
     ConvertersToolsUserError,
     ConvertersToolsWarning,
@@ -18,16 +19,24 @@ from fractal_omezarr_converters.models.options import OverwriteMode
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.field_numbers import FieldOfView, number_plate_fields
-from fractal_omezarr_converters.ngff.groups import Group, join, read_group
+from fractal_omezarr_converters.ngff.groups import join, read_group
 from fractal_omezarr_converters.ngff.plate_conditions import ImagePlace, write_plate_conditions
+from fractal_omezarr_converters.ngff.plate_contents import plate_listing
 from fractal_omezarr_converters.ngff.plate_lock import plate_lock
-from fractal_omezarr_converters.ngff.plates import Acquisition, PlateContent, WellImage, WriteMode, write_plate
+from fractal_omezarr_converters.ngff.plates import Acquisition, PlateContent, WellImage, write_plate
+from fractal_omezarr_converters.ngff.replacement_begin import begin_replacement
 from fractal_omezarr_converters.ngff.stores import Store
+from fractal_omezarr_converters.ngff.tables import checked_columns
+from fractal_omezarr_converters.pipelines.losses import plate_loss
+from fractal_omezarr_converters.pipelines.plate_replacement import (
+    end_what_was_left,
+    refuse_while_replacing,
+    stop_replacing,
+)
 from fractal_omezarr_converters.pipelines.roi_tables import plate_condition_table
 
 Image = TiledImage[Any, Any]
 MOSAIC, PER_FOV = "Mosaic", "Per-FOV"
-WELLS_SHOWN = 10
 
 
 def write_plates(
@@ -38,8 +47,11 @@ def write_plates(
     *,
     facts: Mapping[tuple[str, int], PlateFacts],
     backend: str,
+    run: str,
 ) -> None:
-    """Check all plates first, then write their documents; nothing is deleted, and other runs wait meanwhile.
+    """Check all plates first, then write their documents; nothing is taken away, and other runs wait meanwhile.
+
+    A plate to be overwritten lists old and new wells until the last image of this run is complete.
 
     Raises:
         ConvertersToolsOutputExistsError: a plate exists and may not be changed.
@@ -48,22 +60,31 @@ def write_plates(
     with ExitStack() as locks:
         for plate in sorted(by_plate):
             locks.enter_context(plate_lock(store, plate))
+        left = {plate: end_what_was_left(store, plate) for plate in by_plate}
         modes = {plate: _write_mode(store, plate, images, version, mode) for plate, images in by_plate.items()}
         for plate, images in by_plate.items():
             grouping = _number_fields(store, plate, images, keep=modes[plate] == "extend")
             content = _content(images, grouping, facts)
+            if modes[plate] == "exchange":
+                _begin_to_replace(store, plate, images, content, version, backend=backend, runs=(run, *left[plate]))
+                continue
+            stop_replacing(store, plate)
             write_plate(store, plate, content, version, modes[plate])
             _write_conditions(store, plate, list(images), version, backend, keep=modes[plate] == "extend")
 
 
-def _write_mode(store: Store, plate: str, images: Sequence[Image], version: str, mode: OverwriteMode) -> WriteMode:
+def _write_mode(store: Store, plate: str, images: Sequence[Image], version: str, mode: OverwriteMode) -> Any:
     """How the documents of one plate are written, after checking that they may be."""
     existing = read_group(store, plate)
     if existing is None:
         return "create"
+    if existing.array is not None or ("plate" not in existing.ome and existing.attributes):
+        raise ConvertersToolsOutputExistsError(
+            f"'{plate}' exists in {store.url} but is no plate; choose another plate name or output directory."
+        )
     if mode == OverwriteMode.OVERWRITE:
-        _refuse_to_lose_acquisitions(store, plate, existing, images)
-        return "replace"
+        return "exchange" if "plate" in existing.ome else "replace"
+    refuse_while_replacing(store, plate, extend=mode == OverwriteMode.EXTEND)
     if mode == OverwriteMode.NO_OVERWRITE and not _was_left_unfinished(store, plate, images):
         raise ConvertersToolsOutputExistsError(
             f"Plate '{plate}' exists in {store.url}; choose Extend to add to it, Overwrite to replace it, or another "
@@ -81,30 +102,38 @@ def _write_mode(store: Store, plate: str, images: Sequence[Image], version: str,
     return "extend"
 
 
-def _refuse_to_lose_acquisitions(store: Store, plate: str, existing: Group, images: Sequence[Image]) -> None:
-    """Raise when a plate to be replaced holds acquisitions that this run does not make; name wells that it will list no more.
-
-    Raises:
-        ConvertersToolsOutputExistsError: whole acquisitions would be lost.
-    """
-    described = existing.ome.get("plate", {})
-    mine = {_place(image).acquisition for image in images}
-    others = sorted({one["id"] for one in described.get("acquisitions", []) if "id" in one} - mine)
-    if others:
-        raise ConvertersToolsOutputExistsError(
-            f"Plate '{plate}' in {store.url} holds acquisition {', '.join(map(str, others))}, which this run does not make and "
-            "Overwrite would lose; choose Extend to add to the plate, or convert all its acquisitions in one run."
-        )
-    wells = {_place(image).well_path() for image in images}
-    dropped = [well["path"] for well in described.get("wells", []) if well["path"] not in wells]
-    if dropped:
-        shown = ", ".join(dropped[:WELLS_SHOWN]) + (" and more" if len(dropped) > WELLS_SHOWN else "")
-        warnings.warn(
-            f"Plate '{plate}' is overwritten and will no longer list {len(dropped)} wells that this run does not make ({shown}); "
-            "their files stay until you delete them.",
-            ConvertersToolsWarning,
-            stacklevel=2,
-        )
+def _begin_to_replace(
+    store: Store,
+    plate: str,
+    images: Sequence[Image],
+    content: PlateContent,
+    version: str,
+    *,
+    backend: str,
+    runs: Sequence[str],
+) -> None:
+    """Say what will be lost, and note what is to become of the plate when all images of this run are complete."""
+    loss = plate_loss(store, plate, images)
+    if loss:
+        warnings.warn(loss.said(store.url), ConvertersToolsWarning, stacklevel=2)
+    conditions = plate_condition_table(list(images)) or {}
+    checked_columns(conditions, None, f"The condition table of plate '{plate}'")
+    existing = read_group(store, plate)
+    before = existing.own.get("grouping") if existing is not None else None
+    found = begin_replacement(
+        store,
+        plate,
+        content,
+        version,
+        run=runs[0],
+        earlier_runs=runs[1:],
+        conditions=conditions,
+        backend=backend,
+        merge=before in (None, content.own["grouping"]),
+    )
+    if found.merged:
+        with suppress(ConvertersToolsError, OSError):  # an old table that cannot be read is replaced in the end
+            _write_conditions(store, plate, list(images), version, backend, keep=True)
 
 
 def _was_left_unfinished(store: Store, plate: str, images: Sequence[Image]) -> bool:
@@ -113,21 +142,10 @@ def _was_left_unfinished(store: Store, plate: str, images: Sequence[Image]) -> b
     if group is None or "plate" not in group.ome or "grouping" not in group.own:
         return False
     mine = {f"{_place(image).well_path()}" for image in images}
-    listed = _listed_images(store, plate)
+    listed = plate_listing(store, plate).images
     if not listed or any(path.rsplit("/", 1)[0] not in mine for path in listed):
         return False
     return not all(completion.is_complete(store, join(plate, path)) for path in listed)
-
-
-def _listed_images(store: Store, plate: str) -> list[str]:
-    """Paths (below the plate) of all images that the wells list."""
-    group = read_group(store, plate)
-    found = []
-    for well in group.ome.get("plate", {}).get("wells", []) if group is not None else []:
-        inside = read_group(store, join(plate, well["path"]))
-        images = inside.ome.get("well", {}).get("images", []) if inside is not None else []
-        found += [f"{well['path']}/{image['path']}" for image in images]
-    return found
 
 
 def _place(image: Image) -> Any:

@@ -75,16 +75,7 @@ def _spacing(details: AcquisitionDetails, axis: str) -> float:
 
 
 def _with(table: TileTable, start: Any, length: Any, loaders: LoaderColumns) -> TileTable:
-    return TileTable(
-        fov_names=table.fov_names,
-        fov=table.fov,
-        start=start,
-        length=length,
-        loaders=loaders,
-        collections=table.collections,
-        collection=table.collection,
-        acquisitions=table.acquisitions,
-        acquisition=table.acquisition,
-        attribute_sets=table.attribute_sets,
-        attribute_set=table.attribute_set,
-    )
+    moments = table.moments
+    if moments is not None:  # those of frames within a tile are not known
+        moments = moments.without(start[:, 0] != table.start[:, 0])
+    return table.replaced(start=start, length=length, loaders=loaders, moments=moments)

@@ -1,8 +1,9 @@
-"""The tables beside an image: its fields of view, the image as a whole, its conditions, its true times and heights.
+"""The tables beside an image: its fields of view, the image as a whole, its conditions.
 
 Positions in the ROI tables are counted from the corner of the first pixel, in micrometres and seconds. The columns that end in
-``_original`` hold the position as the stage stated it. Columns named ``translation_*`` are left out on purpose: registration
-tasks that add them refuse a table that has them already; the difference of the two positions says the same.
+``_original`` hold the position as the stage stated it. What registration added to it lies in a table of its own: Fractal's
+tasks that register acquisitions to each other add columns ``translation_*`` to the table of fields, take those that are there
+for theirs, and refuse a reference acquisition that has them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from fractal_omezarr_converters.core.attributes import attribute_rows
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.pipelines.image_steps import C, T, X, Y, Z, pixel_steps
-from fractal_omezarr_converters.pipelines.sequence_steps import even_places, group_ids
 
 Image = TiledImage[Any, Any]
 Columns = dict[str, list[Any]]
@@ -41,6 +41,39 @@ def well_roi_table(image: Image, shape: tuple[int, ...]) -> Columns:
     """One row, named ``image``: the whole array."""
     low, high = np.zeros((1, 5)), np.array([shape], dtype=np.float64)
     return _roi_columns(image, ["image"], low, high, image.columns.original.min(axis=0)[None, :])
+
+
+def field_translations(before: Image, after: Image, start: Integers) -> Columns | None:
+    """What registration added to the position of every field of view, in µm along the image's axes.
+
+    The position is that of the stage after its orientation; rounding to pixels is part of what was added, as is what tiling or
+    stitching moved. None when no field was moved by more than half a pixel or plane, or when steps of users changed the tiles.
+
+    Args:
+        before: The image as it was stated.
+        after: The registered image with the same tiles.
+        start: The placed regions in whole pixels.
+    """
+    stated, placed = before.columns, after.columns
+    if len(stated) != len(placed) or not np.array_equal(stated.fov, placed.fov):
+        return None
+    steps = pixel_steps(after)
+    origin = dict(zip(after.axes, after.translation or [0.0] * len(after.axes), strict=True))
+    names, added = [], []
+    for name, rows in placed.rows_by_fov():
+        names.append(name)
+        added.append(
+            [
+                start[rows, axis].min() * steps[axis] + origin[letter] - stated.start[rows, axis].min()
+                if letter in origin
+                else 0.0
+                for letter, axis in (("x", X), ("y", Y), ("z", Z))
+            ]
+        )
+    moved = np.array(added)
+    if not (np.abs(moved) > 0.5 * steps[[X, Y, Z]] * (1 + 1e-6)).any():
+        return None
+    return {INDEX: names, **{f"translation_{letter}": _numbers(moved[:, k]) for k, letter in enumerate("xyz")}}
 
 
 def _roi_columns(image: Image, names: list[str], low: Floats, high: Floats, original: Floats) -> Columns:
@@ -106,65 +139,6 @@ def plate_condition_table(images: list[Image]) -> Columns | None:
             for key in keys:
                 table[key].append(row.get(key))
     return table
-
-
-def time_points_table(before: Image, after: Image, frame: Integers) -> Columns | None:
-    """The true time of every frame, in seconds from the first; per field of view when they differ.
-
-    None when the image has one frame, or when the frames are equidistant and the same for all fields of view.
-
-    Args:
-        before: The image as it was stated, with true times.
-        after: The registered image with the same tiles.
-        frame: Number of the frame in which every tile begins.
-    """
-    return _true_places(before, after, frame, T, ("t_index", "t_second"))
-
-
-def z_positions_table(before: Image, after: Image, plane: Integers) -> Columns | None:
-    """The true height of every plane, in µm from the lowest; per field of view when they differ.
-
-    None when the planes of every stack are multiples of the z spacing apart. The parameters are those of the time points.
-    """
-    stated = before.columns
-    stacks = group_ids(stated.fov, stated.start[:, C], stated.start[:, T])
-    if even_places(stated.start[:, Z], stacks, pixel_steps(before)[Z]) is not None:
-        return None
-    return _true_places(before, after, plane, Z, ("z_index", "z_micrometer"))
-
-
-def _true_places(before: Image, after: Image, place: Integers, axis: int, names: tuple[str, str]) -> Columns | None:
-    """Number and true coordinate of every frame or plane along one axis; None when the spacing says it all."""
-    if "tczyx"[axis] not in after.axes or len(before.columns) != len(after.columns):
-        return None
-    stated, placed = before.columns, after.columns
-    if not np.array_equal(stated.fov, placed.fov) or not np.array_equal(stated.loaders.row, placed.loaders.row):
-        return None
-    step, spacing = pixel_steps(before)[axis], pixel_steps(after)[axis]
-    counts = np.maximum(np.rint(stated.length[:, axis] / step), 1).astype(np.int64)
-    tile = np.repeat(np.arange(len(counts)), counts)
-    within = np.arange(len(tile)) - (np.cumsum(counts) - counts)[tile]
-    true = stated.start[tile, axis] + within * step - stated.start[:, axis].min()
-    empty = int(place.min())  # what a kept offset leaves before the first
-    places = place[tile] + within - empty
-    number = int(places.max()) + 1
-    if number < 2:
-        return None
-    lowest = np.full((len(stated.fov_names), number), np.inf)
-    np.minimum.at(lowest, (stated.fov[tile], places), true)
-    known = np.isfinite(lowest)
-    first = np.min(lowest, axis=0)
-    tolerance = 0.01 * spacing
-    if np.all(np.abs(lowest - first[None, :])[known] <= tolerance):
-        if np.all(np.abs(np.diff(first) - spacing) <= tolerance):
-            return None
-        return {names[0]: list(range(empty, empty + number)), names[1]: _numbers(first)}
-    fields, indices = np.nonzero(known)
-    return {
-        INDEX: [stated.fov_names[index] for index in fields],
-        names[0]: [int(index) + empty for index in indices],
-        names[1]: _numbers(lowest[fields, indices]),
-    }
 
 
 def channel_count(image: Image) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import warnings
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
 from typing import Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
@@ -92,6 +91,8 @@ class StepRegistry[Function: Callable[..., Any]]:
         if self._entry_points_loaded:
             return
         self._entry_points_loaded = True
+        from importlib.metadata import entry_points
+
         for entry in entry_points(group=self.entry_point_group):
             if entry.name in self._functions:
                 continue

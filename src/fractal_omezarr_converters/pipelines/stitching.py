@@ -17,7 +17,7 @@ import numpy.typing as npt
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.pipelines.field_solver import Pairs, Solution, groups_of, solve
 from fractal_omezarr_converters.pipelines.image_steps import X, Y, pixel_steps
-from fractal_omezarr_converters.pipelines.mosaic_fields import Fields, overlap_notes
+from fractal_omezarr_converters.pipelines.mosaic_fields import Fields, overlap_said
 from fractal_omezarr_converters.pipelines.shifts import GRAIN, THINNEST, Shift, background_axes, measure_shift, prepared
 from fractal_omezarr_converters.pipelines.strips import Plane, ReferencePlanes, channel_index
 
@@ -102,8 +102,8 @@ def stitching_to_come(tiled_image: Image, *, max_shift: float = LARGEST_SHIFT, *
     fields.refuse_collisions(fields.corner, "Inplace")
     image = tiled_image.copy_with()
     if len(fields.names) > 1:
-        image.notes = [
-            *image.notes,
+        image.remarks = [
+            *image.remarks,
             "The fields of view are stitched by their pixels when the image is written: positions and size of the image are "
             f"final only then; the stated size follows from the stage, and neighbours may move by up to {max_shift:g} px.",
         ]
@@ -132,7 +132,9 @@ def _moved(fields: Fields, corners: Floats, notes: list[str], facts: dict[str, A
     shifts = {
         name: [int(x), int(y)] for name, (x, y) in zip(fields.names, (corners - fields.corner).tolist(), strict=True)
     }
-    image.notes = [*image.notes, *notes, *overlap_notes(fields, corners)]
+    overlap = overlap_said(fields, corners)
+    image.notes = [*image.notes, *notes, *overlap.notes]
+    image.remarks = [*image.remarks, *overlap.remarks]
     image.provenance = [*image.provenance, {"name": "stitch_fields", "result": "Stitch", **facts, "shifts_px": shifts}]
     return image
 

@@ -1,10 +1,11 @@
 """The compute step of every converter: write one image, as init described it."""
 
-import os
 from typing import Any
 
-if __name__ == "__main__":  # one process per image: pydantic need not search every installed distribution for plugins
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+if __name__ == "__main__":  # before anything heavy is imported
+    from fractal_omezarr_converters.fractal.fast_start import settle, start_fast
+
+    start_fast()
 
 from pydantic import validate_call
 
@@ -26,4 +27,5 @@ def convert_compute(*, zarr_url: str, init_args: dict[str, Any]) -> ImageListUpd
 if __name__ == "__main__":
     from fractal_omezarr_converters.fractal.task_process import run_as_fractal_task
 
+    settle()
     run_as_fractal_task(convert_compute)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from fractal_omezarr_converters.testing.synthetic_plate import row_and_column
+
 if TYPE_CHECKING:
-    from fractal_omezarr_converters.testing.operetta_truth import PlaneKey, SyntheticChannel, SyntheticOperetta
+    from fractal_omezarr_converters.testing.operetta_truth import SyntheticOperetta
+    from fractal_omezarr_converters.testing.synthetic_plate import PlaneKey, SyntheticChannel
 
 NAMESPACES = {
     "V5": "http://www.perkinelmer.com/PEHH/HarmonyV5",
     "V7": "43B2A954-E3C3-47E1-B392-6635266B0DD3/HarmonyV7",
 }
 FILE_NAMES = {"V5": "Index.idx.xml", "V7": "Index.xml"}
+_BEGAN = datetime.fromisoformat("2024-05-01T10:00:00.5+02:00")
 FIRST_TIMEPOINT = {"V5": 0, "V7": 1}
 
 
@@ -39,13 +44,9 @@ def write_index(truth: SyntheticOperetta, acquisition: int, folder: Path) -> Pat
     return path
 
 
-def _row_column(well: str) -> tuple[int, int]:
-    return ord(well[0]) - 64, int(well[1:])
-
-
 def _plates(truth: SyntheticOperetta, acquisition: int) -> str:
     name = escape(truth.plate_name)
-    selected = "".join('<Well id="{:02d}{:02d}" />'.format(*_row_column(well)) for well in truth.wells)
+    selected = "".join('<Well id="{:02d}{:02d}" />'.format(*row_and_column(well)) for well in truth.wells)
     return (
         f"<Plates><Plate><PlateID>{name}</PlateID><MeasurementID>synthetic-{acquisition}</MeasurementID>"
         f"<MeasurementStartTime>2024-05-0{acquisition + 1}T10:00:00.1234567+02:00</MeasurementStartTime>"
@@ -55,7 +56,7 @@ def _plates(truth: SyntheticOperetta, acquisition: int) -> str:
 
 
 def _image_id(truth: SyntheticOperetta, key: PlaneKey) -> str:
-    row, column = _row_column(key.well)
+    row, column = row_and_column(key.well)
     number = truth.channels[key.channel].number
     return f"{row:02d}{column:02d}K{key.t + 1}F{key.field}P{key.z + 1}R{number}"
 
@@ -63,7 +64,7 @@ def _image_id(truth: SyntheticOperetta, key: PlaneKey) -> str:
 def _wells(truth: SyntheticOperetta, keys: list[PlaneKey]) -> str:
     parts = []
     for well in truth.wells:
-        row, column = _row_column(well)
+        row, column = row_and_column(well)
         references = "".join(f'<Image id="{_image_id(truth, key)}" />' for key in keys if key.well == well)
         parts.append(f"<Well><id>{row:02d}{column:02d}</id><Row>{row}</Row><Col>{column}</Col>{references}</Well>")
     return f"<Wells>{''.join(parts)}</Wells>"
@@ -119,7 +120,7 @@ def _channel_facts(truth: SyntheticOperetta, channel: SyntheticChannel) -> str:
 
 
 def _image(truth: SyntheticOperetta, key: PlaneKey) -> str:
-    row, column = _row_column(key.well)
+    row, column = row_and_column(key.well)
     channel = truth.channels[key.channel]
     x, y = truth.stage_um(key.field)
     z = channel.z_offset + key.z * truth.z_step
@@ -136,5 +137,5 @@ def _image(truth: SyntheticOperetta, key: PlaneKey) -> str:
         f'<PositionX Unit="m">{x!r}E-06</PositionX><PositionY Unit="m">{y!r}E-06</PositionY>'
         f'<PositionZ Unit="m">{z!r}E-06</PositionZ><AbsPositionZ Unit="m">{(z + 134_650)!r}E-06</AbsPositionZ>'
         f'<MeasurementTimeOffset Unit="s">{offset:g}</MeasurementTimeOffset>'
-        f"<AbsTime>2024-05-0{key.acquisition + 1}T10:00:00.5+02:00</AbsTime></Image>"
+        f"<AbsTime>{(_BEGAN + timedelta(days=key.acquisition, seconds=offset)).isoformat()}</AbsTime></Image>"
     )

@@ -11,15 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from fractal_omezarr_converters.testing.operetta_truth import (
-    CHANNELS,
-    MATRIX,
-    PROFILE,
-    PlaneKey,
-    SyntheticChannel,
-    SyntheticOperetta,
-)
+from fractal_omezarr_converters.testing.operetta_truth import MATRIX, PROFILE, SyntheticOperetta
 from fractal_omezarr_converters.testing.synthetic_index import write_index
+from fractal_omezarr_converters.testing.synthetic_plate import CHANNELS, PlaneKey, SyntheticChannel
 
 __all__ = ["CHANNELS", "MATRIX", "PROFILE", "PlaneKey", "SyntheticChannel", "SyntheticOperetta", "write_operetta"]
 

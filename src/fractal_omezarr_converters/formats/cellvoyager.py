@@ -1,0 +1,273 @@
+"""Yokogawa CellVoyager CV7000, CV8000, CQ1 and CQ3000.
+
+Versions seen as files: CV7000 (R2.02), CV8000 (R2.06). CQ1 and CQ3000 write the same records in another folder tree.
+
+    <measurement>/
+    ├── MeasurementData.mlf       one record per image
+    ├── MeasurementDetail.mrf     plate, channels as declared
+    ├── <name>.mes                protocol: names, colours, points, z steps; may be absent
+    ├── SC_*.tif, DC_*.tif        shading and dark images
+    └── <plate>_<well>_T<tttt>F<fff>L<ll>A<aa>Z<zz>C<cc>.tif      or .png; CQ1: Image/W<wwww>F<ffff>T<tttt>Z<zzz>C<c>.tif
+
+File names are never made up: the records name them. The older CV1000 (MeasurementResult.xml) is another format. Facts and
+traps: docs/formats/cellvoyager.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
+from fractal_omezarr_converters.formats.cellvoyager_heights import autofocus_planes
+from fractal_omezarr_converters.formats.cellvoyager_protocol import (
+    MeasurementDetail,
+    Protocol,
+    find_protocol,
+    read_detail,
+    read_protocol,
+)
+from fractal_omezarr_converters.formats.cellvoyager_records import (
+    PER_ACTION,
+    SLICES,
+    ImageRecord,
+    MeasurementData,
+    frame_numbers,
+    read_records,
+)
+from fractal_omezarr_converters.formats.cellvoyager_shading import shading_corrections, shading_loaders
+from fractal_omezarr_converters.formats.clock_times import seconds_of
+from fractal_omezarr_converters.formats.contract import FormatOptions
+from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Measurement, PlaneRecord
+from fractal_omezarr_converters.formats.plate_format import PlateFormat
+from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
+
+RECORDS, DETAIL = "MeasurementData.mlf", "MeasurementDetail.mrf"
+CUT_UM = 0.1001
+SHORT_NAMES = {"Maximum": "MIP", "Minimum": "MinIP", "Sum": "SIP"}
+FAILURES_SHOWN = 3
+
+
+class CellvoyagerOptions(FormatOptions):
+    """Options for measurements of CellVoyager, CQ1 and CQ3000."""
+
+    model_config = ConfigDict(title="CellVoyager Options")
+
+    projection: Literal["none", "Maximum", "Minimum", "Sum", "Focus"] = Field(default="none", title="Projection")
+    """Which images to convert, if the instrument computed projections of its stacks:
+
+    - `none`: the slices; projections are taken only where there is nothing else.
+    - any other: projections of this kind instead of the slices.
+    """
+    autofocus_heights: bool = Field(default=False, title="Autofocus Heights")
+    """Put planes at the heights that the autofocus found, so that fields of a well lie at their true heights to each other.
+    Needs the TRACE logs of the instrument in the folder or beside it."""
+    shading: Literal["off", "divide"] = Field(default="off", title="Shading Correction")
+    """Correct uneven illumination with the shading images (SC) and dark images (DC) of the instrument. This changes pixel
+    values:
+
+    - `off`: pixels stay as they are.
+    - `divide`: the dark image is subtracted, the rest is divided by the shading image.
+    """
+
+
+class Cellvoyager(PlateFormat[CellvoyagerOptions]):
+    """CellVoyager CV7000, CV8000, CQ1, CQ3000."""
+
+    name: ClassVar[str] = "cellvoyager"
+    title: ClassVar[str] = "CellVoyager CV7000, CV8000, CQ1, CQ3000"
+    maker: ClassVar[str] = "Yokogawa"
+    markers: ClassVar[tuple[str, ...]] = (RECORDS, f"*/{RECORDS}")
+    options: ClassVar[type[FormatOptions]] = CellvoyagerOptions
+    docs: ClassVar[str] = "formats/cellvoyager.md"
+
+    def measure(self, source: Path, options: CellvoyagerOptions, plate_name: str | None) -> Measurement:
+        """Read records, plate and protocol; no image is opened."""
+        folder = self._folder(source)
+        detail = read_detail(folder / DETAIL)
+        data = read_records(str(folder / RECORDS))
+        protocol_file = find_protocol(folder, detail)
+        protocol = read_protocol(protocol_file) if protocol_file else Protocol("")
+        warnings = [*data.warnings, *detail.warnings, *protocol.warnings]
+        if protocol_file is None:
+            warnings.append(f"'{folder}' holds no protocol (.mes); channels are named by action and number.")
+        images, suffix = _chosen(data, options.projection, warnings)
+        _check_channels(images, detail, str(folder / DETAIL))
+        _warn_of_failures(data, warnings)
+        z_step = _z_step(images, protocol)
+        planes = _planes(images, detail, protocol, warnings)
+        if options.autofocus_heights:
+            planes = autofocus_planes(planes, folder, z_step)
+        files = AcquisitionFiles(folder, folder, follow_links=options.follow_links)
+        measured = Measurement(
+            described_in=data.path,
+            files=files,
+            planes=planes,
+            frames=[each.frame for each in detail.channels.values()],
+            channels=_channels(images, protocol),
+            plate=plate_facts_of(
+                planes,
+                name=plate_name or f"{detail.plate_name or detail.value('Title') or folder.name}{suffix}",
+                described_in=detail.root.file,
+                warnings=warnings,
+                rows=detail.root.attribute_integer("RowCount", least=1, most=32),
+                columns=detail.root.attribute_integer("ColumnCount", least=1, most=48),
+                acquisition_name=detail.value("Title"),
+                acquisition_description=_instrument(detail),
+                start_time=_whole_seconds(detail.value("BeginTime")),
+                end_time=_whole_seconds(detail.value("EndTime")),
+            ),
+            other_endings=(".png", ".tif", ".tiff"),
+            sizes_are_planned=True,
+            z_step=z_step,
+            warnings=warnings,
+            metadata_files=[data.path, detail.root.file, *([protocol.path] if protocol.path else [])],
+            facts={"instrument": _instrument(detail), "failures": len(data.failures), "shading": options.shading},
+        )
+        if options.shading == "divide":
+            sources = {number: each for number, each in detail.channels.items() if each.shading}
+            measured.make_loaders = shading_loaders(folder, sources, warnings)
+            measured.corrections = shading_corrections(sources)
+        return measured
+
+    def _folder(self, source: Path) -> Path:
+        found = self.marker_files(source)
+        here = [each for each in found if source in {each, each.parent}] or found
+        if len(here) > 1:
+            names = ", ".join(each.parent.name for each in here)
+            raise ConvertersToolsUserError(
+                f"'{source}' holds {len(here)} measurements: {names}; give each of them as an acquisition of its own."
+            )
+        if not here:
+            raise ConvertersToolsFileNotFoundError(
+                f"'{source}' holds no {RECORDS}; give the folder of one measurement."
+            )
+        if not (here[0].parent / DETAIL).is_file():
+            raise ConvertersToolsFileNotFoundError(
+                f"'{here[0].parent}' holds {RECORDS} but no {DETAIL}, which states pixel size and plate; copy it there."
+            )
+        return here[0].parent
+
+
+def _chosen(data: MeasurementData, projection: str, warnings: list[str]) -> tuple[list[ImageRecord], str]:
+    """Slices or projections of one kind, and what is added to the plate's name for them."""
+    kinds = Counter(each.processing for each in data.images)
+    slices = kinds.pop(SLICES, 0)
+    wanted = SLICES if projection == "none" else projection
+    if wanted == SLICES and not slices:
+        if len(kinds) > 1:
+            raise ConvertersToolsUserError(
+                f"'{data.path}' lists only projections, of several kinds ({', '.join(sorted(kinds))}); choose one of them"
+                " (projection)."
+            )
+        wanted = next(iter(kinds))
+        warnings.append(f"The images are projections made by the instrument ({wanted}), not slices.")
+    elif wanted == SLICES and kinds:
+        listed = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
+        warnings.append(f"Projections made by the instrument are left out ({listed}); the slices are converted.")
+    elif wanted != SLICES and wanted not in kinds:
+        there = ", ".join(sorted(kinds)) or "none"
+        raise ConvertersToolsUserError(f"'{data.path}' lists no {wanted} projection; it has: {there}.")
+    suffix = f"_{SHORT_NAMES.get(wanted, wanted)}" if wanted != SLICES and slices else ""
+    return [each for each in data.images if each.processing == wanted], suffix
+
+
+def _check_channels(images: Sequence[ImageRecord], detail: MeasurementDetail, described_in: str) -> None:
+    unknown = sorted({each.channel for each in images} - set(detail.channels))
+    if unknown:
+        raise ConvertersToolsUserError(
+            f"'{described_in}' declares no channel {', '.join(map(str, unknown))}, which {RECORDS} uses; the two files are"
+            " not of one measurement: copy both again."
+        )
+
+
+def _warn_of_failures(data: MeasurementData, warnings: list[str]) -> None:
+    if data.failures:
+        shown = "; ".join(data.failures[:FAILURES_SHOWN])
+        warnings.append(f"The instrument could not take {len(data.failures)} images: {shown}.")
+
+
+def _z_step(images: Sequence[ImageRecord], protocol: Protocol) -> float | None:
+    """The z step of the protocol, if all actions with stacks have the same; heights are cut to 0.1 µm."""
+    stacks = {(each.timeline, each.action) for each in images if each.z > 1}
+    steps = {protocol.z_steps.get(stack) for stack in stacks}
+    return next(iter(steps)) if len(steps) == 1 else None
+
+
+def _planes(
+    images: Sequence[ImageRecord], detail: MeasurementDetail, protocol: Protocol, warnings: list[str]
+) -> list[PlaneRecord]:
+    frame_of = {number: place for place, number in enumerate(detail.channels)}
+    points = _exact_points(images, protocol, warnings)
+    time_of = frame_numbers(images)
+    found = []
+    for each in images:
+        x, y = points.get((each.timeline, each.field), (each.x, each.y))
+        found.append(
+            PlaneRecord(
+                each.row,
+                each.column,
+                each.field,
+                each.action * PER_ACTION + each.channel,
+                each.z,
+                time_of[each.timeline, each.time_point],
+                each.file,
+                x,
+                -y,
+                each.height,
+                None,
+                each.clock,
+                None,
+                frame_of[each.channel],
+                each.line,
+            )
+        )
+    return found
+
+
+def _exact_points(
+    images: Sequence[ImageRecord], protocol: Protocol, warnings: list[str]
+) -> dict[tuple[int, int], tuple[float, float]]:
+    """Positions of the protocol by (timeline, field), where those of the records are the same cut after one decimal."""
+    stated = {(each.timeline, each.field): (each.x, each.y) for each in images}
+    exact = {}
+    for timeline, field in stated:
+        listed = protocol.points.get(timeline, [])
+        if 1 <= field <= len(listed):
+            exact[timeline, field] = listed[field - 1]
+    agree = all(
+        abs(at[0] - stated[key][0]) < CUT_UM and abs(at[1] - stated[key][1]) < CUT_UM for key, at in exact.items()
+    )
+    if exact and not agree:
+        warnings.append("Positions in the protocol (.mes) are not those of the images; the images' own are used.")
+    return exact if agree and len(exact) == len(stated) else {}
+
+
+def _channels(images: Sequence[ImageRecord], protocol: Protocol) -> dict[int, ChannelFacts]:
+    """Facts by action and channel: the same channel in two actions is two channels."""
+    found = {}
+    pairs = {(each.action, each.channel) for each in images}
+    named = Counter(protocol.channels[channel].name for _, channel in pairs if channel in protocol.channels)
+    for action, channel in pairs:
+        id_ = f"A{action:02d}_C{channel:02d}"
+        facts = protocol.channels.get(channel, ChannelFacts())
+        name = facts.name if facts.name and named[facts.name] == 1 else f"{facts.name}_{id_}".lstrip("_")
+        found[action * PER_ACTION + channel] = replace(facts, name=name, wavelength_id=id_)
+    return found
+
+
+def _instrument(detail: MeasurementDetail) -> str:
+    return (
+        " ".join(text for text in (detail.value("TargetSystem"), detail.value("ReleaseNumber")) if text) or "Yokogawa"
+    )
+
+
+def _whole_seconds(stamp: str | None) -> int | None:
+    found = seconds_of(stamp)
+    return None if found is None else int(found)

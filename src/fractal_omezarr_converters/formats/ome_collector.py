@@ -1,0 +1,94 @@
+"""Planes of OME images in the words of this package: sizes, channels, positions, files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.formats.ome_xml import OmeImageRecord, OmePlane
+from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, PlaneRecord
+
+
+@dataclass
+class OmePlanes:
+    """Collects the planes of images; channels are told apart by their name, nameless ones by their place.
+
+    ``own_file`` is the file of planes that name none. ``y_up`` turns stage positions whose y grows upwards.
+    """
+
+    described_in: str
+    own_file: str | None = None
+    y_up: bool = False
+    pixel_size: float | None = None
+    planes: list[PlaneRecord] = field(default_factory=list)
+    channels: dict[int, ChannelFacts] = field(default_factory=dict)
+    _frames: dict[Frame, int] = field(default_factory=dict)
+    _numbers: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    @property
+    def frames(self) -> list[Frame]:
+        """Sizes of all images so far."""
+        return list(self._frames)
+
+    def add(
+        self, image: OmeImageRecord, *, row: int, column: int, number: int, at: tuple[float, float] | None = None
+    ) -> None:
+        """Take all planes of an image that is field ``number`` of a well; ``at`` is its position where planes state none.
+
+        Raises:
+            ConvertersToolsUserError: the image has no pixel size, or is a colour image.
+        """
+        frame = self._frames.setdefault(self._frame(image), len(self._frames))
+        channels = self._channels(image)
+        for (c, z, t), place in image.places.items():
+            found = image.planes.get((c, z, t), OmePlane())
+            x = found.x if found.x is not None else at[0] if at else 0.0
+            y = found.y if found.y is not None else at[1] if at else 0.0
+            self.planes.append(
+                PlaneRecord(
+                    row,
+                    column,
+                    number,
+                    channels[c],
+                    z,
+                    t,
+                    place.file or self.own_file,
+                    x,
+                    -y if self.y_up else y,
+                    found.height,
+                    found.seconds,
+                    image.acquired + (found.seconds or 0.0) if image.acquired is not None else None,
+                    place.page,
+                    frame,
+                    image.line,
+                )
+            )
+
+    def _frame(self, image: OmeImageRecord) -> Frame:
+        if image.samples > 1:
+            raise self._problem(
+                image, "is a colour image, which a plate with channels cannot hold; save it as channels"
+            )
+        x = self.pixel_size or image.pixel_x
+        y = self.pixel_size or image.pixel_y or x
+        if x is None or y is None:
+            raise self._problem(image, "states no pixel size (PhysicalSizeX); correct it, or set it in the options")
+        return Frame(image.size_x, image.size_y, x, y)
+
+    def _channels(self, image: OmeImageRecord) -> list[int]:
+        numbers: list[int] = []
+        seen: Counter[str] = Counter()
+        for place in range(image.sizes["c"]):
+            facts = image.channels[place] if place < len(image.channels) else ChannelFacts(kind=f"channel_{place}")
+            key = (facts.name, seen[facts.name]) if facts.name else ("", place)
+            seen[facts.name] += 1
+            number = self._numbers.setdefault(key, len(self._numbers))
+            self.channels.setdefault(number, replace(facts))
+            numbers.append(number)
+        return numbers
+
+    def _problem(self, image: OmeImageRecord, what: str) -> ConvertersToolsUserError:
+        return ConvertersToolsUserError(
+            f"{self.described_in}, line {image.line}: image '{image.name or image.id}' {what}."
+        )

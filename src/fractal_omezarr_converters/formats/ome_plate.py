@@ -1,0 +1,191 @@
+"""Plates in OME-TIFF files, described by OME-XML in the files or in a companion (screen, plate, well of the OME schema).
+
+Seen as files: those made by the tests after the schema (2016-06); schemas from 2008 on are read.
+
+    <plate>/
+    ├── <plate>.companion.ome         or the OME-XML is in the TIFF files
+    └── *.ome.tif                     one file for all images, or one per well, field or plane
+
+Files are resolved by the OME-XML (``TiffData``), page by page. Micro-Manager's OME-TIFF files are read by its own format, which
+knows more. Facts and traps: docs/formats/ome_plate.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import ConfigDict, Field
+
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsError,
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsUserError,
+    raise_together,
+)
+from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
+from fractal_omezarr_converters.formats.contract import FormatOptions
+from fractal_omezarr_converters.formats.field_grid import FieldGrid
+from fractal_omezarr_converters.formats.ome_collector import OmePlanes
+from fractal_omezarr_converters.formats.ome_xml import OmeDocument, OmePlate, OmeWell, read_ome_xml, tiff_description
+from fractal_omezarr_converters.formats.plane_records import Measurement
+from fractal_omezarr_converters.formats.plate_format import PlateFormat
+from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
+
+COMPANIONS = ("*.companion.ome", "*.ome.xml")
+TIFFS = ("*.ome.tif", "*.ome.tiff", "*.ome.tf2", "*.ome.tf8", "*.ome.btf")
+OF_MICRO_MANAGER = ("*metadata.txt", "NDTiff.index", "*_MMStack_*")
+
+
+class OmePlateOptions(FormatOptions):
+    """Options for plates in OME-TIFF files."""
+
+    model_config = ConfigDict(title="OME-TIFF Plate Options")
+
+    plate: str | None = Field(default=None, title="Plate")
+    """Name of the plate to convert, when the metadata describe several."""
+    flip_y: bool = Field(default=False, title="Flip Y")
+    """Turn the y axis of the positions: OME does not say whether y grows up or down."""
+    pixel_size: float | None = Field(default=None, gt=0, le=1000, title="Pixel Size")
+    """Micrometres per pixel, when the metadata do not say or are wrong."""
+    field_grid: FieldGrid | None = Field(default=None, title="Field Grid")
+    """Arrangement of the fields, when no positions were recorded."""
+
+
+class OmePlateFormat(PlateFormat[OmePlateOptions]):
+    """Plates in OME-TIFF files."""
+
+    name: ClassVar[str] = "ome_plate"
+    title: ClassVar[str] = "OME-TIFF plate"
+    maker: ClassVar[str] = "any"
+    markers: ClassVar[tuple[str, ...]] = (*COMPANIONS, *TIFFS)
+    options: ClassVar[type[FormatOptions]] = OmePlateOptions
+    docs: ClassVar[str] = "formats/ome_plate.md"
+
+    def recognises(self, source: str | Path) -> bool:
+        """Say whether the first OME-XML of the folder describes a plate."""
+        place = Path(source)
+        if place.is_dir() and any(True for each in OF_MICRO_MANAGER for _ in place.glob(each)):
+            return False
+        try:
+            found = self._document_file(place)
+            return found is not None and b"Plate" in (_text(found)[0] or b"") and bool(_read(found).plates)
+        except ConvertersToolsError:
+            return False
+
+    def measure(self, source: Path, options: OmePlateOptions, plate_name: str | None) -> Measurement:
+        """Read the OME-XML; no image is opened."""
+        file = self._document_file(source)
+        if file is None:
+            raise ConvertersToolsFileNotFoundError(
+                f"'{source}' holds no OME-XML: neither a companion (*.companion.ome) nor an OME-TIFF file (*.ome.tif)."
+            )
+        document = _read(file)
+        plate = _chosen_plate(document, options.plate)
+        warnings = document.warnings
+        found = OmePlanes(document.path, file.name, y_up=options.flip_y, pixel_size=options.pixel_size)
+        problems: list[str] = []
+        for well in plate.wells:
+            _take_well(document, well, found, problems)
+        if not found.planes and not problems:
+            problems.append(f"'{document.path}' describes no image of plate '{plate.name}'.")
+        raise_together(problems, f"'{document.path}' cannot be used")
+        _check_positions(found, document, options)
+        used = [document.images[s.image] for w in plate.wells for s in w.samples if s.image in document.images]
+        return Measurement(
+            described_in=document.path,
+            files=AcquisitionFiles(file.parent, file.parent, follow_links=options.follow_links),
+            planes=found.planes,
+            frames=found.frames,
+            channels=found.channels,
+            plate=plate_facts_of(
+                found.planes,
+                name=plate_name or plate.name or file.name.partition(".")[0],
+                described_in=document.path,
+                warnings=warnings,
+                rows=plate.rows,
+                columns=plate.columns,
+                acquisition_name=file.parent.name,
+                acquisition_description=document.creator or None,
+                start_time=min((int(each.acquired) for each in used if each.acquired), default=None),
+            ),
+            field_grid=options.field_grid,
+            z_step=_shared(image.z_step for image in used),
+            t_step=_shared(image.t_step for image in used),
+            warnings=warnings,
+            facts={"software": document.creator},
+        )
+
+    def _document_file(self, source: Path) -> Path | None:
+        """The file whose OME-XML describes everything: a companion, else the first OME-TIFF."""
+        found = self.marker_files(source)
+        first = found[0] if found else None
+        if first is not None and first.suffix not in (".ome", ".xml"):
+            text, pages = _text(first)
+            pointed = read_ome_xml(first, content=text, own_pages=pages).metadata_file if text else None
+            if pointed and "/" not in pointed and "\\" not in pointed and (first.parent / pointed).is_file():
+                return first.parent / pointed
+        return first
+
+
+def _text(file: Path) -> tuple[bytes | None, int]:
+    """The OME-XML of a TIFF file with its number of pages; a companion is read as it is."""
+    if file.suffix in (".ome", ".xml"):
+        return file.read_bytes(), 0
+    found = tiff_description(file)
+    return found or (None, 0)
+
+
+def _read(file: Path) -> OmeDocument:
+    if file.suffix in (".ome", ".xml"):
+        return read_ome_xml(file)
+    text, pages = _text(file)
+    if text is None:
+        raise ConvertersToolsUserError(f"'{file}' holds no OME-XML; it is no OME-TIFF file.")
+    return read_ome_xml(file, content=text, own_pages=pages)
+
+
+def _chosen_plate(document: OmeDocument, name: str | None) -> OmePlate:
+    names = [each.name or each.id for each in document.plates]
+    if not document.plates:
+        raise ConvertersToolsUserError(f"The OME-XML of '{document.path}' describes no plate, but images alone.")
+    if name is not None and name in names:
+        return document.plates[names.index(name)]
+    if name is not None or len(names) > 1:
+        raise ConvertersToolsUserError(
+            f"The OME-XML of '{document.path}' describes the plates {', '.join(names)}; name one of them (option plate)."
+        )
+    return document.plates[0]
+
+
+def _take_well(document: OmeDocument, well: OmeWell, found: OmePlanes, problems: list[str]) -> None:
+    """Fields of a well, numbered by their Index: the order of the document means nothing."""
+    for number, sample in enumerate(sorted(well.samples, key=lambda each: each.number), start=1):
+        image = document.images.get(sample.image)
+        if image is None:
+            problems.append(
+                f"'{document.path}': the well in row {well.row}, column {well.column} refers to the image '{sample.image}',"
+                " which is not described."
+            )
+            continue
+        at = (sample.x, sample.y) if sample.x is not None and sample.y is not None else None
+        try:
+            found.add(image, row=well.row + 1, column=well.column + 1, number=number, at=at)
+        except ConvertersToolsUserError as error:
+            problems.append(str(error))
+
+
+def _check_positions(found: OmePlanes, document: OmeDocument, options: OmePlateOptions) -> None:
+    fields = {(each.row, each.column, each.field): (each.x, each.y) for each in found.planes}
+    several = len(fields) > len({key[:2] for key in fields})
+    if several and len(set(fields.values())) == 1 and options.field_grid is None:
+        raise ConvertersToolsUserError(
+            f"The OME-XML of '{document.path}' states no positions of the fields, or the same for all; set field_grid"
+            " (number of columns, order, overlap) in the options of the format."
+        )
+
+
+def _shared(values: Iterable[float | None]) -> float | None:
+    known = {value for value in values if value is not None}
+    return next(iter(known)) if len(known) == 1 else None

@@ -1,0 +1,267 @@
+"""Read OME-XML as records: images with their planes, files, channels and sizes, and the plates they belong to.
+
+Source: OME schema 2003-FC to 2016-06 (https://www.openmicroscopy.org/Schemas). The namespace's year is ignored; schemas up to
+2013-06 state no units and mean µm and s. The unit ``reference frame`` of positions is taken for µm, which is what every
+instrument that writes it means. An image without ``TiffData`` has its planes in the pages of its own file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
+from fractal_omezarr_converters.formats.clock_times import seconds_of
+from fractal_omezarr_converters.formats.plane_records import ChannelFacts
+from fractal_omezarr_converters.formats.units import Target, exact_factor, known_units
+from fractal_omezarr_converters.formats.xml_records import XmlRecord
+from fractal_omezarr_converters.formats.xml_stream import XmlStream
+from fractal_omezarr_converters.models.ome_planes import PlanePlace, TiffBlock, plane_places
+
+MAX_SIZE = 10_000_000
+MAX_PROBLEMS = 20
+MAX_POSITION_UM = 1e7
+
+Key = tuple[int, int, int]
+
+
+class OmePlane(NamedTuple):
+    """Where and when a plane was taken: µm on the stage, seconds since the start; None where it is not stated."""
+
+    x: float | None = None
+    y: float | None = None
+    height: float | None = None
+    seconds: float | None = None
+
+
+@dataclass
+class OmeImageRecord:
+    """One image; keys of planes are (c, z, t). Pixel sizes are µm, ``t_step`` s, ``acquired`` seconds since 1970."""
+
+    id: str
+    name: str
+    size_x: int
+    size_y: int
+    sizes: dict[str, int]
+    pixel_x: float | None = None
+    pixel_y: float | None = None
+    z_step: float | None = None
+    t_step: float | None = None
+    acquired: float | None = None
+    samples: int = 1
+    channels: list[ChannelFacts] = field(default_factory=list)
+    planes: dict[Key, OmePlane] = field(default_factory=dict)
+    places: dict[Key, PlanePlace] = field(default_factory=dict)
+    line: int = 0
+
+
+class OmeSample(NamedTuple):
+    """One field of a well: its image, its number, and its position in µm where it is stated."""
+
+    image: str
+    number: int
+    x: float | None
+    y: float | None
+
+
+class OmeWell(NamedTuple):
+    """One well: row and column from 0, and its fields."""
+
+    row: int
+    column: int
+    samples: list[OmeSample]
+
+
+@dataclass
+class OmePlate:
+    """One plate and its wells."""
+
+    id: str
+    name: str
+    rows: int | None = None
+    columns: int | None = None
+    wells: list[OmeWell] = field(default_factory=list)
+
+
+@dataclass
+class OmeDocument:
+    """All of one OME-XML; ``metadata_file`` is set when it only points to another file."""
+
+    path: str
+    creator: str = ""
+    uuid: str | None = None
+    images: dict[str, OmeImageRecord] = field(default_factory=dict)
+    plates: list[OmePlate] = field(default_factory=list)
+    metadata_file: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def read_ome_xml(
+    path: str | Path, *, content: bytes | None = None, own_pages: int = 0, plane_per_block: bool = False
+) -> OmeDocument:
+    """Read an OME-XML file, or the OME-XML in a TIFF file.
+
+    Args:
+        path: the file.
+        content: the XML, when it is inside the file.
+        own_pages: pages of the TIFF file, for images that name none.
+        plane_per_block: a ``TiffData`` that does not say how many planes it holds holds one, as some instruments mean it.
+
+    Raises:
+        ConvertersToolsUserError: it is no OME-XML, is damaged, or records have wrong values (all of them together).
+    """
+    stream = XmlStream(path, ["Image", "Plate", "SPW/Plate", "BinaryOnly"], content=content)
+    document = OmeDocument(str(path))
+    problems: list[str] = []
+    for record in stream:
+        try:
+            if record.name == "Image":
+                for image in _images(record, own_pages, plane_per_block=plane_per_block):
+                    document.images[image.id] = image
+            elif record.name == "Plate":
+                document.plates.append(_plate(record))
+            else:
+                document.metadata_file = record.attributes.get("MetadataFile")
+        except ConvertersToolsUserError as error:
+            problems.append(str(error))
+            if len(problems) == MAX_PROBLEMS:
+                break
+    root = stream.root
+    if root is None or root.name != "OME":
+        problems.append(f"'{path}' does not begin with <OME>; it holds no OME-XML.")
+    else:
+        document.creator = root.attributes.get("Creator", "")
+        document.uuid = root.attributes.get("UUID")
+    document.warnings.extend(stream.warnings)
+    raise_together(problems, f"The OME-XML of '{path}' cannot be used")
+    return document
+
+
+def tiff_description(path: str | Path) -> tuple[bytes, int] | None:
+    """Give the OME-XML in a TIFF file and the number of its pages; None when there is none."""
+    from fractal_omezarr_converters.models.ome_planes import is_ome_xml
+    from fractal_omezarr_converters.models.tiff_pool import naming, opened
+
+    with opened(str(path)) as file, file.lock, naming(str(path)):
+        text = file.tif.pages.first.description
+        return (text.strip("\x00 \n").encode(), len(file.tif.pages)) if is_ome_xml(text) else None
+
+
+def _images(record: XmlRecord, own_pages: int, *, plane_per_block: bool) -> Iterator[OmeImageRecord]:
+    stamp = record.get("AcquisitionDate") or record.get("AcquiredDate")
+    for pixels in record.every("Pixels"):
+        image = OmeImageRecord(
+            id=record.attribute("ID"),
+            name=record.attributes.get("Name", "") or record.get("Name") or "",
+            size_x=pixels.attribute_integer("SizeX", least=1, most=MAX_SIZE),
+            size_y=pixels.attribute_integer("SizeY", least=1, most=MAX_SIZE),
+            sizes={axis: pixels.attribute_integer(f"Size{axis.upper()}", least=1, most=MAX_SIZE) for axis in "czt"},
+            pixel_x=_positive(pixels, "PhysicalSizeX", "µm"),
+            pixel_y=_positive(pixels, "PhysicalSizeY", "µm"),
+            z_step=_positive(pixels, "PhysicalSizeZ", "µm"),
+            t_step=_positive(pixels, "TimeIncrement", "s"),
+            acquired=seconds_of(stamp),
+            line=record.line,
+        )
+        _take_channels(image, pixels)
+        _take_planes(image, pixels)
+        _take_files(image, pixels, own_pages, plane_per_block=plane_per_block)
+        yield image
+
+
+def _take_channels(image: OmeImageRecord, pixels: XmlRecord) -> None:
+    """Channels with their samples: a colour image counts its samples in SizeC."""
+    records = list(pixels.every("Channel"))
+    samples = [each.attribute_integer("SamplesPerPixel", least=1, default=1) for each in records]
+    if samples and (sum(samples) == image.sizes["c"] or samples[0] > 1):
+        image.samples = samples[0]
+        image.sizes["c"] = len(samples) if sum(samples) == image.sizes["c"] else max(1, image.sizes["c"] // samples[0])
+    for number, each in enumerate(records[: image.sizes["c"]]):
+        image.channels.append(
+            ChannelFacts(
+                name=each.attributes.get("Name", ""),
+                kind=each.attributes.get("Fluor", "") or f"channel_{number}",
+                emission_nm=_positive(each, "EmissionWavelength", "nm"),
+                excitation_nm=_positive(each, "ExcitationWavelength", "nm"),
+                color=_color(each),
+            )
+        )
+
+
+def _color(record: XmlRecord) -> str | None:
+    """``Color`` is a signed 32-bit number, red in its highest byte and opacity in its lowest; -1 is the default, white."""
+    number = record.attribute_integer("Color", default=-1)
+    return None if number == -1 else f"#{(number & 0xFFFFFFFF) >> 8:06X}"
+
+
+def _take_planes(image: OmeImageRecord, pixels: XmlRecord) -> None:
+    for each in pixels.every("Plane"):
+        c, z, t = (each.attribute_integer(f"The{axis}", least=0, default=0) for axis in "CZT")
+        x, y, height = (_quantity(each, f"Position{axis}", "µm", limit=MAX_POSITION_UM) for axis in "XYZ")
+        image.planes[c, z, t] = OmePlane(x, y, height, _quantity(each, "DeltaT", "s"))
+
+
+def _take_files(image: OmeImageRecord, pixels: XmlRecord, own_pages: int, *, plane_per_block: bool) -> None:
+    blocks = []
+    for each in pixels.every("TiffData"):
+        uuid = each.child("UUID")
+        name = uuid.attributes.get("FileName", "").strip() if uuid is not None else ""
+        c, z, t = (each.attribute_integer(f"First{axis}", least=0, default=0) for axis in "CZT")
+        page, count = (
+            each.attribute_integer(what, least=0) if what in each.attributes else None for what in ("IFD", "PlaneCount")
+        )
+        if count is None and plane_per_block:
+            count = 1
+        blocks.append(TiffBlock(name or None, (c, z, t), page, count))
+        if c >= image.sizes["c"] or z >= image.sizes["z"] or t >= image.sizes["t"]:
+            raise ConvertersToolsUserError(
+                f"{each.file}, line {each.line}: <TiffData> begins at c {c}, z {z}, t {t}, outside of image '{image.id}'"
+                f" with {image.sizes['c']} channels, {image.sizes['z']} planes and {image.sizes['t']} frames."
+            )
+    image.places = plane_places(
+        image.sizes, pixels.attributes.get("DimensionOrder", "XYZCT"), blocks, own_pages=own_pages
+    )
+
+
+def _plate(record: XmlRecord) -> OmePlate:
+    plate = OmePlate(
+        id=record.attributes.get("ID", ""),
+        name=record.attributes.get("Name", "") or record.attributes.get("ExternalIdentifier", ""),
+        rows=record.attribute_integer("Rows", least=1) if record.attributes.get("Rows") else None,
+        columns=record.attribute_integer("Columns", least=1) if record.attributes.get("Columns") else None,
+    )
+    for well in record.every("Well"):
+        row, column = (well.attribute_integer(name, least=0, most=1000) for name in ("Row", "Column"))
+        samples = []
+        for place, sample in enumerate(well.every("WellSample")):
+            reference = sample.child("ImageRef")
+            if reference is None:
+                continue  # a field that was planned and not imaged
+            x, y = (_quantity(sample, f"Position{axis}", "µm", limit=MAX_POSITION_UM) for axis in "XY")
+            index = sample.attribute_integer("Index", least=0, default=place)
+            samples.append(OmeSample(reference.attribute("ID"), index, x, y))
+        plate.wells.append(OmeWell(row, column, samples))
+    return plate
+
+
+def _positive(record: XmlRecord, name: str, target: Target) -> float | None:
+    found = _quantity(record, name, target)
+    return found if found is not None and found > 0 else None
+
+
+def _quantity(record: XmlRecord, name: str, target: Target, *, limit: float | None = None) -> float | None:
+    """An attribute with its unit, in the target's unit; None when it is absent."""
+    if not record.attributes.get(name, "").strip():
+        return None
+    stated = record.attributes.get(f"{name}Unit", "").strip()
+    factor = exact_factor(stated if stated and stated != "reference frame" else target, target)
+    if factor is None:
+        raise record.attribute_problem(name, f"has the unit '{stated}'; units known here are {known_units(target)}")
+    record.attribute_number(name)
+    value = float(Decimal(record.attribute(name)) * factor)
+    if limit is not None and abs(value) > limit:
+        raise record.attribute_problem(name, f"is {value:g} {target}, which no stage reaches")
+    return value

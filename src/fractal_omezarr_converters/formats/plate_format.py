@@ -1,0 +1,49 @@
+"""What the formats of plate microscopes share: a folder is measured by its maker's rules, then scanned by the house's."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError
+from fractal_omezarr_converters.formats.contract import Format, FormatOptions, Scan
+from fractal_omezarr_converters.formats.plane_records import Measurement
+from fractal_omezarr_converters.formats.plate_scan import plate_scan
+
+
+class PlateFormat[Options: FormatOptions](Format):
+    """A plate microscope whose planes have wells, fields, channels, z and t by the numbers of its metadata.
+
+    A subclass states the attributes of :class:`Format` and :meth:`measure`; everything after that is alike for all.
+    """
+
+    @abstractmethod
+    def measure(self, source: Path, options: Options, plate_name: str | None) -> Measurement:
+        """Read the metadata of one acquisition; no pixel is read.
+
+        Args:
+            source: folder (or file) of the acquisition, absolute; it exists.
+            options: options of this format.
+            plate_name: name that the user gave the plate; None means the one in the metadata.
+
+        Raises:
+            ConvertersToolsError: the folder is not of this format, or its metadata are damaged or contradict each other;
+                all problems together, each with file, element and value.
+        """
+
+    def scan(
+        self,
+        source: str,
+        *,
+        options: FormatOptions | Mapping[str, Any] | None = None,
+        plate_name: str | None = None,
+        acquisition: int = 0,
+    ) -> Scan:
+        """Read the metadata and give one tile per plane whose file is there."""
+        chosen = cast("Options", self.checked_options(options))
+        place = Path(source).absolute()
+        if not place.exists():
+            raise ConvertersToolsFileNotFoundError(f"There is no folder '{source}'; check the path.")
+        return plate_scan(self.measure(place, chosen, plate_name), acquisition)

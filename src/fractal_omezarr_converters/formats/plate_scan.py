@@ -1,0 +1,289 @@
+"""From the planes of one measurement to the tiles of a scan: the part that is alike for every plate microscope."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.formats.contract import Scan
+from fractal_omezarr_converters.formats.field_grid import grid_centres
+from fractal_omezarr_converters.formats.plane_axes import PlaneAxes, plane_axes
+from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, Measurement, PlaneRecord
+from fractal_omezarr_converters.formats.plane_states import SortedPlanes, sort_planes
+from fractal_omezarr_converters.models.acquisition import (
+    AcquisitionDetails,
+    ChannelInfo,
+    DataTypeEnum,
+    default_axes_builder,
+)
+from fractal_omezarr_converters.models.collections import ImageInPlate
+from fractal_omezarr_converters.models.plate_facts import PlateFacts
+from fractal_omezarr_converters.models.well_names import row_name, safe_plate_name
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+    from fractal_omezarr_converters.core.tile_table import TileTable
+
+
+def plate_scan(measured: Measurement, acquisition: int) -> Scan:
+    """Make one tile per plane whose file is there; all states, steps and names are said in the scan.
+
+    Args:
+        measured: what the metadata say.
+        acquisition: number of this acquisition of the plate.
+
+    Raises:
+        ConvertersToolsUserError: no plane is named, or names and places contradict each other.
+    """
+    found = sort_planes(measured)
+    axes = plane_axes(measured.planes, found.kept, measured.warnings, z_step=measured.z_step, t_step=measured.t_step)
+    planes = [measured.planes[number] for number in found.kept]
+    channels = sorted({each.channel for each in measured.planes})
+    infos = channel_infos(measured.channels, channels, axes.z_offsets, measured.warnings)
+    sorted_out = _SortedOut(measured, planes, found, axes, channels, infos, _loaders(measured, found, planes))
+    return Scan(
+        tiles=_tiles(sorted_out, acquisition),
+        plate=measured.plate,
+        states=found.states,
+        warnings=measured.warnings,
+        metadata_files=measured.metadata_files or [each for each in [measured.described_in] if os.path.isfile(each)],  # noqa: PTH113
+        facts={**_facts(sorted_out), **measured.facts},
+        corrections=measured.corrections,
+    )
+
+
+@dataclass(frozen=True)
+class _SortedOut:
+    """A measurement with what was found out about it; ``planes`` are those that are converted."""
+
+    measured: Measurement
+    planes: list[PlaneRecord]
+    found: SortedPlanes
+    axes: PlaneAxes
+    channels: list[int]
+    infos: list[ChannelInfo]
+    loaders: LoaderColumns
+
+
+def plate_facts_of(
+    planes: Sequence[PlaneRecord],
+    *,
+    name: str | None,
+    described_in: str,
+    warnings: list[str],
+    rows: int | None = None,
+    columns: int | None = None,
+    **facts: Any,
+) -> PlateFacts:
+    """Name the plate and check its stated size against the wells that occur.
+
+    Args:
+        planes: all records of the measurement.
+        name: the plate's name, as the user or the metadata state it.
+        described_in: the metadata file, for sentences.
+        warnings: takes what was changed.
+        rows: rows of the physical plate, None when it is not known.
+        columns: columns of the physical plate.
+        **facts: further fields of :class:`PlateFacts`.
+
+    Raises:
+        ConvertersToolsUserError: the name is empty.
+    """
+    try:
+        safe, warning = safe_plate_name(name or "")
+    except ValueError as error:
+        raise ConvertersToolsUserError(f"'{described_in}': {error} Give the plate a name in the options.") from error
+    if warning:
+        warnings.append(warning)
+    last_row = max((each.row for each in planes), default=1)
+    last_column = max((each.column for each in planes), default=1)
+    if rows is not None and columns is not None and (last_row > rows or last_column > columns):
+        warnings.append(
+            f"'{described_in}' states a plate of {rows} rows and {columns} columns, but there are images in row"
+            f" {row_name(last_row)}, column {last_column}; the size of the plate is not used."
+        )
+        rows = columns = None
+    return PlateFacts(name=safe, rows=rows, columns=columns, **facts)
+
+
+def channel_infos(
+    channels: Mapping[int, ChannelFacts], numbers: Sequence[int], z_offsets: Mapping[int, float], warnings: list[str]
+) -> list[ChannelInfo]:
+    """Give label, wavelength, colour and height of each channel; empty names are replaced, repeated ones numbered."""
+    infos: list[ChannelInfo] = []
+    labels: set[str] = set()
+    for number in numbers:
+        facts = channels.get(number) or ChannelFacts()
+        wavelength = f"{facts.emission_nm:.0f}" if facts.emission_nm else None
+        wanted = " ".join(facts.name.split()) or wavelength or facts.kind or f"channel_{number}"
+        label, repeat = wanted, 1
+        while label in labels:
+            repeat += 1
+            label = f"{wanted}_{repeat}"
+        if label != facts.name.strip():
+            warnings.append(f"Channel {number} is named '{facts.name}' in the metadata; it is called '{label}' here.")
+        labels.add(label)
+        infos.append(
+            ChannelInfo(
+                channel_label=label,
+                wavelength_id=facts.wavelength_id or wavelength,
+                color=facts.color,
+                z_offset=z_offsets.get(number),
+            )
+        )
+    return infos
+
+
+def _loaders(measured: Measurement, found: SortedPlanes, planes: Sequence[PlaneRecord]) -> LoaderColumns:
+    if measured.make_loaders is not None:
+        return measured.make_loaders(found.files, planes)
+    from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+
+    pages = [each.page for each in planes]
+    return LoaderColumns.from_files(found.files, pages if any(page is not None for page in pages) else None)
+
+
+def _frames(given: _SortedOut) -> list[Frame]:
+    """Sizes of all frames; those the metadata do not state come from the header of the first file of each."""
+    measured, planes = given.measured, given.planes
+    frames = list(measured.frames)
+    used = sorted({each.frame for each in planes})
+    if len({(frames[n].pixel_x, frames[n].pixel_y) for n in used}) > 1:
+        measured.warnings.append("Planes have different pixel sizes; only planes of one pixel size fit into one image.")
+    unknown = [number for number in used if frames[number].width is None or frames[number].height is None]
+    if unknown and not given.found.files_there:
+        raise ConvertersToolsUserError(
+            f"'{measured.described_in}' does not state the size of its images, and no image file is there to ask;"
+            " give the folder with its images."
+        )
+    for number in used if measured.sizes_are_planned and given.found.files_there else unknown:
+        at = next(place for place, each in enumerate(planes) if each.frame == number)
+        frames[number] = _size_in_file(given, at, frames[number])
+    return frames
+
+
+def _size_in_file(given: _SortedOut, at: int, stated: Frame) -> Frame:
+    """The frame with the size that a file has; a file that cannot be read leaves the stated size, and is found later."""
+    from fractal_omezarr_converters.core.table_lengths import sizes_of_loader
+
+    sizes = sizes_of_loader(given.loaders.loader(at), "yx")
+    is_stated = stated.width is not None and stated.height is not None
+    if isinstance(sizes, str):
+        if is_stated:
+            return stated
+        raise ConvertersToolsUserError(f"'{given.found.files[at]}' does not tell the size of its image: {sizes}.")
+    if is_stated and (stated.width, stated.height) != (sizes["x"], sizes["y"]):
+        given.measured.warnings.append(
+            f"'{given.found.files[at]}' has {sizes['x']} x {sizes['y']} pixels, but the metadata state {stated.width} x"
+            f" {stated.height}; the size of the file is used."
+        )
+    return stated._replace(width=sizes["x"], height=sizes["y"])
+
+
+def _tiles(given: _SortedOut, acquisition: int) -> TileTable:
+    """Make one tile per plane, column by column."""
+    from fractal_omezarr_converters.core.moments import Moments
+    from fractal_omezarr_converters.core.tile_table import TileTable
+
+    measured, planes, axes = given.measured, given.planes, given.axes
+    frames = _frames(given)
+    frame = np.array([each.frame for each in planes], np.int64)
+    details, details_of = _details(given, frames, np.unique(frame).tolist())
+    size = np.array([(each.height or 0, each.width or 0) for each in frames], np.float64)[frame]
+    pixel = np.array([(each.pixel_y, each.pixel_x) for each in frames], np.float64)[frame]
+    wells, well = _numbered([each[:2] for each in planes])
+    fields, field = _numbered([each.field for each in planes])
+    start = np.empty((len(planes), 5))
+    start[:, 0] = np.array(axes.frame_starts)[axes.t_index]
+    start[:, 1] = np.searchsorted(given.channels, [each.channel for each in planes])
+    start[:, 2] = axes.z_origin + axes.z_index * axes.z_step
+    start[:, 3:] = _centres(given, size * pixel) - size * pixel / 2
+    length = np.ones((len(planes), 5))
+    length[:, 3:] = size
+    return TileTable(
+        fov_names=[measured.field_names.get(number, f"FOV_{number}") for number in fields],
+        fov=field,
+        start=start,
+        length=length,
+        loaders=given.loaders,
+        collections=[
+            ImageInPlate(plate_name=measured.plate.name, row=row_name(row), column=column, acquisition=acquisition)
+            for row, column in wells
+        ],
+        collection=well,
+        acquisitions=details,
+        acquisition=details_of[frame],
+        moments=Moments.of_times([each.clock for each in planes]),
+    )
+
+
+def _centres(given: _SortedOut, extent: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Centre (y, x) of every plane's field in µm; on a grid, fields that are missing keep their cell."""
+    measured, planes = given.measured, given.planes
+    if measured.field_grid is None:
+        return np.array([(each.y, each.x) for each in planes], np.float64)
+    numbers = [each.field for each in measured.planes]
+    centres = grid_centres([each.field for each in planes], extent[:, ::-1], measured.field_grid, numbers=numbers)
+    return centres[:, ::-1]
+
+
+def _numbered(values: Sequence[Any]) -> tuple[list[Any], list[int]]:
+    """Distinct values in order of appearance, and for each value its number."""
+    numbers: dict[Any, int] = {}
+    index = [numbers.setdefault(value, len(numbers)) for value in values]
+    return list(numbers), index
+
+
+def _details(
+    given: _SortedOut, frames: Sequence[Frame], used: list[int]
+) -> tuple[list[AcquisitionDetails], NDArray[np.int64]]:
+    """One per pixel size that occurs, and for every frame which it is."""
+    pixels, number = _numbered([(frames[n].pixel_x, frames[n].pixel_y) for n in used])
+    details_of = np.zeros(len(frames), np.int64)
+    details_of[used] = number
+    details = [
+        AcquisitionDetails(
+            xy_pixel_size=x,
+            y_pixel_size=y if y != x else None,
+            z_spacing=given.axes.z_step,
+            t_spacing=given.axes.t_step,
+            channels=given.infos,
+            axes=default_axes_builder(is_time_series=len(given.axes.times) > 1),
+            # The type comes from the files; without any, it is what the instrument is known to write.
+            data_type=DataTypeEnum.AUTODETECT if given.found.files_there else DataTypeEnum(given.measured.data_type),
+        )
+        for x, y in pixels
+    ]
+    return details, details_of
+
+
+def _facts(given: _SortedOut) -> dict[str, Any]:
+    measured, axes = given.measured, given.axes
+    channels = [(number, measured.channels.get(number) or ChannelFacts()) for number in given.channels]
+    return {
+        "wells": len({each[:2] for each in given.planes}),
+        "fields": len({each.field for each in given.planes}),
+        "z_planes": int(axes.z_index.max()) + 1,
+        "z_step_um": axes.z_step,
+        "frames": len(axes.times),
+        "frame_times_s": axes.times,
+        "channels": [
+            {
+                "number": number,
+                "name": facts.name,
+                "kind": facts.kind,
+                "excitation_nm": facts.excitation_nm,
+                "emission_nm": facts.emission_nm,
+                "z_offset_um": axes.z_offsets.get(number),
+                **facts.facts,
+            }
+            for number, facts in channels
+        ],
+    }

@@ -1,0 +1,128 @@
+"""Read ``experiment_descriptor.xml`` of ScanR: size of the plate, names of wells, field grid, calibration, interval.
+
+Facts: LabVIEW's XML, pairs of ``<Name>key</Name><Val>value</Val>``, often with a wrong or no declared encoding: read as Latin-1.
+The block after ``format typedef`` states ``Rows`` and ``Columns`` of the plate; ``well selection table + cDNA`` lists number and
+label of wells in turn; ``subposition list`` lists x and y of the fields in turn, in µm, y upwards; channels that were not taken
+say ``idle`` 1. Every key may be absent.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.models.well_names import parse_well, row_index
+
+MAX_BYTES = 256 << 20
+_PAIR = re.compile(r"<Name>([^<]*)</Name>\s*(?:<Dimsize>(\d+)</Dimsize>|<Val>([^<]*)</Val>)?")
+_VALUE = re.compile(r"<Val>([^<]*)</Val>")
+_WELLS = re.compile(r"<Name>well selection table \+ cDNA</Name>(.*?)</Array>", re.DOTALL)
+_PLACES = re.compile(r"<Name>subposition list</Name>\s*(?:<Dimsize>\d+</Dimsize>\s*)?(.*?)</Array>", re.DOTALL)
+
+
+@dataclass
+class Descriptor:
+    """What the descriptor states; µm and seconds. ``fields`` are centres by number, y upwards, ``labels`` wells by number."""
+
+    plate_name: str | None = None
+    rows: int | None = None
+    columns: int | None = None
+    pixel_size: float | None = None
+    t_step: float | None = None
+    channels: list[str] = field(default_factory=list)
+    fields: dict[int, tuple[float, float]] = field(default_factory=dict)
+    labels: dict[int, str] = field(default_factory=dict)
+
+    def well(self, label: str, number: int, where: str) -> tuple[int, int]:
+        """Row and column of a well, from 1: by its label, else by its number and the columns of the plate.
+
+        Raises:
+            ConvertersToolsUserError: neither is known.
+        """
+        named = label or self.labels.get(number, "")
+        if named:
+            try:
+                row, column = parse_well(named)
+            except ValueError as error:
+                raise ConvertersToolsUserError(f"'{where}': {error}") from error
+            return row_index(row) + 1, column
+        if self.columns is None:
+            raise ConvertersToolsUserError(
+                f"'{where}' numbers wells (W{number:05d}) without naming them, and the size of the plate is not known; set"
+                " plate_type in the options of the format."
+            )
+        row_number, column_number = divmod(number - 1, self.columns)
+        return row_number + 1, column_number + 1
+
+
+def read_descriptor(path: Path) -> Descriptor:
+    """Read a descriptor; keys that are absent or hold no number are left out.
+
+    Raises:
+        ConvertersToolsUserError: the file is far too large to be one.
+    """
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise ConvertersToolsUserError(f"'{path}' has {size} bytes; this is no experiment descriptor.")
+    text = path.read_bytes().decode("latin-1")
+    found = Descriptor()
+    values = _first_values(text)
+    found.plate_name = values.get("plate name") or None
+    plate = _first_values(text[text.index("format typedef") :]) if "format typedef" in text else {}
+    found.rows, found.columns = _whole(plate.get("Rows"), 32), _whole(plate.get("Columns"), 48)
+    size_um, delay = _number(values.get("conversion factor um/pixel")), _number(values.get("timeloop delay [ms]"))
+    found.pixel_size = size_um if size_um and 1e-3 <= size_um <= 1e3 else None
+    found.t_step = delay / 1000 if delay and delay > 0 else None
+    found.channels = _channels(text)
+    wells, places = _WELLS.search(text), _PLACES.search(text)
+    if wells:
+        listed = _values(wells.group(1))
+        pairs = zip(listed[::2], listed[1::2], strict=False)
+        found.labels = {int(number): label for number, label in pairs if number.isdigit() and label}
+    if places:
+        numbers = [_number(each) for each in _values(places.group(1))]
+        points = list(zip(numbers[::2], numbers[1::2], strict=False))
+        if points and all(x is not None and y is not None for x, y in points):
+            found.fields = {n: (x, y) for n, (x, y) in enumerate(points, start=1) if x is not None and y is not None}
+    return found
+
+
+def _first_values(text: str) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for match in _PAIR.finditer(text):
+        if match[3] is not None:
+            values.setdefault(html.unescape(match[1]).strip(), html.unescape(match[3]).strip())
+    return values
+
+
+def _channels(text: str) -> list[str]:
+    """Names of the channels that were taken, in order: a ``name`` that is followed by ``idle`` 0."""
+    found, name = [], ""
+    for match in _PAIR.finditer(text):
+        key, value = match[1].strip(), html.unescape(match[3] or "").strip()
+        if key == "name":
+            name = value
+        elif key == "idle":
+            if value == "0" and name and name != "Autofocus":
+                found.append(name)
+            name = ""
+    return found
+
+
+def _values(text: str) -> list[str]:
+    return [html.unescape(each).strip() for each in _VALUE.findall(text)]
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float((text or "").replace(",", "."))
+    except ValueError:
+        return None
+
+
+def _whole(text: str | None, most: int) -> int | None:
+    number = _number(text)
+    return int(number) if number is not None and number == int(number) and 1 <= number <= most else None

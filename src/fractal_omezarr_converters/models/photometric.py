@@ -1,0 +1,67 @@
+"""Images whose stored numbers are no intensities: white as zero, and printing inks; how they become intensities.
+
+Source: TIFF 6.0, PhotometricInterpretation 0 (WhiteIsZero) and 5 (Separated, by default cyan, magenta, yellow, black).
+Bio-Formats turns both round when it reads a file, and so does Pillow where it can. Files of ImageJ keep their numbers: there
+white as zero says how an image is shown, and measurements are of the numbers as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+WHITE_IS_ZERO = 0
+SEPARATED = 5
+_INK_SET = 332
+_CMYK = 1
+
+INKS = "stored as amounts of cyan, magenta, yellow and black ink, and become red, green and blue"
+NEGATIVE = "stored with white as 0, and are inverted so that bright is high"
+
+
+class Change(NamedTuple):
+    """What is done to the numbers of a plane: in words, and as a function on (y, x) or (y, x, samples)."""
+
+    words: str
+    apply: Callable[[Array], Array]
+    samples: int
+    """Values per pixel afterwards, 0 for none."""
+
+
+def change_of(page: Any, palette: Literal["auto", "index", "expand"], keep_numbers: bool) -> Change | None:
+    """Say how the numbers of a TIFF page become intensities; None when they are, or shall stay as they are.
+
+    Args:
+        page: A page of tifffile.
+        palette: ``index`` keeps stored numbers, whatever they mean.
+        keep_numbers: The file is known to store intensities.
+    """
+    if palette == "index" or keep_numbers or page.dtype is None:
+        return None
+    dtype = np.dtype(page.dtype)
+    extra = len(page.extrasamples or ())
+    samples = int(page.samplesperpixel)
+    if (
+        page.photometric == WHITE_IS_ZERO
+        and dtype.kind in "bu"
+        and samples == 1
+        and isinstance(page.bitspersample, int)
+    ):
+        top = dtype.type((1 << page.bitspersample) - 1)
+        return Change(NEGATIVE, lambda pixels: np.subtract(top, pixels) if dtype.kind == "u" else ~pixels, 0)
+    inks = page.photometric == SEPARATED and samples - extra == 4 and dtype in (np.uint8, np.uint16)
+    return Change(INKS, rgb_of_inks, 3) if inks and page.tags.valueof(_INK_SET, _CMYK) == _CMYK else None
+
+
+def rgb_of_inks(pixels: Array) -> Array:
+    """Turn cyan, magenta, yellow, black (8 or 16 bits, last axis; more samples are left away) into red, green, blue.
+
+    The paper that black leaves, less the share of each ink, rounded: what Pillow gives for 8 bits.
+    """
+    top = int(np.iinfo(pixels.dtype).max)
+    paper = top - pixels[..., 3:4].astype(np.uint32)
+    covered = (pixels[..., :3] * paper + top // 2) // top
+    return np.asarray(paper - covered).astype(pixels.dtype)

@@ -1,0 +1,124 @@
+"""How much memory writing an image takes, from its plan alone: an upper bound that does not grow with the image's size.
+
+Every thread has a chunk in work, its compressed form, and a source plane in hand. Chunks of coarser levels wait until all below
+them has arrived; how many wait at one time follows from the writing order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fractal_omezarr_converters.ngff.block_plan import BlockPlan, plan_blocks
+from fractal_omezarr_converters.ngff.coarse_chunks import gathered_pixels
+from fractal_omezarr_converters.ngff.layout import ImageLayout
+from fractal_omezarr_converters.ngff.occupancy import chunk_ratio
+from fractal_omezarr_converters.ngff.tile_stream import TileStream
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+TILES_IN_MEMORY = 80 << 20
+"""Decoded planes that are kept for later chunks, when no limit is set."""
+PIXELS_IN_MEMORY = 192 << 20
+"""With small chunks more planes stay, until all pixels in memory come to this."""
+
+_MOST_KNOWN = 64
+_KNOWN: dict[Any, MemoryNeed] = {}
+
+
+@dataclass(frozen=True)
+class MemoryNeed:
+    """Bytes of pixels that are held at one time."""
+
+    chunk: int  # one chunk of level 0
+    plane: int  # the largest source plane
+    in_work: int  # by every thread: chunk, compressed chunk, source plane, seams
+    waiting: int  # half-filled coarser chunks with one thread
+    waiting_more: int  # and with every further one
+    shared: int  # source planes that several chunks need
+
+    def of(self, threads: int) -> int:
+        """The least that so many threads take."""
+        return threads * self.in_work + self.waiting + (threads - 1) * self.waiting_more
+
+    def usual(self, threads: int) -> int:
+        """What so many threads take when no limit is set: planes that several chunks need are kept."""
+        return self.of(threads) + min(self.shared, self.room_for_tiles(threads))
+
+    def room_for_tiles(self, threads: int) -> int:
+        """Bytes of planes that so many threads keep for later chunks when no limit is set."""
+        return max(TILES_IN_MEMORY, PIXELS_IN_MEMORY - self.of(threads))
+
+    def threads_within(self, limit: int, wished: int) -> int:
+        """As many of the wished threads as stay within a limit, at least one."""
+        return next((count for count in range(wished, 1, -1) if self.of(count) <= limit), 1)
+
+
+def memory_need(layout: ImageLayout, tiles: TileStream, plan: BlockPlan | None = None) -> MemoryNeed:
+    """What writing these tiles in this layout takes; images of the same geometry, as those of a plate, are looked at once."""
+    steps = tuple(level.factors for level in layout.levels)
+    geometry = (layout.shape, layout.chunks, layout.shards, steps, layout.dtype.itemsize)
+    boxes = np.ascontiguousarray([tiles.start, tiles.length], np.int64).tobytes()
+    key = (geometry, hashlib.blake2b(boxes, digest_size=16).digest())
+    if key not in _KNOWN:
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[key] = _need(layout, tiles, plan or plan_blocks(layout, tiles, 2))
+    return _KNOWN[key]
+
+
+def _need(layout: ImageLayout, tiles: TileStream, plan: BlockPlan) -> MemoryNeed:
+    item = layout.dtype.itemsize
+    sizes = np.asarray(tiles.length, np.int64).reshape(-1, 5).prod(axis=1) * item
+    plane = int(sizes.max(initial=0))
+    seams = Counter(_chunk_bytes(layout, n) for n in range(1, len(layout.levels)) if not layout.is_aligned(n))
+    averaged = sum(
+        size * min(levels, 2) for size, levels in seams.items()
+    )  # one is finished while the next one is begun
+    waiting, more = _waiting(layout, plan)
+    held = layout.chunk_bytes if layout.shards is not None else 0  # inner chunks before their turn
+    return MemoryNeed(
+        chunk=layout.chunk_bytes,
+        plane=plane,
+        in_work=2 * layout.chunk_bytes + plane + averaged + held,
+        waiting=waiting,
+        waiting_more=more,
+        shared=int(sizes[(plan.uses > 1) | plan.cut].sum()),
+    )
+
+
+def _waiting(layout: ImageLayout, plan: BlockPlan) -> tuple[int, int]:
+    """The most bytes of coarser chunks that wait with one thread, and what one more thread adds at most."""
+    if not len(plan.blocks):
+        return 0, 0
+    above: list[Ints] = [plan.blocks]
+    task = np.repeat(np.arange(len(plan.tasks) - 1), np.diff(plan.tasks))
+    most = more = 0
+    for number in range(1, len(layout.levels)):
+        above.append(above[layout.levels[number].source] // np.asarray(chunk_ratio(layout, number)))
+        chunks = math.prod(layout.grid(number))
+        flat = np.ravel_multi_index(tuple(above[number].T), layout.grid(number))
+        order = np.argsort(flat, kind="stable")
+        ends = np.flatnonzero(np.diff(flat[order], append=-1))
+        waiting = np.zeros(len(flat) + 1, np.int64)
+        np.add.at(waiting, order[np.concatenate([[0], ends[:-1] + 1])], 1)
+        np.subtract.at(waiting, order[ends] + 1, 1)
+        touched = np.bincount(np.unique(task * chunks + flat) // chunks)
+        most += _held_bytes(layout, number) * int(np.cumsum(waiting).max())
+        more += _held_bytes(layout, number) * int(touched.max())
+    return most, more
+
+
+def _held_bytes(layout: ImageLayout, number: int) -> int:
+    """What one waiting chunk of a level holds: itself, or the finer pixels below it where chunk borders cut averaging blocks."""
+    if layout.is_aligned(number):
+        return _chunk_bytes(layout, number)
+    return gathered_pixels(layout, number) * layout.dtype.itemsize
+
+
+def _chunk_bytes(layout: ImageLayout, number: int) -> int:
+    return math.prod(layout.level_chunks(number)) * layout.dtype.itemsize

@@ -1,0 +1,52 @@
+"""Init step of the ScanR converter: read the metadata, prepare the plates, give one job per image."""
+
+from typing import Any
+
+from pydantic import Field, validate_call
+
+from fractal_omezarr_converters.formats.scanr import ScanrOptions
+from fractal_omezarr_converters.fractal.acquisition_inputs import AcquisitionInput
+from fractal_omezarr_converters.fractal.init import init_acquisitions
+from fractal_omezarr_converters.models.form_options import ConverterFormOptions
+from fractal_omezarr_converters.models.options import OverwriteMode
+
+
+class ScanrAcquisition(AcquisitionInput):
+    """One measurement of ScanR."""
+
+    options: ScanrOptions = Field(
+        default_factory=ScanrOptions,
+        title="ScanR Options",
+        description="What can be set for ScanR alone.",
+    )
+
+
+@validate_call
+def convert_init(
+    *,
+    zarr_dir: str,
+    acquisitions: list[ScanrAcquisition],
+    converter_options: ConverterFormOptions = ConverterFormOptions(),  # noqa: B008  (the form shows the defaults)
+    overwrite: OverwriteMode = OverwriteMode.NO_OVERWRITE,
+) -> dict[str, Any]:
+    """Read ScanR measurements and prepare their plates.
+
+    Args:
+        zarr_dir: Folder for the output. Set by Fractal.
+        acquisitions: The measurements to convert. Each becomes an acquisition of a plate.
+        converter_options: How wells become images, and how the images are stored.
+        overwrite: What to do with a plate that exists already. "Extend" adds what is missing and keeps what is complete.
+    """
+    return init_acquisitions(
+        "scanr",
+        zarr_dir=zarr_dir,
+        acquisitions=acquisitions,
+        converter_options=converter_options,
+        overwrite=overwrite,
+    )
+
+
+if __name__ == "__main__":
+    from fractal_omezarr_converters.fractal.task_process import run_as_fractal_task
+
+    run_as_fractal_task(convert_init)

@@ -1,0 +1,196 @@
+"""Images named by a pattern: groups, presets, grids, tables of positions, palettes, from artificial plates of known truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from fractal_omezarr_converters.convert import convert
+from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.formats import registry
+from fractal_omezarr_converters.formats.contract import Scan
+from fractal_omezarr_converters.testing import (
+    PlaneKey,
+    SyntheticChannel,
+    SyntheticNamedImages,
+    check_format,
+    convert_and_compare,
+    write_named_images,
+)
+from fractal_omezarr_converters.testing.synthetic_named import PATTERN
+
+CHANNELS = (SyntheticChannel(1, "DAPI"), SyntheticChannel(2, "GFP"))
+# overlap of 8 px of 64 and of 6 px of 48 is the same eighth
+FULL: dict[str, Any] = {
+    "channels": CHANNELS,
+    "times": 2,
+    "planes": 3,
+    "layout": (2, 3),
+    "acquisitions": 2,
+    "field_shape": (64, 64),
+    "absent": [PlaneKey("C05", 4, 1, 1, 0), PlaneKey("B03", 2, 0, 0, 1)],
+}
+GRID = {"columns": 3, "order": "snake", "overlap": 0.125}
+OPTIONS = {"pattern": PATTERN, "pixel_size": 0.65, "z_spacing": 1.5, "t_spacing": 30.0, "field_grid": GRID}
+
+
+def _scan(truth: SyntheticNamedImages, **options: Any) -> Scan:
+    return registry.get("named_images").scan(str(truth.folders[0]), options=OPTIONS | options)
+
+
+def test_conformance(tmp_path: Path) -> None:
+    source = write_named_images(tmp_path, **FULL).folders[1]
+    with pytest.raises(AssertionError, match="1 rules are broken") as broken:
+        check_format("named_images", source, options=OPTIONS)
+    # only a folder of one of the presets is recognised without a pattern
+    assert "rule_recognises_its_data" in str(broken.value)
+
+
+def test_every_plane_and_field_is_where_it_belongs(tmp_path: Path) -> None:
+    truth = write_named_images(tmp_path / "in", **FULL)
+    convert_and_compare(truth, tmp_path / "out", format_name="named_images", format_options=OPTIONS)
+
+
+def test_positions_from_a_table(tmp_path: Path) -> None:
+    truth = write_named_images(tmp_path / "in", layout=(2, 2), channels=CHANNELS, planes=1)
+    rows = [f"{n},{x!r},{y!r}," for n in truth.fields for x, y in [truth.centre_um(n)]]
+    table = tmp_path / "places.csv"
+    table.write_text("field,x,y,well\n" + "\n".join(rows), "utf-8-sig")
+    options = OPTIONS | {"field_grid": None, "position_table": str(table)}
+    convert_and_compare(truth, tmp_path / "out", format_name="named_images", format_options=options)
+    table.write_text("field,x,y\n1,0,0\n2,zero,1\n3,nan,1\n")
+    with pytest.raises(ConvertersToolsUserError, match="2 problems"):
+        _scan(truth, **options)
+    table.write_text("field,x,y\n1,0,0\n")
+    with pytest.raises(ConvertersToolsUserError, match="has no row for field 2"):
+        _scan(truth, **options)
+    table.write_text("site,x,y\n1,0,0\n")
+    with pytest.raises(ConvertersToolsUserError, match="has no column field; it has site, x, y"):
+        _scan(truth, **options)
+    with pytest.raises(ConvertersToolsFileNotFoundError, match="is not there"):
+        _scan(truth, **(options | {"position_table": "nowhere.csv"}))
+
+
+@pytest.mark.parametrize(("order", "place"), [("rows", (1, 0)), ("snake", (1, 2)), ("columns", (1, 1))])
+def test_orders_of_a_grid(tmp_path: Path, order: str, place: tuple[int, int]) -> None:
+    truth = write_named_images(tmp_path, layout=(2, 3), channels=CHANNELS, planes=1, wells=("B03",))
+    scan = _scan(truth, field_grid={"columns": 3, "order": order})
+    corner = {t.fov_name: (t.start_y, t.start_x) for t in scan.tiles}
+    y, x = (corner["FOV_4"][k] - corner["FOV_1"][k] for k in (0, 1))
+    assert (y, x) == pytest.approx((place[0] * 48 * 0.65, place[1] * 64 * 0.65))
+
+
+def test_numbers_and_names(tmp_path: Path) -> None:
+    scan = _scan(write_named_images(tmp_path, **FULL))
+    details = scan.tiles.acquisitions[0]
+    assert (details.xy_pixel_size, details.z_spacing, details.t_spacing) == (0.65, 1.5, 30.0)
+    assert [each.channel_label for each in details.channels or ()] == ["DAPI", "GFP"]
+    assert scan.plate is not None and scan.plate.name == "Synthetic Plate"
+    assert scan.states.never_acquired == 2
+
+
+def test_what_names_do_not_say_is_asked_for(tmp_path: Path) -> None:
+    truth = write_named_images(tmp_path, layout=(1, 2), channels=CHANNELS, planes=1)
+    with pytest.raises(ConvertersToolsUserError, match="set pixel_size"):
+        _scan(truth, pixel_size=None)
+    with pytest.raises(ConvertersToolsUserError, match="set field_grid"):
+        _scan(truth, field_grid=None)
+    with pytest.raises(ConvertersToolsUserError, match="give a pattern with named groups"):
+        _scan(truth, pattern=None)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("(?P<well>[A-Z", "is no regular expression"),
+        (r"(?P<field>\d+)", "has no group for the well"),
+        (r"(?P<well>[A-Z]\d+)(?P<colour>x)?", "unknown groups colour"),
+        (r"(?P<well>Z9999)", "fits none of the 8 images"),
+        (r"(?P<row>[A-Z]+)(?P<column>\d+)_s(?P<field>\d+)_(?P<channel>[A-Z]+)", None),
+        (r"(?P<well>[A-Z]+)\d+_s", "problems"),
+    ],
+)
+def test_patterns(tmp_path: Path, pattern: str, message: str | None) -> None:
+    truth = write_named_images(tmp_path, layout=(1, 2), channels=CHANNELS, planes=1)
+    if message is None:
+        assert len(_scan(truth, pattern=pattern).tiles) == 8
+        return
+    with pytest.raises(ConvertersToolsUserError, match=message):
+        _scan(truth, pattern=pattern)
+
+
+def test_names_that_do_not_fit_are_left_out_and_said(tmp_path: Path) -> None:
+    truth = write_named_images(tmp_path, channels=CHANNELS, planes=1)
+    tifffile.imwrite(truth.folders[0] / "overview.tif", np.zeros((8, 8), np.uint8))
+    scan = _scan(truth)
+    assert any(
+        "1 images have names that the pattern does not fit" in each and "overview.tif" in each for each in scan.warnings
+    )
+
+
+def test_two_files_for_one_plane_are_named(tmp_path: Path) -> None:
+    truth = write_named_images(tmp_path, channels=CHANNELS, planes=2)
+    with pytest.raises(ConvertersToolsUserError, match="both claim"):
+        _scan(truth, pattern=PATTERN.replace("(?P<z>", "(?:"))
+
+
+def _of_arrayscan(truth: Any, key: PlaneKey) -> str:
+    return f"AS_{truth.plate_name}_{key.well}f{key.field:02d}d{key.channel}.TIF"
+
+
+def _of_incucyte(truth: Any, key: PlaneKey) -> str:
+    minutes = key.t * 90
+    return (
+        f"VID12_{key.well[0]}{int(key.well[1:])}_{key.field}_2019y05m03d_{12 + minutes // 60}h{minutes % 60:02d}m.tif"
+    )
+
+
+def _of_incucyte_since_the_start(truth: Any, key: PlaneKey) -> str:
+    minutes = key.t * 90
+    return f"VID12_{key.well[0]}{int(key.well[1:])}_{key.field}_00d{minutes // 60:02d}h{minutes % 60:02d}m.tif"
+
+
+def _of_pathway(truth: Any, key: PlaneKey) -> str:
+    return f"Well {key.well}/{truth.channels[key.channel].name} - n{key.t:06d}.tif"
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        (_of_arrayscan, {"channels": CHANNELS}),
+        (_of_incucyte, {"channels": CHANNELS[:1], "times": 3, "seconds": 5400.0}),
+        (_of_incucyte_since_the_start, {"channels": CHANNELS[:1], "times": 3, "seconds": 5400.0}),
+        (_of_pathway, {"channels": CHANNELS, "times": 2, "layout": (1, 1)}),
+    ],
+)
+def test_presets(tmp_path: Path, name: Any, settings: dict[str, Any]) -> None:
+    truth = write_named_images(tmp_path / "in", name=name, planes=1, field_shape=(64, 64), **settings)
+    assert registry.detect(truth.folders[0]).name == "named_images"
+    options = {"pixel_size": 0.65, "field_grid": {"columns": 2, "order": "snake", "overlap": 0.125}}
+    check_format("named_images", truth.folders[0], options=options)
+    updates = convert_and_compare(
+        truth, tmp_path / "out", format_name="named_images", format_options=options, plate_name="P"
+    )
+    assert len(updates) == 2
+    if settings.get("seconds"):
+        scan = registry.get("named_images").scan(str(truth.folders[0]), options=options)
+        assert scan.tiles.acquisitions[0].t_spacing == 5400.0
+
+
+def test_palette_images_keep_their_numbers(tmp_path: Path, shared_data: Path) -> None:
+    source = shared_data / "arrayscan-tiff" / "cellprofiler-AS_09047-rowO"
+    options = {"pixel_size": 1.0, "field_grid": {"columns": 3}}
+    check_format("named_images", source, options=options)
+    scan = registry.get("named_images").scan(str(source), options=options)
+    assert len(scan.tiles) == 18 and {each.row for each in scan.tiles.collections} == {"O"}
+    tile = next(iter(scan.tiles))
+    pixels = tile.image_loader.load_data()
+    file = tile.image_loader.sources()[0].path
+    assert pixels.shape == (512, 512) and pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels, tifffile.imread(file))
+    made = convert(source, tmp_path, format_options=options, workers=1, verify=True)
+    assert made.verification is not None and made.verification.ok and len(made.updates) == 6

@@ -1,0 +1,146 @@
+"""Plates in OME-TIFF: files and pages, companions, positions, units and states, from artificial plates of known truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.formats import registry
+from fractal_omezarr_converters.formats.contract import Scan
+from fractal_omezarr_converters.testing import (
+    PlaneKey,
+    SyntheticOmePlate,
+    check_format,
+    convert_and_compare,
+    write_ome_plate,
+)
+
+FULL: dict[str, Any] = {
+    "times": 2,
+    "planes": 3,
+    "layout": (2, 3),
+    "acquisitions": 2,
+    "pixel_size_y": 0.8,
+}
+UGLY: dict[str, Any] = FULL | {
+    "files": "plane",
+    "missing": [PlaneKey("B03", 2, 0, 1, 1)],
+    "absent": [PlaneKey("C05", 4, 1, 1, 0)],
+}
+
+
+def _scan(truth: SyntheticOmePlate, acquisition: int = 0, **options: Any) -> Scan:
+    return registry.get("ome_plate").scan(str(truth.folders[acquisition]), options=options)
+
+
+def _edited(truth: SyntheticOmePlate, old: str, new: str) -> SyntheticOmePlate:
+    path = truth.folders[0] / "plate.companion.ome"
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+    return truth
+
+
+def test_conformance(tmp_path: Path) -> None:
+    check_format("ome_plate", write_ome_plate(tmp_path, companion=True, **UGLY).folders[1])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        FULL | {"files": "plate"},
+        FULL | {"files": "field", "units": False},
+        FULL | {"files": "field", "companion": True, "positions": "sample"},
+        UGLY,
+        UGLY | {"companion": True},
+    ],
+)
+def test_every_plane_and_field_is_where_it_belongs(tmp_path: Path, settings: dict[str, Any]) -> None:
+    truth = write_ome_plate(tmp_path / "in", **settings)
+    assert registry.detect(truth.folders[0]).name == "ome_plate"
+    convert_and_compare(truth, tmp_path / "out", format_name="ome_plate")
+
+
+def test_y_may_grow_upwards(tmp_path: Path) -> None:
+    truth = write_ome_plate(tmp_path / "in", y_up=True, planes=1)
+    convert_and_compare(truth, tmp_path / "out", format_name="ome_plate", format_options={"flip_y": True})
+
+
+def test_numbers_are_those_of_the_xml(tmp_path: Path) -> None:
+    scan = _scan(write_ome_plate(tmp_path, times=3, planes=2, seconds=47.5, pixel_size_y=0.7))
+    details = scan.tiles.acquisitions[0]
+    assert (details.xy_pixel_size, details.y_pixel_size, details.z_spacing) == (0.65, 0.7, 1.5)
+    assert details.t_spacing == pytest.approx(47.5) and np.diff(scan.facts["frame_times_s"]) == pytest.approx(
+        [47.5] * 2
+    )
+    assert [each.channel_label for each in details.channels or ()] == ["DAPI", "Alexa 647"]
+    assert [each.color for each in details.channels or ()] == ["#FF0000", "#FF0001"]
+    assert [each.wavelength_id for each in details.channels or ()] == ["456", "706"]
+    assert scan.plate is not None
+    assert (scan.plate.name, scan.plate.rows, scan.plate.columns) == ("Synthetic Plate", 8, 12)
+    assert scan.plate.start_time == 1714557600
+
+
+def test_without_positions_a_grid_is_asked_for(tmp_path: Path) -> None:
+    truth = write_ome_plate(tmp_path / "in", positions="none", planes=1)
+    with pytest.raises(ConvertersToolsUserError, match="set field_grid"):
+        _scan(truth)
+    grid = {"columns": 2, "order": "snake"}
+    scan = _scan(truth, field_grid=grid)
+    assert len({(t.start_x, t.start_y) for t in scan.tiles}) == 4
+
+
+def test_states_are_counted(tmp_path: Path) -> None:
+    scan = _scan(write_ome_plate(tmp_path, **UGLY))
+    assert (scan.states.missing_file, scan.states.never_acquired) == (1, 1)
+
+
+def test_the_pixel_size_may_come_from_the_options(tmp_path: Path) -> None:
+    truth = write_ome_plate(tmp_path, planes=1, companion=True, units=False)
+    _edited(truth, 'PhysicalSizeX="0.65"', "")
+    _edited(truth, 'PhysicalSizeY="0.65"', "")
+    with pytest.raises(ConvertersToolsUserError, match=r"states no pixel size \(PhysicalSizeX\)"):
+        _scan(truth)
+    assert _scan(truth, pixel_size=0.5).tiles.acquisitions[0].xy_pixel_size == 0.5
+
+
+def test_one_of_several_plates_is_chosen_by_name(tmp_path: Path) -> None:
+    truth = write_ome_plate(tmp_path, planes=1, companion=True)
+    _edited(truth, "</Plate>", '</Plate><Plate ID="Plate:1" Name="Other"/>')
+    with pytest.raises(ConvertersToolsUserError, match="describes the plates Synthetic Plate, Other; name one"):
+        _scan(truth)
+    assert len(_scan(truth, plate="Synthetic Plate").tiles) == 16
+    with pytest.raises(ConvertersToolsUserError, match="describes no image of plate 'Other'"):
+        _scan(truth, plate="Other")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            '<ImageRef ID="Image:B03-2"/>',
+            '<ImageRef ID="Image:9"/>',
+            r"refers to the image 'Image:9', which is not described",
+        ),
+        ('SizeC="2"', 'SizeC="0"', r"'SizeC' of <Pixels> is 0; expected 1 to"),
+        ('Row="1"', 'Row="first"', r"'Row' of <Well> is 'first'"),
+        ('PhysicalSizeXUnit="nm"', 'PhysicalSizeXUnit="cubit"', r"has the unit 'cubit'"),
+        ("</OME>", "", "ends too early"),
+        ("Plate ", "Tray ", "does not|not valid XML|describes no plate"),
+    ],
+)
+def test_metadata_that_lie(tmp_path: Path, old: str, new: str, message: str) -> None:
+    truth = write_ome_plate(tmp_path, planes=1, companion=True)
+    with pytest.raises(ConvertersToolsUserError, match=message):
+        _scan(_edited(truth, old, new))
+
+
+def test_images_without_a_plate_are_not_a_plate(tmp_path: Path, shared_data: Path) -> None:
+    source = shared_data / "ometiff" / "ome-types"
+    assert not registry.get("ome_plate").recognises(source)
+    with pytest.raises(ConvertersToolsFileNotFoundError, match="holds no OME-XML"):
+        registry.get("ome_plate").scan(str(tmp_path))

@@ -1,0 +1,180 @@
+"""ScanR: both generations, wells, positions, offset and states, from artificial acquisitions of known truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from fractal_omezarr_converters.convert import convert
+from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.formats import registry
+from fractal_omezarr_converters.formats.contract import Scan
+from fractal_omezarr_converters.testing import PlaneKey, SyntheticScanr, check_format, convert_and_compare, write_scanr
+
+OFFSET = 0x8000
+UGLY: dict[str, Any] = {
+    "times": 2,
+    "planes": 3,
+    "layout": (2, 3),
+    "acquisitions": 2,
+    "missing": [PlaneKey("B03", 2, 0, 1, 1)],
+    "absent": [PlaneKey("C05", 4, 1, 1, 0)],
+}
+
+
+def _scan(truth: SyntheticScanr, acquisition: int = 0, **options: Any) -> Scan:
+    return registry.get("scanr").scan(str(truth.folders[acquisition]), options=options)
+
+
+def _edited(truth: SyntheticScanr, name: str, old: str, new: str) -> SyntheticScanr:
+    path = truth.folders[0] / name
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+    return truth
+
+
+@pytest.mark.parametrize("generation", ["new", "old"])
+def test_conformance(tmp_path: Path, generation: str) -> None:
+    check_format("scanr", write_scanr(tmp_path, generation=generation, **UGLY).folders[1])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"pixel_size_y": 0.8},
+        {"labels": False},
+        {"descriptor": False},
+        {"generation": "old"},
+        {"generation": "old", "labels": False, "plate_size": (16, 24)},
+    ],
+)
+def test_every_plane_and_field_is_where_it_belongs(tmp_path: Path, settings: dict[str, Any]) -> None:
+    truth = write_scanr(tmp_path / "in", **UGLY, **settings)
+    convert_and_compare(truth, tmp_path / "out", format_name="scanr", plate_name="Plate")
+
+
+def test_the_data_folder_may_be_given(tmp_path: Path) -> None:
+    truth = write_scanr(tmp_path, planes=1)
+    scan = registry.get("scanr").scan(str(truth.folders[0] / "data"))
+    assert len(scan.tiles) == 16 and scan.plate is not None and scan.plate.rows == 8
+
+
+def test_numbers_are_those_of_the_metadata(tmp_path: Path) -> None:
+    scan = _scan(write_scanr(tmp_path, times=3, planes=3, seconds=47.5, pixel_size_y=0.7))
+    details = scan.tiles.acquisitions[0]
+    assert (details.xy_pixel_size, details.y_pixel_size) == (0.65, 0.7)
+    assert details.z_spacing == pytest.approx(1.5) and details.t_spacing == pytest.approx(47.5)
+    assert np.diff(scan.facts["frame_times_s"]) == pytest.approx([47.5, 47.5])
+    assert [each.channel_label for each in details.channels or ()] == ["DAPI", "Alexa 647"]
+    assert scan.plate is not None and (scan.plate.name, scan.plate.rows, scan.plate.columns) == (
+        "Synthetic Plate",
+        8,
+        12,
+    )
+
+
+def test_the_interval_of_the_older_generation_is_that_of_the_descriptor(tmp_path: Path) -> None:
+    scan = _scan(write_scanr(tmp_path, generation="old", times=2, seconds=47.5))
+    assert scan.tiles.acquisitions[0].t_spacing == 47.5
+    assert sorted(set(scan.tiles.start[:, 0])) == [0.0, 47.5]
+
+
+def test_the_offset_is_subtracted_never_masked(tmp_path: Path) -> None:
+    truth = write_scanr(tmp_path, generation="old", planes=1, wells=("B03",))
+    path = truth.folders[0] / "data" / truth.file(PlaneKey("B03", 1))
+    bright = np.array([[OFFSET, OFFSET + 4095, OFFSET + 16383, 65535]], np.uint16).repeat(48, 0).repeat(16, 1)
+    tifffile.imwrite(path, bright, metadata=None, software="National Instruments IMAQ")
+    scan = _scan(truth)
+    loader = next(t for t in scan.tiles if t.fov_name == "FOV_1" and t.start_c == 0).image_loader
+    assert np.unique(loader.load_data()).tolist() == [0, 4095, 16383, 32767]
+    assert scan.corrections == [{"name": "subtract_offset", "params": {"offset": 32768}}]
+    assert any("lowered by 32768" in each for each in scan.warnings)
+    kept = _scan(truth, offset="keep")
+    assert max(int(tile.image_loader.load_data().max()) for tile in kept.tiles) == 65535 and not kept.corrections
+
+
+def test_newer_files_are_left_alone(tmp_path: Path) -> None:
+    scan = _scan(write_scanr(tmp_path, planes=1))
+    assert not scan.corrections and scan.facts["offset_subtracted"] == 0
+
+
+def test_wells_without_names_need_the_size_of_the_plate(tmp_path: Path) -> None:
+    truth = write_scanr(tmp_path, planes=1, labels=False, descriptor=False)
+    with pytest.raises(ConvertersToolsUserError, match=r"numbers wells \(W00015\) without naming them"):
+        _scan(truth)
+    scan = _scan(truth, plate_type="96")
+    assert {(each.row, each.column) for each in scan.tiles.collections} == {("B", 3), ("C", 5)}
+    other = _scan(truth, plate_type=384)
+    assert {(each.row, each.column) for each in other.tiles.collections} == {("A", 15), ("B", 5)}
+
+
+def test_older_data_without_a_descriptor_need_pixel_size_and_grid(tmp_path: Path) -> None:
+    truth = write_scanr(tmp_path / "in", generation="old", planes=1, descriptor=False)
+    with pytest.raises(ConvertersToolsUserError, match="set pixel_size"):
+        _scan(truth)
+    with pytest.raises(ConvertersToolsUserError, match="set field_grid"):
+        _scan(truth, pixel_size=0.65)
+    grid = {"columns": 2, "order": "snake", "overlap": 0.125}
+    scan = _scan(truth, pixel_size=0.65, field_grid=grid)
+    places = {t.fov_name: (t.start_y, t.start_x) for t in scan.tiles}
+    origin = places["FOV_1"]
+    assert places["FOV_3"][0] - origin[0] == pytest.approx(48 * 0.65 * 0.875)
+    assert places["FOV_3"][1] - origin[1] == pytest.approx(64 * 0.65 * 0.875)
+
+
+def test_a_missing_plane_of_a_newer_acquisition_is_counted(tmp_path: Path) -> None:
+    scan = _scan(write_scanr(tmp_path, **UGLY))
+    assert (scan.states.missing_file, scan.states.never_acquired) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('PhysicalSizeX="0.65"', "", r"states no pixel size \(PhysicalSizeX\)"),
+        ('SizeZ="1"', 'SizeZ="none"', r"'SizeZ' of <Pixels> is 'none'"),
+        ('FirstC="1"', 'FirstC="5"', r"<TiffData> begins at c 5, z 0, t 0, outside of image"),
+        ('PositionX="', 'PositionX="nan" Old="', r"'PositionX' of <Plane> is 'nan'"),
+        ("</OME>", "", "ends too early"),
+        ("OME", "EMO", "does not begin with <OME>"),
+        ("(B3)", "(over there)", r"well 'over there' is not a well"),
+    ],
+)
+def test_metadata_that_lie(tmp_path: Path, old: str, new: str, message: str) -> None:
+    truth = write_scanr(tmp_path, planes=1)
+    with pytest.raises(ConvertersToolsUserError, match=message):
+        _scan(_edited(truth, "data/metadata.ome.xml", old, new))
+
+
+def test_folders_that_lack_something(tmp_path: Path) -> None:
+    truth = write_scanr(tmp_path, generation="old", planes=1)
+    for path in truth.folders[0].rglob("*.tif"):
+        path.unlink()
+    with pytest.raises(ConvertersToolsFileNotFoundError, match="holds no image of ScanR"):
+        _scan(truth)
+
+
+def test_the_real_image_of_an_older_scanr(shared_data: Path, tmp_path: Path) -> None:
+    source = shared_data / "scanr" / "cellprofiler-scanr-singlefile"
+    options = {"pixel_size": 0.65, "plate_type": "96"}
+    check_format("scanr", source, options=options)
+    scan = registry.get("scanr").scan(str(source), options=options)
+    pixels = next(iter(scan.tiles)).image_loader.load_data()
+    assert (pixels.min(), pixels.max()) == (225, 4095)
+    made = convert(source, tmp_path, format_options=options, workers=1, verify=True)
+    assert made.verification is not None and made.verification.ok
+
+
+def test_the_real_metadata_of_scanr_3_3(shared_data: Path) -> None:
+    source = shared_data / "scanr" / "uzh-1w1p1c1z1t"
+    check_format("scanr", source)
+    scan = registry.get("scanr").scan(str(source))
+    (tile,) = scan.tiles
+    assert (tile.collection.row, tile.collection.column, tile.fov_name) == ("B", 2, "FOV_1")
+    assert tile.start_x + 1024 * 0.325 == pytest.approx(100090) and tile.start_y + 1024 * 0.325 == pytest.approx(-61827)
+    details = scan.tiles.acquisitions[0]
+    assert details.xy_pixel_size == 0.325 and [each.channel_label for each in details.channels or ()] == ["405 nm #1"]

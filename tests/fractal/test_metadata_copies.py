@@ -1,0 +1,34 @@
+"""The instrument's own metadata files are kept in the plate when asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import zarr
+
+from fractal_omezarr_converters.convert import convert
+from fractal_omezarr_converters.testing import write_cellvoyager
+
+
+def test_files_of_every_acquisition_are_copied_as_they_are(tmp_path: Path) -> None:
+    truth = write_cellvoyager(tmp_path / "in", planes=1, acquisitions=2, wells=("B03",))
+    options = {"copy_metadata": True}
+    made = convert(truth.folders, tmp_path / "out", acquisition_options=options, workers=1, verify=True)
+    assert made.verification is not None and made.verification.ok
+    plate = tmp_path / "out" / "Synthetic Plate.zarr"
+    for number, folder in enumerate(truth.folders):
+        kept = plate / "metadata" / str(number)
+        assert sorted(each.name for each in kept.iterdir()) == [
+            "MeasurementData.mlf",
+            "MeasurementDetail.mrf",
+            "protocol.mes",
+        ]
+        for each in kept.iterdir():
+            assert each.read_bytes() == (folder / each.name).read_bytes()
+    assert sorted(zarr.open_group(plate, mode="r").group_keys()) == ["B"]
+
+
+def test_nothing_is_copied_unless_asked_for(tmp_path: Path) -> None:
+    truth = write_cellvoyager(tmp_path / "in", planes=1, wells=("B03",))
+    convert(truth.folders, tmp_path / "out", workers=1)
+    assert not (tmp_path / "out" / "Synthetic Plate.zarr" / "metadata").exists()

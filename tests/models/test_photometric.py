@@ -1,0 +1,147 @@
+"""Images stored as printing inks or with white as zero become intensities, with a warning; files of ImageJ keep their numbers."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from made_files import X, Y, agrees, loader
+from PIL import Image
+
+from fractal_omezarr_converters.errors import ConvertersToolsWarning
+
+RNG = np.random.default_rng(11)
+CMYK = RNG.integers(0, 256, (Y, X, 4)).astype("uint8")
+pytestmark = pytest.mark.filterwarnings("ignore::fractal_omezarr_converters.errors.ConvertersToolsWarning")
+
+
+def rgb_by_pillow(path: Path) -> np.ndarray[Any, Any]:
+    with Image.open(path) as image:
+        assert image.mode == "CMYK"
+        return np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"tile": (16, 16), "compression": "zlib"}, {"planarconfig": "separate"}, {"compression": "lzw"}]
+)
+def test_inks_of_a_tiff_become_the_colours_that_pillow_gives(tmp_path: Path, options: dict[str, Any]) -> None:
+    path = tmp_path / "print.tif"
+    stored = np.moveaxis(CMYK, -1, 0) if options.get("planarconfig") else CMYK
+    tifffile.imwrite(path, stored, photometric="separated", **{"planarconfig": "contig", **options})
+    tifffile.imwrite(tmp_path / "plain.tif", CMYK, photometric="separated")
+    agrees(loader(path), rgb_by_pillow(tmp_path / "plain.tif"), "cyx")
+    assert loader(path).is_rgb()
+    assert loader(path, rgb="grey").shape_and_dtype() == ((Y, X), "uint8")
+    with pytest.warns(ConvertersToolsWarning, match=r"Images in '.*' \(such as 'print\.tif'\) are stored as .* ink"):
+        loader(path).load_data()
+
+
+def test_inks_of_16_bits_and_with_transparency(tmp_path: Path) -> None:
+    wide = CMYK.astype("uint16") * 257
+    tifffile.imwrite(tmp_path / "a.tif", wide, photometric="separated")
+    tifffile.imwrite(tmp_path / "b.tif", CMYK, photometric="separated")
+    narrow = rgb_by_pillow(tmp_path / "b.tif").astype("uint16") * 257
+    found = loader(tmp_path / "a.tif").load_data()
+    assert found.dtype == np.uint16
+    assert np.abs(found.astype(int) - narrow).max() <= 257
+    assert found[:, 3, 5].tolist() == [
+        65535 - int(k) - (int(ink) * (65535 - int(k)) + 32767) // 65535 for *inks, k in [wide[3, 5]] for ink in inks
+    ]
+    see_through = np.concatenate([CMYK, CMYK[..., :1]], axis=-1)
+    tifffile.imwrite(tmp_path / "c.tif", see_through, photometric="separated", extrasamples=["unassalpha"])
+    agrees(loader(tmp_path / "c.tif"), rgb_by_pillow(tmp_path / "b.tif"), "cyx")
+
+
+def test_several_planes_of_inks_stored_as_one_block(tmp_path: Path) -> None:
+    stack = np.stack([CMYK, CMYK[::-1], np.roll(CMYK, 3, axis=1)])
+    tifffile.imwrite(tmp_path / "s.tif", stack, photometric="separated", metadata={"axes": "ZYXS"})
+    tifffile.imwrite(tmp_path / "b.tif", CMYK, photometric="separated")
+    found = loader(tmp_path / "s.tif").load_data()
+    assert loader(tmp_path / "s.tif").data_axes() == "czyx"
+    np.testing.assert_array_equal(found[:, 0], rgb_by_pillow(tmp_path / "b.tif"))
+    np.testing.assert_array_equal(found[:, 1], rgb_by_pillow(tmp_path / "b.tif")[:, ::-1])
+
+
+def test_other_inks_stay_channels(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", CMYK, photometric="separated", extratags=[(332, 3, 1, 2, True)])
+    agrees(loader(tmp_path / "a.tif"), np.moveaxis(CMYK, -1, 0), "cyx")
+    tifffile.imwrite(tmp_path / "f.tif", CMYK.astype("float32"), photometric="separated")
+    assert loader(tmp_path / "f.tif").shape_and_dtype() == ((4, Y, X), "float32")
+    tifffile.imwrite(tmp_path / "b.tif", CMYK, photometric="separated")
+    agrees(loader(tmp_path / "b.tif", palette="index"), np.moveaxis(CMYK, -1, 0), "cyx")
+
+
+def test_inks_of_a_jpeg(tmp_path: Path) -> None:
+    path = tmp_path / "print.jpg"
+    Image.fromarray(np.kron(CMYK, np.ones((8, 8, 1), "uint8")), "CMYK").save(path, quality=95)
+    assert loader(path).is_rgb()
+    with pytest.warns(ConvertersToolsWarning, match=r"such as 'print\.jpg'"):
+        found = loader(path).load_data()
+    np.testing.assert_array_equal(found, rgb_by_pillow(path))
+    assert loader(path).shape_and_dtype() == ((3, 8 * Y, 8 * X), "uint8")
+    kept = loader(path, palette="index")
+    assert kept.load_data().shape == kept.shape_and_dtype()[0] == (4, 8 * Y, 8 * X)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "uint16", "uint32"])
+@pytest.mark.parametrize("options", [{}, {"tile": (16, 16), "compression": "zlib"}, {"byteorder": ">"}])
+def test_white_as_zero_is_inverted(tmp_path: Path, dtype: str, options: dict[str, Any]) -> None:
+    bright = RNG.integers(0, 2 if dtype == "bool" else 250, (Y, X)).astype(dtype)
+    stored = ~bright if dtype == "bool" else np.iinfo(dtype).max - bright
+    if dtype == "bool":
+        options = {key: value for key, value in options.items() if key == "byteorder"}
+    tifffile.imwrite(tmp_path / "negative.tif", stored, photometric="miniswhite", metadata=None, **options)
+    expected = bright.astype("uint8") if dtype == "bool" else bright
+    agrees(loader(tmp_path / "negative.tif"), expected, "yx")
+    out = np.empty((Y, X), expected.dtype)
+    assert not loader(tmp_path / "negative.tif").load_into(out)
+    with pytest.warns(ConvertersToolsWarning, match=r"such as 'negative\.tif'\) are stored with white as 0"):
+        loader(tmp_path / "negative.tif").load_data()
+    if dtype in ("bool", "uint8"):
+        with Image.open(tmp_path / "negative.tif") as image:
+            np.testing.assert_array_equal(np.asarray(image), bright)
+    kept = loader(tmp_path / "negative.tif", palette="index").load_data()
+    np.testing.assert_array_equal(kept, stored.astype(kept.dtype))
+
+
+def test_packed_fax_pages_and_stacks_with_white_as_zero(tmp_path: Path) -> None:
+    bright = RNG.integers(0, 2, (Y, X)).astype(bool)
+    with Image.fromarray(bright) as image:
+        image.encoderinfo = {}
+        image.save(tmp_path / "fax.tif", compression="group4", tiffinfo={262: 0})
+    with Image.open(tmp_path / "fax.tif") as image:
+        assert image.tag_v2[262] == 0
+        np.testing.assert_array_equal(np.asarray(image), bright)
+    np.testing.assert_array_equal(loader(tmp_path / "fax.tif").load_data(), bright)
+    stack = RNG.integers(0, 1000, (3, Y, X)).astype("uint16")
+    tifffile.imwrite(tmp_path / "s.tif", 65535 - stack, photometric="miniswhite", metadata={"axes": "ZYX"})
+    agrees(loader(tmp_path / "s.tif"), stack, "zyx")
+    agrees(loader(tmp_path / "s.tif", page=1), stack[1], "yx")
+
+
+def test_imagej_and_numbers_without_a_white_keep_what_is_stored(tmp_path: Path) -> None:
+    mask = np.where(RNG.integers(0, 2, (Y, X)), 255, 0).astype("uint8")
+    tifffile.imwrite(tmp_path / "mask.tif", mask, imagej=True, photometric="miniswhite")
+    assert tifffile.TiffFile(tmp_path / "mask.tif").pages[0].photometric == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvertersToolsWarning)
+        agrees(loader(tmp_path / "mask.tif"), mask, "yx")
+    heights = RNG.normal(size=(Y, X)).astype("float32")
+    tifffile.imwrite(tmp_path / "f.tif", heights, photometric="miniswhite")
+    agrees(loader(tmp_path / "f.tif"), heights, "yx")
+
+
+def test_one_text_for_all_files_of_a_folder(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", CMYK[..., 0], photometric="miniswhite")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for name in ("b", "a", "c"):
+            loader(tmp_path / f"{name}.tif").load_data()
+    texts = {str(one.message) for one in caught if issubclass(one.category, ConvertersToolsWarning)}
+    what = "are stored with white as 0, and are inverted so that bright is high"
+    assert texts == {f"Images in '{tmp_path.as_posix()}' (such as 'b.tif') {what}."}
