@@ -144,3 +144,21 @@ def test_images_without_a_plate_are_not_a_plate(tmp_path: Path, shared_data: Pat
     assert not registry.get("ome_plate").recognises(source)
     with pytest.raises(ConvertersToolsFileNotFoundError, match="holds no OME-XML"):
         registry.get("ome_plate").scan(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "wells"),
+    [
+        ("hcs", {}, None),
+        ("fake-plate-rows-2", {}, None),
+        ("one-screen-one-plate-four-wells", {"field_grid": {"columns": 2}}, 4),
+        ("two-screens-two-plates-four-wells", {"field_grid": {"columns": 2}, "plate": "Plate:1"}, None),
+    ],
+)
+def test_published_documents_of_plates_can_be_planned(
+    shared_data: Path, name: str, options: dict[str, Any], wells: int | None
+) -> None:
+    source = shared_data / "ome-tiff-spw" / "ome-types-xml" / f"{name}.ome.xml"
+    scan = registry.get("ome_plate").scan(str(source), options={"pixel_size": 1.0, **options})
+    assert len(scan.tiles) > 0 and any("only a plan" in each for each in scan.warnings)
+    assert wells is None or scan.facts["wells"] == wells

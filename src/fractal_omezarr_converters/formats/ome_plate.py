@@ -84,7 +84,7 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
         document = _read(file)
         plate = _chosen_plate(document, options.plate)
         warnings = document.warnings
-        found = OmePlanes(document.path, file.name, y_up=options.flip_y, pixel_size=options.pixel_size)
+        found = OmePlanes(document.path, _own_file(file), y_up=options.flip_y, pixel_size=options.pixel_size)
         problems: list[str] = []
         for well in plate.wells:
             _take_well(document, well, found, problems)
@@ -127,6 +127,11 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
             if pointed and "/" not in pointed and "\\" not in pointed and (first.parent / pointed).is_file():
                 return first.parent / pointed
         return first
+
+
+def _own_file(file: Path) -> str:
+    """The file of planes that name none: the file itself; beside XML that was taken out of a TIFF file, that TIFF file."""
+    return file.name if file.suffix not in (".ome", ".xml") else f"{file.name.partition('.')[0]}.ome.tif"
 
 
 def _text(file: Path) -> tuple[bytes | None, int]:

@@ -72,6 +72,10 @@ def setup_images_for_conversion(
         table_backend=converter_options.omezarr_options.table_backend.value,
         run=run,
     )
+    if metadata_files:
+        from fractal_omezarr_converters.fractal.metadata_copies import copy_metadata_files
+
+        copy_metadata_files(place, metadata_files)
     return build_parallelization_list(
         images, zarr_dir=place, converter_options=converter_options, overwrite_mode=overwrite_mode, run=run
     )

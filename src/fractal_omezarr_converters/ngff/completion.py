@@ -80,7 +80,7 @@ def software_version() -> str:
     installed = re.compile(rf"{SOFTWARE.replace('-', '_')}-(.+)\.dist-info")
     for folder in sys.path:
         with contextlib.suppress(OSError):
-            for name in os.listdir(folder or "."):
+            for name in os.listdir(folder or "."):  # noqa: PTH208 -- names, not objects
                 if found := installed.fullmatch(name):
                     return found[1]
     import importlib.metadata
