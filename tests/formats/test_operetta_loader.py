@@ -47,3 +47,15 @@ def test_planes_with_32_bits_are_kept_in_16_bits_with_a_warning(tmp_path: Path) 
     assert found.dtype == np.uint16 and found[3, 5] == 65535
     pixels[3, 5] = 65535
     np.testing.assert_array_equal(found, pixels)
+    assert not loader.load_into(np.zeros(pixels.shape, np.uint16))
+
+
+@pytest.mark.parametrize("compression", [None, "lzw"])
+def test_planes_with_16_bits_are_read_straight_into_their_place(tmp_path: Path, compression: str | None) -> None:
+    truth = write_operetta(tmp_path, wells=("B03",), layout=(1, 1), planes=1)
+    loader = _scan(truth).tiles.loaders.loader(0)
+    pixels = truth.pixels(truth.listed()[0])
+    tifffile.imwrite(loader.file_path, pixels, metadata=None, compression=compression)
+    place = np.zeros(pixels.shape, np.uint16)
+    assert loader.load_into(place)
+    np.testing.assert_array_equal(place, pixels)

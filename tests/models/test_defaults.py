@@ -20,6 +20,7 @@ RUNTIME: dict[str, Any] = {
     },
     "num_workers": None,
     "memory_limit_mb": None,
+    "divide_above_mb": 2048,
 }
 CORRECTIONS = {
     "remove_xy_offset": "Global",

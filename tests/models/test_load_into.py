@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 
 PLANE = np.random.default_rng(7).integers(0, 60000, (18, 23)).astype(np.uint16)
@@ -21,12 +21,15 @@ STRAIGHT: dict[str, tuple[np.ndarray, dict[str, Any]]] = {
     "float": (PLANE.astype(np.float32), {}),
     "several strips": (PLANE, {"rowsperstrip": 5}),
     "BigTIFF": (PLANE, {"bigtiff": True}),
+    "zlib": (PLANE, {"compression": "zlib", "rowsperstrip": 4}),
+    "zlib, big endian": (PLANE, {"compression": "zlib", "byteorder": ">"}),
+    "lzw": (PLANE, {"compression": "lzw"}),
+    "predictor": (PLANE, {"compression": "zlib", "predictor": 2}),
+    "tiles": (np.zeros((18, 23), np.uint16) + np.arange(23, dtype=np.uint16), {"tile": (16, 16)}),
+    "compressed tiles": (PLANE, {"tile": (16, 16), "compression": "zlib"}),
 }
 OTHERWISE: dict[str, tuple[np.ndarray, dict[str, Any]]] = {
     "big endian": (PLANE, {"byteorder": ">"}),
-    "zlib": (PLANE, {"compression": "zlib"}),
-    "predictor": (PLANE, {"compression": "zlib", "predictor": 2}),
-    "tiles": (np.zeros((32, 48), np.uint16) + np.arange(48, dtype=np.uint16), {"tile": (16, 16)}),
     "colour": (np.zeros((18, 23, 3), np.uint8), {"photometric": "rgb"}),
     "bilevel": (PLANE > 30000, {}),
     "two planes": (np.stack([PLANE, PLANE]), {}),
@@ -42,7 +45,7 @@ def loaded_into(path: Path, dtype: Any, shape: tuple[int, int] = (18, 23), **cho
 
 
 @pytest.mark.parametrize("case", STRAIGHT)
-def test_uncompressed_planes_are_read_straight(tmp_path: Path, case: str) -> None:
+def test_grey_planes_are_read_straight(tmp_path: Path, case: str) -> None:
     pixels, how = STRAIGHT[case]
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="minisblack", **how)
     found = loaded_into(tmp_path / "a.tif", pixels.dtype)
@@ -57,6 +60,17 @@ def test_what_is_stored_otherwise_is_loaded(tmp_path: Path, case: str) -> None:
     tifffile.imwrite(tmp_path / "a.tif", pixels, **({"photometric": "minisblack"} | how))
     shape = pixels.shape[:2] if case != "two planes" else pixels.shape[1:]
     assert loaded_into(tmp_path / "a.tif", pixels.dtype if pixels.dtype != bool else np.uint8, shape) is None
+
+
+def test_a_compressed_plane_that_is_damaged_is_named(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", PLANE, compression="zlib")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        first = file.pages[0].dataoffsets[0]
+    data[first : first + 8] = b"x" * 8
+    (tmp_path / "a.tif").write_bytes(data)
+    with pytest.raises(ConvertersToolsUserError, match=r"a\.tif"):
+        loaded_into(tmp_path / "a.tif", np.uint16)
 
 
 def test_the_chosen_page_is_read(tmp_path: Path) -> None:
@@ -96,3 +110,14 @@ def test_a_loader_that_changes_pixels_is_not_passed_by(tmp_path: Path) -> None:
 def test_raster_and_array_files_are_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", PLANE)
     assert loaded_into(tmp_path / "a.npy", np.uint16) is None
+
+
+def test_an_image_stored_with_white_as_0_is_never_read_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "white.tif"
+    tifffile.imwrite(path, np.arange(48, dtype=np.uint8).reshape(6, 8), photometric="miniswhite", metadata=None)
+    out = np.zeros((6, 8), np.uint8)
+    loader = DefaultImageLoader(file_path=str(path))
+    with pytest.warns(ConvertersToolsWarning):
+        expected = loader.load_data()
+    assert expected[0, 0] == 255
+    assert not loader.load_into(out) or np.array_equal(out, expected)

@@ -30,7 +30,6 @@ PLAIN: dict[str, dict[str, Any]] = {
     "a description": {"metadata": None, "description": "Exposure 10 ms"},
     "strips": {"rowsperstrip": 7},
     "one row a strip": {"rowsperstrip": 1},
-    "dark is bright": {"photometric": "miniswhite"},
     "resolution and software": {"resolution": (3, 3), "software": "scope", "datetime": True},
     "ImageJ": {"imagej": True},
 }
@@ -64,6 +63,7 @@ NOT_PLAIN: dict[str, dict[str, Any]] = {
     "compressed": {"compression": "zlib"},
     "predicted": {"compression": "zlib", "predictor": True},
     "tiles": {"tile": (16, 16)},
+    "white is 0": {"photometric": "miniswhite"},
     "described as another shape": {"metadata": {"shape": (91, 70)}, "description": '{"shape": [91, 70]}'},
     "a colour table": {"photometric": "palette", "colormap": np.zeros((3, 65536), "uint16")},
     "a tag of a maker": {"extratags": [(51000, "s", 0, "what?", True)]},

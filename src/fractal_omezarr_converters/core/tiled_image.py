@@ -23,7 +23,6 @@ from fractal_omezarr_converters.core.fov_group import TileFOVGroup
 from fractal_omezarr_converters.core.geometry import AXES, C, Floats, axis_steps, union
 from fractal_omezarr_converters.core.regions import Regions
 from fractal_omezarr_converters.core.source_stamps import stamps_of
-from fractal_omezarr_converters.core.tile import Tile
 from fractal_omezarr_converters.core.tile_slice import TileSlice
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import ChannelInfo, rgb_channels
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
     import dask.array
     from ngio import PixelSize, Roi
     from numpy.typing import NDArray
+
+    from fractal_omezarr_converters.core.tile import Tile
 
 __all__ = ["AttributeType", "TiledImage"]
 

@@ -27,6 +27,10 @@ class OperettaLoader(PlaneLoader):
 
     page: int | None = 0
 
+    def load_into(self, out: NDArray[Any], resource: Any = None) -> bool:
+        """Read a plane of 16 bits straight into an array; those of 32 bits must be narrowed first."""
+        return type(self).changed is OperettaLoader.changed and self._file().load_into(out, resource)
+
     def changed(self, image: NDArray[Any], rows: Places, columns: Places) -> NDArray[Any]:  # noqa: ARG002
         """Bring wide integers to 16 bits."""
         if image.dtype.kind not in "iu" or image.dtype.itemsize <= 2:

@@ -6,10 +6,10 @@ library for all kinds; whatever is not certainly plain is left to that. Source: 
 
 from __future__ import annotations
 
-import os
 import stat
 import struct
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,11 +34,11 @@ def read_plain_tiff(path: str, out: np.ndarray[Any, Any]) -> bool:
     ):
         return False
     try:
-        facts = os.stat(path)  # noqa: PTH116 -- a path object for every plane costs more than the call
+        facts = Path(path).stat()
         # a page may stand for many planes that follow it (ImageJ, MetaMorph): then the file is larger
         if not stat.S_ISREG(facts.st_mode) or not out.nbytes <= facts.st_size < 2 * out.nbytes:
             return False
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        with Path(path).open("rb", buffering=0) as file:
             first = _first_pixel(file, out)
             if first is None or first + out.nbytes > facts.st_size:
                 return False
@@ -67,7 +67,7 @@ def _first_pixel(file: Any, out: np.ndarray[Any, Any]) -> int | None:
         _BITS: 8 * out.itemsize,
         _FORMAT: _FORMATS[out.dtype.kind],
     }
-    ordinary = {_COMPRESSION: (1,), _PHOTOMETRIC: (0, 1), _ORDER: (1,), _SAMPLES: (1,), _PREDICTOR: (1,)}
+    ordinary = {_COMPRESSION: (1,), _PHOTOMETRIC: (1,), _ORDER: (1,), _SAMPLES: (1,), _PREDICTOR: (1,)}
     tags.setdefault(_FORMAT, (1,))
     for tag, values in tags.items():
         if tag in _HARMLESS:
@@ -105,11 +105,8 @@ def _tags(file: Any, head: bytes) -> dict[int, Any] | None:
             return None
         letter, bytes_each = _KINDS[kind]
         size = bytes_each * count
-        inside = size <= 4  # longer values lie elsewhere
-        value = (
-            page[entry + 8 : entry + 8 + size]
-            if inside
-            else at(struct.unpack("<I", page[entry + 8 : entry + 12])[0], size)
-        )
+        value = page[entry + 8 : entry + 8 + size]
+        if size > 4:  # longer values lie elsewhere
+            value = at(struct.unpack("<I", page[entry + 8 : entry + 12])[0], size)
         found[tag] = value if kind == 2 else struct.unpack(f"<{count}{letter}", value)
     return found

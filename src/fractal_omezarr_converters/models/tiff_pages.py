@@ -20,6 +20,7 @@ _JPEG = {6, 7, 34892, 33007}
 PALETTE = 3
 _COLOR = (2, 6)
 _ALPHA = (1, 2)
+_BYTES_AT_A_TIME = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -79,19 +80,16 @@ def read_page(page: Any, facts: PageFacts, y: slice, x: slice) -> Array:
 
 
 def read_page_into(page: Any, facts: PageFacts, out: Array) -> bool:
-    """Read a whole grey page into an array of its shape and type; False when it is not stored as such an array."""
+    """Read a whole grey page into a C-ordered array of its shape and type; False when its pixels are of another kind."""
     key = page.keyframe
-    stored = _stored_type(key)
-    if (
-        facts.samples
-        or facts.colors is not None
-        or facts.change is not None
-        or not key.is_contiguous
-        or stored is None
-        or stored != out.dtype
-    ):
+    if facts.samples or facts.colors is not None or facts.change is not None or key.axes != "YX":
         return False
-    if sum(page.databytecounts) != out.nbytes or key.axes != "YX":
+    if not key.is_contiguous:
+        if key.dtype != out.dtype or key.jpegheader is not None:
+            return False
+        page.asarray(out=out, maxworkers=1)
+        return True
+    if _stored_type(key) != out.dtype or sum(page.databytecounts) != out.nbytes:
         return False
     handle = page.parent.filehandle
     with handle.lock:
@@ -119,9 +117,10 @@ def _part(page: Any, rows: range, columns: range) -> Array | None:
     if not ordinary or key.is_subsampled or (key.jpegheader is not None and not key.is_tiled):
         return None
     separate, _, _, _, contiguous = key.shaped
-    result = np.zeros((separate, len(rows), len(columns), contiguous), key.dtype)
+    shape = (separate, len(rows), len(columns), contiguous)
     if key.is_contiguous:
-        return _squeezed(_contiguous_part(page, rows, columns, result), key)
+        return _squeezed(_contiguous_part(page, rows, columns, np.empty(shape, key.dtype)), key)
+    result = np.zeros(shape, key.dtype)
     high, wide = (key.tilelength, key.tilewidth) if key.is_tiled else (key.rowsperstrip, key.imagewidth)
     high = min(high, key.imagelength) if not key.is_tiled else high
     down, across = -(-key.imagelength // high), -(-key.imagewidth // wide)
@@ -167,15 +166,16 @@ def _contiguous_part(page: Any, rows: range, columns: range, result: Array) -> A
         return None
     separate, _, height, width, contiguous = key.shaped
     row_bytes = width * contiguous * stored.itemsize
+    many = min(len(rows), max(1, _BYTES_AT_A_TIME // row_bytes))
+    band = np.empty((many, width, contiguous), stored)  # whole rows, a few at a time, so that they stay in the cache
     handle = page.parent.filehandle
-    for plane in range(separate):
+    for plane, first in itertools.product(range(separate), range(0, len(rows), many)):
+        block = band[: len(rows) - first]
         with handle.lock:
-            handle.seek(page.dataoffsets[0] + (plane * height + rows.start) * row_bytes)
-            data = handle.read(len(rows) * row_bytes)
-        if len(data) != len(rows) * row_bytes:
-            raise ValueError(f"the file ends within page {page.index}")
-        block = np.frombuffer(data, stored).reshape(len(rows), width, contiguous)
-        result[plane] = block[:, columns.start : columns.stop]
+            handle.seek(page.dataoffsets[0] + (plane * height + rows.start + first) * row_bytes)
+            if handle.readinto(memoryview(block).cast("B")) != block.nbytes:
+                raise ValueError(f"the file ends within page {page.index}")
+        result[plane, first : first + many] = block[:, columns.start : columns.stop]
     return result
 
 

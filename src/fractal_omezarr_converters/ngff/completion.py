@@ -79,9 +79,9 @@ def software_version() -> str:
     """
     installed = re.compile(rf"{SOFTWARE.replace('-', '_')}-(.+)\.dist-info")
     for folder in sys.path:
-        with contextlib.suppress(OSError):
-            for name in os.listdir(folder or "."):  # noqa: PTH208 -- names, not objects
-                if found := installed.fullmatch(name):
+        with contextlib.suppress(OSError), os.scandir(folder or ".") as entries:
+            for entry in entries:
+                if found := installed.fullmatch(entry.name):
                     return found[1]
     import importlib.metadata
 

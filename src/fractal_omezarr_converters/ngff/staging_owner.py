@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import socket
+import platform
 import threading
 import time
 import zlib
@@ -27,7 +27,7 @@ class Owner:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._released = threading.Event()
-        claim = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
+        claim = {"host": platform.node(), "pid": os.getpid(), "since": time.time()}
         store.put(OWNER_FILE, json.dumps(claim).encode())
         if isinstance(store, LocalStore):
             threading.Thread(
@@ -74,7 +74,7 @@ def writer_is_gone(token: str) -> bool | None:
 
 
 def _host() -> str:
-    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+    return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def _is_silent(root: LocalStore, path: Path) -> bool:

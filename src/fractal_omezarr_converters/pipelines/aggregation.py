@@ -20,7 +20,8 @@ from fractal_omezarr_converters.pipelines.header_checks import check_sources, mi
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
 from fractal_omezarr_converters.pipelines.validators import ValidatorModel, apply_validator_pipeline
 
-Image = TiledImage[Any, Any]
+type Image = TiledImage[Any, Any]
+
 logger = logging.getLogger(__name__)
 
 SHOWN = 20

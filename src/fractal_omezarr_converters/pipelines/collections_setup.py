@@ -30,7 +30,7 @@ from fractal_omezarr_converters.pipelines.steps import StepRegistry
 if TYPE_CHECKING:
     Facts = Mapping[tuple[str, int], PlateFacts] | None
 
-Image = TiledImage[Any, Any]
+type Image = TiledImage[Any, Any]
 
 
 class SetupCollectionFunction(Protocol):

@@ -19,7 +19,7 @@ from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
 from fractal_omezarr_converters.models.source_files import SourceFile
 from fractal_omezarr_converters.pipelines.image_steps import pixel_steps
 
-Image = TiledImage[Any, Any]
+type Image = TiledImage[Any, Any]
 
 
 @dataclass

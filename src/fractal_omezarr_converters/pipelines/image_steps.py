@@ -13,7 +13,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.grouping import StagePositionCorrections
 from fractal_omezarr_converters.pipelines.sequence_steps import distinct_places, even_places, group_ids
 
-Image = TiledImage[Any, Any]
+type Image = TiledImage[Any, Any]
 Floats = npt.NDArray[np.float64]
 
 T, C, Z, Y, X = range(5)

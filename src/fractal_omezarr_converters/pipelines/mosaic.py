@@ -42,7 +42,7 @@ from fractal_omezarr_converters.pipelines.tiling import (
     refuse_torn_neighbours,
 )
 
-Image = TiledImage[Any, Any]
+type Image = TiledImage[Any, Any]
 Floats = npt.NDArray[np.float64]
 
 NOTEWORTHY = 0.02

@@ -14,7 +14,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.pipelines.image_steps import C, T, X, Y, Z, pixel_steps
 from fractal_omezarr_converters.pipelines.tiling import Overlap, overlaps
 
-Image = TiledImage[Any, Any]
+type Image = TiledImage[Any, Any]
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 

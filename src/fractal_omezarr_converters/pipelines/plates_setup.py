@@ -35,7 +35,7 @@ from fractal_omezarr_converters.pipelines.plate_replacement import (
 )
 from fractal_omezarr_converters.pipelines.roi_tables import plate_condition_table
 
-Image = TiledImage[Any, Any]
+type Image = TiledImage[Any, Any]
 MOSAIC, PER_FOV = "Mosaic", "Per-FOV"
 
 

@@ -18,7 +18,7 @@ from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.pipelines.image_steps import C, T, X, Y, Z, pixel_steps
 
-Image = TiledImage[Any, Any]
+type Image = TiledImage[Any, Any]
 Columns = dict[str, list[Any]]
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -21,7 +21,7 @@ from fractal_omezarr_converters.pipelines.mosaic_fields import Fields, overlap_s
 from fractal_omezarr_converters.pipelines.shifts import GRAIN, THINNEST, Shift, background_axes, measure_shift, prepared
 from fractal_omezarr_converters.pipelines.strips import Plane, ReferencePlanes, channel_index
 
-Image = TiledImage[Any, Any]
+type Image = TiledImage[Any, Any]
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 

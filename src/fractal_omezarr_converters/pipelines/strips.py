@@ -16,7 +16,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.blocks import load_part
 from fractal_omezarr_converters.pipelines.image_steps import C, T, X, Y, Z, pixel_steps
 
-Image = TiledImage[Any, Any]
+type Image = TiledImage[Any, Any]
 Plane = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
