@@ -20,7 +20,10 @@ Image = TiledImage[Any, Any]
 READERS = 16
 SHOWN = 10
 # Tables that go with an image and come with every new one.
-OUR_TABLES = {"FOV_ROI_table", "well_ROI_table", "channel_z_offsets", "time_points"}
+OUR_TABLES = {
+    *("FOV_ROI_table", "well_ROI_table", "FOV_translation_table"),
+    *("channel_z_offsets", "time_points", "z_positions"),
+}
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,11 @@ from fractal_omezarr_converters.pipelines.registration import (
     build_default_registration_pipeline,
     steps_on_pixels,
 )
-from fractal_omezarr_converters.pipelines.roi_tables import field_translations, z_positions_table
+from fractal_omezarr_converters.pipelines.roi_tables import field_translations
 from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
 from fractal_omezarr_converters.pipelines.time_points import time_points_table
 from fractal_omezarr_converters.pipelines.write_settings import planned_memory
+from fractal_omezarr_converters.pipelines.z_positions import z_positions_table
 
 STITCHING = 1
 """Raised when stitching finds other positions from the same pixels."""

@@ -1,4 +1,4 @@
-"""The tables beside an image: its fields of view, the image as a whole, its conditions, its true heights.
+"""The tables beside an image: its fields of view, the image as a whole, its conditions.
 
 Positions in the ROI tables are counted from the corner of the first pixel, in micrometres and seconds. The columns that end in
 ``_original`` hold the position as the stage stated it. What registration added to it lies in a table of its own: Fractal's
@@ -17,7 +17,6 @@ from fractal_omezarr_converters.core.attributes import attribute_rows
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.pipelines.image_steps import C, T, X, Y, Z, pixel_steps
-from fractal_omezarr_converters.pipelines.sequence_steps import even_places, group_ids
 
 type Image = TiledImage[Any, Any]
 Columns = dict[str, list[Any]]
@@ -140,56 +139,6 @@ def plate_condition_table(images: list[Image]) -> Columns | None:
             for key in keys:
                 table[key].append(row.get(key))
     return table
-
-
-def z_positions_table(before: Image, after: Image, plane: Integers) -> Columns | None:
-    """The true height of every plane, in µm from the lowest; per field of view when they differ.
-
-    None when the planes of every stack are multiples of the z spacing apart.
-    Args:
-        before: The image as it was stated, with true heights.
-        after: The registered image with the same tiles.
-        plane: Number of the plane in which every tile begins.
-    """
-    stated = before.columns
-    stacks = group_ids(stated.fov, stated.start[:, C], stated.start[:, T])
-    if even_places(stated.start[:, Z], stacks, pixel_steps(before)[Z]) is not None:
-        return None
-    return _true_places(before, after, plane, Z, ("z_index", "z_micrometer"))
-
-
-def _true_places(before: Image, after: Image, place: Integers, axis: int, names: tuple[str, str]) -> Columns | None:
-    """Number and true coordinate of every frame or plane along one axis; None when the spacing says it all."""
-    if "tczyx"[axis] not in after.axes or len(before.columns) != len(after.columns):
-        return None
-    stated, placed = before.columns, after.columns
-    if not np.array_equal(stated.fov, placed.fov) or not np.array_equal(stated.loaders.row, placed.loaders.row):
-        return None
-    step, spacing = pixel_steps(before)[axis], pixel_steps(after)[axis]
-    counts = np.maximum(np.rint(stated.length[:, axis] / step), 1).astype(np.int64)
-    tile = np.repeat(np.arange(len(counts)), counts)
-    within = np.arange(len(tile)) - (np.cumsum(counts) - counts)[tile]
-    true = stated.start[tile, axis] + within * step - stated.start[:, axis].min()
-    empty = int(place.min())  # what a kept offset leaves before the first
-    places = place[tile] + within - empty
-    number = int(places.max()) + 1
-    if number < 2:
-        return None
-    lowest = np.full((len(stated.fov_names), number), np.inf)
-    np.minimum.at(lowest, (stated.fov[tile], places), true)
-    known = np.isfinite(lowest)
-    first = np.min(lowest, axis=0)
-    tolerance = 0.01 * spacing
-    if np.all(np.abs(lowest - first[None, :])[known] <= tolerance):
-        if np.all(np.abs(np.diff(first) - spacing) <= tolerance):
-            return None
-        return {names[0]: list(range(empty, empty + number)), names[1]: _numbers(first)}
-    fields, indices = np.nonzero(known)
-    return {
-        INDEX: [stated.fov_names[index] for index in fields],
-        names[0]: [int(index) + empty for index in indices],
-        names[1]: _numbers(lowest[fields, indices]),
-    }
 
 
 def channel_count(image: Image) -> int:
