@@ -109,14 +109,16 @@ def _add_image(found: Images, source: Path, time: TimePoint, name: str) -> None:
         found.modes.add("stack")
         region, number = stack.group(1), int(stack.group(2))
         found.files[region, number, time.number] = file = f"{time.name}/{name}"
-        for page, (z, channel) in enumerate(_pages(source / file)):
-            found.planes.append(NamedPlane(region, number, z, time.number, name_in_files(channel), file, page))
+        for page, (plane, channel) in enumerate(_pages(source / file)):
+            found.planes.append(NamedPlane(region, number, plane, time.number, name_in_files(channel), file, page))
         return
     image = _IMAGE.fullmatch(name)
     if image is not None:
         found.modes.add("individual")
-        region, of_region, z, channel = image.groups()
-        found.planes.append(NamedPlane(region, int(of_region), int(z), time.number, channel, f"{time.name}/{name}"))
+        region, of_region, z, name_of_channel = image.groups()
+        found.planes.append(
+            NamedPlane(region, int(of_region), int(z), time.number, name_of_channel, f"{time.name}/{name}")
+        )
     elif name.endswith((".tiff", ".tif", ".bmp")):
         found.skipped.append(f"{time.name}/{name}")
 
