@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.contract import FormatOptions, Scan
@@ -96,7 +97,9 @@ def test_scans_that_differ(source: Path) -> None:
 
 def test_scans_that_look_at_pixels(source: Path) -> None:
     def spoil(scan: Scan, _: dict[str, Any]) -> None:
-        with Path(scan.tiles.loaders.loader(0).file_path).open("rb") as file:
+        path = scan.tiles.loaders.loader(0).file_path
+        with Path(path).open("rb") as file, tifffile.TiffFile(file) as tiff:
+            file.seek(tiff.pages[0].dataoffsets[0])
             scan.tiles.start[0, 4] += file.read(1)[0] * 1e-3
 
     assert _broken(source, spoil) == {"rule_scan_reads_no_pixels"}
