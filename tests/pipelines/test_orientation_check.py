@@ -40,7 +40,7 @@ def test_every_wrong_arrangement_is_found_and_undone(truth, way) -> None:
     finding = check_orientation(table)
     assert finding is not None
     assert finding.is_clear == (wrong != StageOrientation())
-    assert finding.correlation > 0.9 and (finding.as_read < 0.7 or wrong == StageOrientation())
+    assert finding.correlation > 0.9 and (finding.as_read < 0.6 or wrong == StageOrientation())
     right = oriented(table.acquisitions[0], finding.best).stage_orientation
     assert right == StageOrientation()
 
@@ -48,6 +48,15 @@ def test_every_wrong_arrangement_is_found_and_undone(truth, way) -> None:
 def test_right_positions_say_nothing_and_pixels_decide(truth, tmp_path: Path) -> None:
     made = convert(truth.folders[0], tmp_path / "out", converter_options=INPLACE, workers=1)
     assert not [text for text in made.warnings if "fit together" in text]
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"layout": (2, 3)}, {"field_shape": (64, 64)}, {"layout": (3, 2), "overlap": 12}]
+)
+def test_small_fields_that_lie_right_are_not_doubted(tmp_path: Path, settings) -> None:
+    tiles = registry.get("operetta").scan(str(write_operetta(tmp_path, **settings).folders[0])).tiles
+    finding = check_orientation(tiles)
+    assert finding is not None and not finding.is_clear and finding.as_read > 0.9
 
 
 def test_check_warns_with_figures_and_changes_nothing(truth, tmp_path: Path) -> None:
@@ -96,7 +105,7 @@ def test_the_real_pair_of_an_operetta_lies_as_read(shared_data: Path) -> None:
     source = shared_data / "operetta" / "operetta-compose-plate"
     tiles = registry.get("operetta").scan(str(source)).tiles
     finding = check_orientation(tiles)
-    assert finding is not None and not finding.is_clear and finding.as_read > 0.85
+    assert finding is not None and not finding.is_clear and finding.as_read > 0.9
     mirrored = check_orientation(with_options(tiles, AcquisitionOptions(stage_orientation={"flip_x": True})))
     assert mirrored is not None and mirrored.is_clear and mirrored.best == StageOrientation(flip_x=True)
     assert np.isclose(mirrored.correlation, finding.as_read)

@@ -19,12 +19,14 @@ from fractal_omezarr_converters.core.pixels import load_block
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.errors import ConvertersToolsError
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails, StageOrientation
-from fractal_omezarr_converters.pipelines.shifts import THINNEST, Plane, correlation_at, prepared
+from fractal_omezarr_converters.pipelines.shifts import THINNEST, Plane, correlation_at
 
-CLEAR = 0.25
+CLEAR = 0.3
 """By how much the correlation of another arrangement must be higher to be believed."""
-CONVINCING = 0.5
+CONVINCING = 0.7
 """Correlation that the better arrangement must reach."""
+RIGHT = 0.6
+"""Correlation from which on the arrangement of the metadata is not doubted: repeated structures look alike anywhere."""
 COARSE_PIXELS = 512
 MOST_FIELDS = 9
 MOST_WELLS = 3
@@ -53,7 +55,8 @@ class OrientationFinding:
     def is_clear(self) -> bool:
         """Say whether another arrangement than that of the metadata is clearly right."""
         higher = self.correlation - max(self.as_read, 0.0)
-        return self.best != StageOrientation() and self.correlation >= CONVINCING and higher >= CLEAR
+        doubted = self.best != StageOrientation() and self.as_read < RIGHT
+        return doubted and self.correlation >= CONVINCING and higher >= CLEAR
 
     def sentence(self) -> str:
         """What was found and what to do, for the user."""
@@ -194,14 +197,15 @@ def _overlaps(corner: Floats, size: Floats) -> list[_Overlap]:
 
 
 def _coarse(table: TileTable, row: int, factor: int, resource: Any) -> Plane:
-    """The first plane of a tile, averaged over squares, band-passed."""
+    """The first plane of a tile, averaged over squares; the square root makes noise alike in dark and bright places."""
     axes = "".join(table.acquisitions[int(table.acquisition[row])].axes)
     pixels = load_block(table.loaders.loader(row), axes, None, resource=resource)
     plane = np.asarray(pixels[0, 0, pixels.shape[2] // 2], np.float32)
     height, width = (n // factor for n in plane.shape)
     squares = plane[: height * factor, : width * factor].reshape(height, factor, width, factor)
     coarse = squares.mean(axis=(1, 3), dtype=np.float32)
-    return prepared(coarse, float(np.percentile(coarse, 1)), (0, 1))
+    stable: Plane = np.sqrt(np.maximum(coarse - np.float32(np.percentile(coarse, 1)), 0))
+    return stable
 
 
 def _score(pairs: list[_Overlap], planes: dict[int, Plane], scale: Floats) -> float:
