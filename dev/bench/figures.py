@@ -59,7 +59,9 @@ def table(found: Found, groups: Sequence[Group], columns: Sequence[str], head: s
             cells = [_cell(found[name], found[rows[0]], column, own=number == 0) for column in columns]
             title = group.title if number == 0 else ""
             lines.append(f"| {title} | {group.labels.get(name, name)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    rounds = max((len(each) for each in found.values()), default=0)
+    said = "One round." if rounds == 1 else f"Medians of {rounds} rounds."
+    return "\n".join([*lines, "", said])
 
 
 def _cell(mine: list[Figures], first: list[Figures], column: str, *, own: bool) -> str:

@@ -1,4 +1,4 @@
-"""What a table was made on: processor, memory, versions; nothing that names the machine or a place on it."""
+"""What a table was made on: processor, memory, how busy it was, commit and versions; nothing that names the machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-OURS = ("fractal-omezarr-converters", "numpy", "imagecodecs", "tifffile", "zarr")
+OURS = ("numpy", "imagecodecs", "tifffile", "zarr")
 ENGINE = ("ome-zarr-converters-tools", "ngio", "zarr", "numcodecs")
 PEERS = ("ngio", "ngff-zarr", "ome-zarr", "zarr", "numcodecs")
 _ASK = """
@@ -34,11 +34,26 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def commit() -> str:
+    """The commit of the checkout; an installed version may be that of another one."""
+    here, words = Path(__file__).parent, []
+    for command in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--", "../../src"]):
+        asked = subprocess.run(["git", *command], cwd=here, capture_output=True, text=True, check=False)
+        if asked.returncode:
+            return "not a checkout"
+        words.append(asked.stdout.strip())
+    return f"commit {words[0]}{' with changes' if words[1] else ''}"
+
+
 def description(engine: str | None, arrays: str | None) -> str:
     """One line for the hardware, one for each environment that took part."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    lines = [f"* Machine: {processor()}, {cores} cores, {memory:.0f} GiB, {platform.system()}"]
+    load = f"load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else "load not known"
+    lines = [
+        f"* Machine: {processor()}, {cores} cores, {memory:.0f} GiB, {platform.system()}, {load}",
+        f"* Source: {commit()}",
+    ]
     for title, python, names in (("Ours", sys.executable, OURS), ("Engine", engine, ENGINE), ("Others", arrays, PEERS)):
         if python:
             asked = subprocess.run([python, "-c", _ASK, *names], capture_output=True, text=True, check=True)

@@ -46,7 +46,9 @@ BENCHES = {
 def test_a_benchmark_prints_its_tables(project_root: Path, tmp_path: Path, name: str) -> None:
     heading, count, rows = BENCHES[name]
     page, scratch = tmp_path / "page.md", tmp_path / "scratch"
-    page.write_text(f"Before.\n<!-- bench machine -->\n<!-- end -->\n<!-- bench {name} -->old<!-- end -->\nAfter.\n")
+    page.write_text(
+        f"Before.\n<!-- bench machine -->\n<!-- end -->\n<!-- bench {name} -->to be replaced<!-- end -->\nAfter.\n"
+    )
     chosen = ["--case", "sharded", "--case", "png", "--arrays", sys.executable]
     chosen += ["--scratch", str(scratch), "--into", str(page)]
     ran = subprocess.run(
@@ -69,7 +71,7 @@ def test_a_benchmark_prints_its_tables(project_root: Path, tmp_path: Path, name:
             assert all(re.fullmatch(r"\d[\d.]*( \(\d[\d.]*x\))?", cell) for cell in row[2:]), row
     assert list(scratch.iterdir()) == [], "the bench removes what it made"
     written = page.read_text()
-    assert "old" not in written and written.startswith("Before.") and written.endswith("\nAfter.\n")
+    assert "to be replaced" not in written and written.startswith("Before.") and written.endswith("\nAfter.\n")
     assert _tables(written) == tables and "* Machine: " in written
 
 
@@ -101,6 +103,7 @@ def test_ratios_are_taken_within_rounds_and_every_second_round_runs_backwards(be
     printed = figures.table(
         found, [figures.Group("a case", ["ours", "other"], {"other": "theirs"})], ["CPU s", "files"]
     )
+    assert printed.endswith("Medians of 3 rounds.")
     rows = _tables(printed)[0]
     assert rows[0] == ["a case", "ours", "2", ""]
     assert rows[1] == ["", "theirs", "8 (3.0x)", ""], "the median of 3, 2 and 4; that of the medians would be 4"
