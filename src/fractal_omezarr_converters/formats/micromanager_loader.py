@@ -101,7 +101,9 @@ class MicromanagerLoader(ImageLoaderInterface):
 
 def loader_maker(raw: Sequence[RawPlane]) -> LoaderMaker | None:
     """Give what makes loaders of planes by their place; None when one of them is not in one piece."""
-    places = {(each.file, each.page): each for each in raw if each.page is not None}
+    places: dict[tuple[str, int | None], RawPlane] = {
+        (each.file, each.page): each for each in raw if each.page is not None
+    }
     if not places or any(each.offset is None for each in places.values()):
         return None
 
