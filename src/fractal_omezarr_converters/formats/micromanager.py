@@ -28,6 +28,7 @@ from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFile
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.field_grid import FieldGrid
 from fractal_omezarr_converters.formats.micromanager_frames import Acquired, number
+from fractal_omezarr_converters.formats.micromanager_loader import loader_maker
 from fractal_omezarr_converters.formats.micromanager_ndtiff import FULL_RESOLUTION, INDEX, read_ndtiff
 from fractal_omezarr_converters.formats.micromanager_planes import FramePlanes, frame_planes
 from fractal_omezarr_converters.formats.micromanager_stacks import read_images, read_stacks
@@ -105,6 +106,7 @@ class Micromanager(PlateFormat[MicromanagerOptions]):
             field_grid=_field_grid(options, made, warnings),
             sizes_are_planned=True,
             z_step=abs(step) if step else None,
+            make_loaders=loader_maker(found.planes),
             t_step=interval / 1000 if interval and interval > 0 else None,
             warnings=warnings,
             metadata_files=found.metadata_files or [str(found.described_in)],

@@ -46,12 +46,17 @@ class FrameFacts(NamedTuple):
 
 
 class RawPlane(NamedTuple):
-    """One frame with its place by Micro-Manager's axes, and where its pixels are."""
+    """One frame with its place by Micro-Manager's axes, and where its pixels are.
+
+    ``offset`` is where they begin in the file, None when they are not in one piece; ``stored`` is their type there.
+    """
 
     axes: Mapping[str, AxisValue]
     facts: FrameFacts
     file: str
     page: int | None
+    offset: int | None = None
+    stored: str = ""
 
 
 @dataclass

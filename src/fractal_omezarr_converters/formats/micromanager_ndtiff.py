@@ -66,10 +66,8 @@ def _take_file(found: Acquired, path: Path, inside: list[tuple[dict[str, AxisVal
                 lost += 1
                 continue
             facts = frame_facts(stack.metadata(entry.metadata_offset, entry.metadata_length))
-            facts = facts._replace(
-                width=entry.image_width, rows=entry.image_height, is_colour=entry.pixel_type == COLOUR
-            )
-            found.planes.append(RawPlane(axes, facts, path.name, page.number))
+            facts = facts._replace(width=page.width, rows=page.height, is_colour=entry.pixel_type == COLOUR)
+            found.planes.append(RawPlane(axes, facts, path.name, page.number, page.pixels, page.stored))
     finally:
         stack.close()
     if lost:

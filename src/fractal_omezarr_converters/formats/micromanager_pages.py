@@ -14,14 +14,18 @@ from typing import Any, BinaryIO, NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
-WIDTH, HEIGHT, STRIP_OFFSETS, SAMPLES, STRIP_BYTES, METADATA = 256, 257, 273, 277, 279, 51123
+WIDTH, HEIGHT, BITS, COMPRESSION, STRIP_OFFSETS, SAMPLES, STRIP_BYTES = 256, 257, 258, 259, 273, 277, 279
+METADATA = 51123
 SHORT, MAX_TAGS = 3, 1000
 DAMAGED = "has a damaged page"
 TOO_SHORT = "ends too early"
 
 
 class Page(NamedTuple):
-    """One page: its number in the file, offset of its directory, size in pixels, samples a pixel, and its metadata's place."""
+    """One page: its number in the file, offset of its directory, size in pixels, samples a pixel, and its metadata's place.
+
+    ``pixels`` is where its pixels begin, None when they are compressed or in pieces; ``stored`` is their type.
+    """
 
     number: int
     offset: int
@@ -30,6 +34,8 @@ class Page(NamedTuple):
     samples: int
     metadata_offset: int
     metadata_length: int
+    pixels: int | None
+    stored: str
 
 
 class StackFile:
@@ -104,6 +110,10 @@ class StackFile:
         many, size = values.get(STRIP_BYTES, (0, 0))
         if max(where + length, pixels + (size if many == 1 else 0)) > self._size:
             return None, 0
-        width, height, samples = (values.get(tag, (1, 1))[1] for tag in (WIDTH, HEIGHT, SAMPLES))
+        width, height, samples, depth, packed = (
+            values.get(tag, (1, 1))[1] for tag in (WIDTH, HEIGHT, SAMPLES, BITS, COMPRESSION)
+        )
+        in_one_piece = (many, size, packed, depth % 8) == (1, width * height * samples * depth // 8, 1, 0)
         following = struct.unpack_from(self._order + "I", data, count * 12)[0]
-        return Page(number, offset, width, height, samples, where, length), following
+        place, stored = pixels if in_one_piece else None, f"{self._order}u{depth // 8}"
+        return Page(number, offset, width, height, samples, where, length, place, stored), following

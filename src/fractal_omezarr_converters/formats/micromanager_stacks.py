@@ -60,7 +60,7 @@ def _take_pages(found: Acquired, stack: StackFile, path: Path, index_map: Mappin
             width=page.width, rows=page.height, is_colour=page.samples > 1, label=facts.label or label
         )
         axes = index_axes(said, index_map.get(page.offset, {}))
-        found.planes.append(RawPlane(axes, facts, path.name, page.number))
+        found.planes.append(RawPlane(axes, facts, path.name, page.number, page.pixels, page.stored))
     warn_if_cut(found, stack)
 
 
