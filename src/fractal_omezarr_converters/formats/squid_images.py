@@ -115,8 +115,10 @@ def _add_image(found: Images, source: Path, time: TimePoint, name: str) -> None:
     image = _IMAGE.fullmatch(name)
     if image is not None:
         found.modes.add("individual")
-        region, of_region, z, channel = image.groups()
-        found.planes.append(NamedPlane(region, int(of_region), int(z), time.number, channel, f"{time.name}/{name}"))
+        plane = NamedPlane(
+            image.group(1), int(image.group(2)), int(image.group(3)), time.number, image.group(4), f"{time.name}/{name}"
+        )
+        found.planes.append(plane)
     elif name.endswith((".tiff", ".tif", ".bmp")):
         found.skipped.append(f"{time.name}/{name}")
 
@@ -142,7 +144,6 @@ def _add_ome(found: Images, source: Path, times: Sequence[TimePoint]) -> None:
     """Add OME-TIFF files: one of all time points in ``ome_tiff``, or one in each time point's folder."""
     for folder, own in [
         (OME, None),
-        *((f"{OME}/{each.name}", each) for each in times),
         *((f"{each.name}/{OME}", each) for each in times),
         *((each.name, each) for each in times),
     ]:
