@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -17,10 +18,12 @@ from fractal_omezarr_converters.formats.squid_settings import name_in_files
 
 OME = "ome_tiff"
 ZARR = ("plate.ome.zarr", "zarr")
-_IMAGE = re.compile(r"(.+?)_(\d+)_(\d+)_(.+)\.(?:tiff?|bmp|png)")
+_IMAGE = re.compile(r"(.+?)_(\d+)_(\d+)_(.+)\.(?:tiff?|bmp|png|jpe?g)")
 _STACK = re.compile(r"(.+?)_(\d+)_stack\.tiff?")
 _OME_FILE = re.compile(r"(.+?)_(\d+)\.ome\.tiff?")
 _FOCUS = re.compile(r"focus[_ ]camera|laser[_ ]af[_ ]camera", re.IGNORECASE)
+_OME_ENDINGS = (".ome.tiff", ".ome.tif")
+_STACK_ENDINGS = ("_stack.tiff", "_stack.tif")
 _SIZE = re.compile(r'Size([TZC])="(\d+)"')
 _CHANNEL = re.compile(r'<(?:\w+:)?Channel\b[^>]*?\bName="([^"]*)"')
 
@@ -102,25 +105,33 @@ def _files(folder: Path) -> list[str]:
 
 
 def _add_image(found: Images, source: Path, time: TimePoint, name: str) -> None:
-    if _FOCUS.search(name) or _OME_FILE.fullmatch(name):
+    # called for every file: patterns that few files match are tried on their endings only
+    if name.endswith(_OME_ENDINGS):
         return
-    stack = _STACK.fullmatch(name)
+    stack = _STACK.fullmatch(name) if name.endswith(_STACK_ENDINGS) else None
     if stack is not None:
         found.modes.add("stack")
         region, number = stack.group(1), int(stack.group(2))
         found.files[region, number, time.number] = file = f"{time.name}/{name}"
-        for page, (plane, channel) in enumerate(_pages(source / file)):
-            found.planes.append(NamedPlane(region, number, plane, time.number, name_in_files(channel), file, page))
+        for page, (z, channel) in enumerate(_pages(source / file)):
+            found.planes.append(NamedPlane(region, number, z, time.number, name_in_files(channel), file, page))
         return
     image = _IMAGE.fullmatch(name)
     if image is not None:
+        region, of_region, z_level, channel = image.groups()
+        if _is_of_focus_camera(channel):
+            return
         found.modes.add("individual")
-        region, of_region, z, name_of_channel = image.groups()
-        found.planes.append(
-            NamedPlane(region, int(of_region), int(z), time.number, name_of_channel, f"{time.name}/{name}")
-        )
-    elif name.endswith((".tiff", ".tif", ".bmp")):
+        file = f"{time.name}/{name}"
+        found.planes.append(NamedPlane(region, int(of_region), int(z_level), time.number, channel, file))
+    elif name.endswith((".tiff", ".tif", ".bmp")) and not _is_of_focus_camera(name):
         found.skipped.append(f"{time.name}/{name}")
+
+
+@lru_cache(maxsize=256)
+def _is_of_focus_camera(name: str) -> bool:
+    """Say whether a channel or file is a picture of the camera that finds the focus."""
+    return _FOCUS.search(name) is not None
 
 
 def _pages(path: Path) -> Iterator[tuple[int, str]]:
@@ -144,7 +155,6 @@ def _add_ome(found: Images, source: Path, times: Sequence[TimePoint]) -> None:
     """Add OME-TIFF files: one of all time points in ``ome_tiff``, or one in each time point's folder."""
     for folder, own in [
         (OME, None),
-        *((f"{OME}/{each.name}", each) for each in times),
         *((f"{each.name}/{OME}", each) for each in times),
         *((each.name, each) for each in times),
     ]:

@@ -225,7 +225,7 @@ def _write_ome(truth: SyntheticSquid, place: Path, acquisition: int) -> None:
                 {f"{t:0{truth.padding}d}": whole[t : t + 1] for t in range(truth.times)} if truth.split else {"": whole}
             )
             for home, part in parts.items():
-                folder = place / home if truth.split else place / "ome_tiff"
+                folder = place / home / "ome_tiff"
                 folder.mkdir(exist_ok=True)
                 tifffile.imwrite(
                     folder / name,
