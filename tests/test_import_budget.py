@@ -70,7 +70,6 @@ FOR_A_TIFF_JOB = {
     "fractal_omezarr_converters",
     "fractal_task_tools",
     "imagecodecs",
-    "lazy_loader",
     "numpy",
     "pydantic",
     "pydantic_core",

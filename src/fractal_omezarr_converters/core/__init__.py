@@ -1,5 +1,5 @@
 """Tiles and images as columns: geometry, tables to tiles, tiles to images; no Zarr, no Fractal."""
 
-import lazy_loader
+from fractal_omezarr_converters.lazy_face import lazy_face
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__ = lazy_face(__name__, __file__)

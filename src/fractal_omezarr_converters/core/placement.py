@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 ON_GRID_PX = 1e-3
 
 
-@dataclass(frozen=True)
-class Placement:
+class Placement(NamedTuple):
     """Whole-pixel boxes of all tiles (n x 5, ``tczyx``), shape of the image, and the order in which they are written.
 
     Tiles are written in ``order``; where two overlap, the later one wins.

@@ -21,6 +21,7 @@ from fractal_omezarr_converters.fractal.source_record import KEY as SOURCE_KEY
 from fractal_omezarr_converters.fractal.source_record import make_record
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
+from fractal_omezarr_converters.models.user_facing import complete_inside_out
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.groups import require_group
 from fractal_omezarr_converters.ngff.staging import recover
@@ -165,6 +166,7 @@ def _is_done(zarr_url: str, plan: ImagePlan, job: ConvertParallelInitArgs, runs:
 def _checked_job(init_args: ConvertParallelInitArgs | Mapping[str, Any], zarr_url: str) -> ConvertParallelInitArgs:
     if isinstance(init_args, ConvertParallelInitArgs):
         return init_args
+    complete_inside_out(ConvertParallelInitArgs)
     try:
         return ConvertParallelInitArgs.model_validate(dict(init_args))
     except ValidationError as error:

@@ -12,7 +12,7 @@ from fractal_omezarr_converters.models.options import ConverterOptions, Overwrit
 class ConvertParallelInitArgs(BaseModel):
     """Everything that a job needs, so that it can be run a second time."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     tiled_image_json_dump_url: str | None = None
     tiled_image_json_str: str | None = None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,8 +25,7 @@ class PlanePlace(NamedTuple):
     page: int
 
 
-@dataclass(frozen=True)
-class OmeImage:
+class OmeImage(NamedTuple):
     """One image of an OME-XML: sizes along c, z, t without samples, and the place of every plane."""
 
     name: str

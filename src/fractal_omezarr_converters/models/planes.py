@@ -6,7 +6,6 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -39,8 +38,7 @@ class Selection(NamedTuple):
     palette: Literal["auto", "index", "expand"] = "auto"
 
 
-@dataclass(frozen=True)
-class StoredPlanes:
+class StoredPlanes(NamedTuple):
     """Planes of one shape and type, numbered along ``lead`` (last axis fastest).
 
     ``lead`` has a letter per leading axis: ``t c z``, ``q`` for one without a name, capitals for what an image cannot have.
@@ -71,8 +69,7 @@ class StoredPlanes:
         return np.dtype(np.uint8) if self.dtype.kind == "b" else self.dtype.newbyteorder("=")
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A chosen part of stored planes: the index along every fixed leading axis, and what is left."""
 
     planes: StoredPlanes

@@ -6,8 +6,7 @@ Of compressed pages only the strips or tiles that a part needs are decoded. Extr
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import tifffile
@@ -23,8 +22,7 @@ _ALPHA = (1, 2)
 _BYTES_AT_A_TIME = 1 << 18
 
 
-@dataclass(frozen=True)
-class PageFacts:
+class PageFacts(NamedTuple):
     """Shape and type of the pixels that :func:`read_page` gives."""
 
     shape: tuple[int, int]

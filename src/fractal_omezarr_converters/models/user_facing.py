@@ -60,6 +60,19 @@ class UserFacingModel(CheckedModel):
                 field.description = texts.get(name)
 
 
+def complete_inside_out(model: type[BaseModel]) -> None:
+    """Complete a model and those that its defaults are made of, the innermost first.
+
+    Models are completed when they are first used. pydantic builds upon those that are complete already; from the outside in
+    it would work each one out twice.
+    """
+    for field in model.__pydantic_fields__.values():
+        made = field.default_factory
+        if isinstance(made, type) and issubclass(made, BaseModel):
+            complete_inside_out(made)
+    model.model_rebuild()
+
+
 def shown_default(model: type[BaseModel]) -> Callable[[dict[str, Any]], None]:
     """Show the default of a field that is a model (``default_factory=model``) in the form.
 

@@ -8,8 +8,7 @@ z-chunks.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +22,7 @@ _TREE_FROM = 3  # y and x always form the tree; t, c, z only where levels shrink
 _COUPLED_BYTES = 256 << 20
 
 
-@dataclass(frozen=True)
-class BlockPlan:
+class BlockPlan(NamedTuple):
     """The chunks of level 0 that have sources, in writing order, with their tiles."""
 
     blocks: Ints  # (m, 5) chunk indices

@@ -12,8 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsInternalError
 from fractal_omezarr_converters.ngff.stores import Store
@@ -23,8 +22,7 @@ MARK = "conversion"
 SOFTWARE = "fractal-omezarr-converters"
 
 
-@dataclass(frozen=True)
-class Completion:
+class Completion(NamedTuple):
     """What the mark says; ``levels`` has one entry per level: path, shape, chunks written, digest when taken."""
 
     fingerprint: str
@@ -32,7 +30,7 @@ class Completion:
     software: str = SOFTWARE
     software_version: str = ""
     steps: Sequence[Mapping[str, Any]] = ()
-    missing_planes: Mapping[str, Any] = field(default_factory=dict)
+    missing_planes: Mapping[str, Any] = {}
 
 
 def mark(store: Store, image_path: str, completion: Completion) -> None:
@@ -43,7 +41,7 @@ def mark(store: Store, image_path: str, completion: Completion) -> None:
             f"There is no group document at {store.url}/{image_path} to mark as complete."
         )
     ours = attributes.setdefault(OUR_KEY, {})
-    ours[MARK] = asdict(completion) | {"software_version": completion.software_version or software_version()}
+    ours[MARK] = completion._asdict() | {"software_version": completion.software_version or software_version()}
     store.put(key, json.dumps(document, indent=2, allow_nan=False).encode())
 
 
@@ -62,7 +60,7 @@ def read(store: Store, image_path: str = "") -> Completion | None:
     stored = ours.get(MARK) if isinstance(ours, dict) else None
     if not isinstance(stored, dict) or "fingerprint" not in stored:
         return None
-    return Completion(**{entry.name: stored[entry.name] for entry in fields(Completion) if entry.name in stored})
+    return Completion(**{name: stored[name] for name in Completion._fields if name in stored})
 
 
 def is_complete(store: Store, image_path: str = "", fingerprint: str | None = None) -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,8 +13,7 @@ from fractal_omezarr_converters.ngff.histogram import Histogram
 Array = np.ndarray[Any, Any]
 
 
-@dataclass(frozen=True)
-class Coverage:
+class Coverage(NamedTuple):
     """The account of one chunk; ``boxes`` are the tiles' places in it."""
 
     size: tuple[int, ...]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
 from fractal_omezarr_converters.ngff.documents import group_document, json_bytes
@@ -15,8 +14,7 @@ from fractal_omezarr_converters.ngff.versions import OWN_KEY, detect_version, om
 _FILES_OF_FORMAT = {2: (".zgroup", ".zattrs"), 3: ("zarr.json",)}
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """The metadata of one group or array as it lies in a store."""
 
     path: str

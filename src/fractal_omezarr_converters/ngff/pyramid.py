@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
@@ -24,8 +23,7 @@ ONES: Shape5 = (1, 1, 1, 1, 1)
 LevelWish = int | Sequence[str] | Sequence[int] | Sequence[Mapping[str, int]] | None
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(NamedTuple):
     """One resolution level; all entries are t, c, z, y, x."""
 
     path: str

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
@@ -17,8 +16,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 PHYSICAL = "physical"
 
 
-@dataclass(frozen=True)
-class LevelGeometry:
+class LevelGeometry(NamedTuple):
     """Size of a pixel and position of the first pixel's centre, one number per axis."""
 
     scale: tuple[float, ...]

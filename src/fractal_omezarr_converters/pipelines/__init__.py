@@ -1,5 +1,5 @@
 """From tiles to written images: filters, validators, registration, tiling, plans, writing, and the place for all of it."""
 
-import lazy_loader
+from fractal_omezarr_converters.lazy_face import lazy_face
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__ = lazy_face(__name__, __file__)

@@ -26,6 +26,7 @@ from fractal_omezarr_converters.models.grouping import (
     TilingStrategy,
 )
 from fractal_omezarr_converters.models.older_names import newer_tiling_strategy
+from fractal_omezarr_converters.models.user_facing import UserFacingModel
 from fractal_omezarr_converters.pipelines.lattice import Lattice, fit_lattice
 from fractal_omezarr_converters.pipelines.mosaic_fields import ORDINARY, Fields, Said, overlap_said
 from fractal_omezarr_converters.pipelines.stitching import stitch_fields
@@ -51,6 +52,15 @@ ORDINARY_TURN = 1.0
 """Cameras are turned against the stage by up to this many degrees."""
 
 
+_KINDS: dict[str, type[UserFacingModel]] = {
+    "Auto": AutoTiling,
+    "Snap to Grid": SnapToGridTiling,
+    "Snap to Corners": SnapToCornersTiling,
+    "Inplace": InplaceTiling,
+    "Stitch": StitchedTiling,
+}
+
+
 def resolve_strategy(strategy: Any, tolerance: float | None = None) -> Any:
     """A tiling strategy as model, from a model, its JSON, or the mode and tolerance of older scripts."""
     if strategy is None:
@@ -60,14 +70,18 @@ def resolve_strategy(strategy: Any, tolerance: float | None = None) -> Any:
         return InplaceTiling()
     if isinstance(stated, dict) and tolerance is not None and stated.get("mode") in ("Auto", "Snap to Grid"):
         stated = {"tolerance": tolerance, **stated}
+    if isinstance(stated, tuple(_KINDS.values())):
+        return stated
+    kind = _KINDS.get(stated.get("mode", "")) if isinstance(stated, dict) else None
     try:
-        return _strategies().validate_python(stated)
+        return _strategies().validate_python(stated) if kind is None else kind.model_validate(stated)
     except ValidationError as error:
         raise ConvertersToolsUserError(f"The tiling strategy {strategy!r} is not known: {error}") from error
 
 
 @cache
 def _strategies() -> TypeAdapter[Any]:
+    """All of them as one: it says what is wrong with a strategy that names none of them."""
     return TypeAdapter(TilingStrategy)
 
 
