@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -75,7 +74,7 @@ def _png(path: str, data: bytes, source: str, palette: Palette) -> StoredPlanes:
 
     dtype = np.uint16 if bits == 16 else np.uint8
     stored = _stored((height, width), dtype, source, decode, samples=samples if samples > 1 else 0, kept=kept)
-    return replace(stored, read_into=partial(_png_into, path, source)) if is_plain_grey(data) else stored
+    return stored._replace(read_into=partial(_png_into, path, source)) if is_plain_grey(data) else stored
 
 
 def _png_into(path: str, source: str, _number: int, out: Array) -> bool:

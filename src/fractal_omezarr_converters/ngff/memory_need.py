@@ -80,7 +80,7 @@ def _read_whole(layout: ImageLayout, tiles: TileStream) -> int:
     """The largest plane that can only be read whole; of planes of one size the first and the last are asked."""
     sizes = _plane_bytes(layout, tiles)
     reads_parts = getattr(tiles, "reads_parts", None)
-    for size in np.unique(sizes)[::-1].tolist():
+    for size in np.unique(sizes, return_index=True)[0][::-1].tolist():  # with an index it loads no numpy.ma
         of_size = np.flatnonzero(sizes == size)
         asked = {int(of_size[0]), int(of_size[-1])}
         if size <= layout.chunk_bytes or reads_parts is None or not all(reads_parts(index) for index in asked):
@@ -129,7 +129,7 @@ def _waiting(layout: ImageLayout, plan: BlockPlan) -> tuple[int, int]:
         waiting = np.zeros(len(flat) + 1, np.int64)
         np.add.at(waiting, order[np.concatenate([[0], ends[:-1] + 1])], 1)
         np.subtract.at(waiting, order[ends] + 1, 1)
-        touched = np.bincount(np.unique(task * chunks + flat) // chunks)
+        touched = np.bincount(np.unique(task * chunks + flat, return_index=True)[0] // chunks)
         most += _held_bytes(layout, number) * int(np.cumsum(waiting).max())
         more += _held_bytes(layout, number) * int(touched.max())
     return most, more
