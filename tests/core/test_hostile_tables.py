@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fractal_omezarr_converters.core import (
@@ -50,6 +50,8 @@ CELLS = st.one_of(
 
 
 @settings(max_examples=300, deadline=None)
+@example(extra={"length_z": [None, None, 2.0**63]}, left_out=set(), single=False, by_row=False)
+@example(extra={"length_t": [1e300, 1, 1], "start_x": [1e300, 0, 0]}, left_out=set(), single=True, by_row=True)
 @given(
     extra=st.dictionaries(st.sampled_from([*GOOD, *OTHERS]), st.lists(CELLS, min_size=3, max_size=3), max_size=3),
     left_out=st.sets(st.sampled_from(list(GOOD)), max_size=1),

@@ -23,7 +23,8 @@ def refuse_duplicates(columns: RegionColumns, image: NDArray[np.int64], steps: F
         ConvertersToolsUserError: names both sources.
     """
     start = np.rint(columns.start / steps * _TICKS_PER_PX).astype(np.int64)
-    count = np.maximum(np.rint(columns.length / steps), 1).astype(np.int64)
+    # longer stacks are not counted out; a length that no stack has is refused where positions are checked
+    count = np.clip(np.rint(columns.length / steps), 1, _MOST_EXPANDED + 1).astype(np.int64)
     owner, cells = _planes(start, count)
     keys = np.column_stack([image[owner], columns.fov[owner], cells])
     order = np.lexsort(keys.T[::-1])
