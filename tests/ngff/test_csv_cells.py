@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fractal_omezarr_converters.ngff.csv_cells import changes_in_csv, csv_text, read_csv
 
 TRICKY = st.sampled_from(
-    "001 1 -5 +5 0x1F 1e5 1.50 0.5 inf nan NA null true FALSE tRue 2024-01-01 01:30 FOV_1 1_000 é ٣ 1e400 1. -.5".split()
+    "001 1 0 -5 +5 0x1F 1e5 1.50 0.5 inf nan NA null true FALSE tRue 2024-01-01 01:30 FOV_1 1_000 é ٣ 1e400 1. -.5".split()
     + ' 5|a,b|say "hi"|two words|'.split("|")
 )
 
@@ -46,7 +46,7 @@ def test_ordinary_text_is_written_as_csv(texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "texts", [["001"], ["1.50"], ["NA"], ["2024-01-01"], ["01:30"], ["0x1F"], ["1e5"], ["two\nlines"]]
+    "texts", [["001"], ["1.50"], ["NA"], ["2024-01-01"], ["01:30"], ["0x1F"], ["1e5"], ["two\nlines"], ["1", "true"], ["false", "0"]]
 )
 def test_text_that_would_change_is_noticed(texts: list[str]) -> None:
     assert changes_in_csv(texts)

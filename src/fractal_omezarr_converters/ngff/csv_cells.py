@@ -13,11 +13,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Words that pyarrow takes for "missing", for true and for false.
+# Words that pyarrow takes for "missing", for true and for false (1 and 0 only in columns that also hold words).
 MISSING = frozenset(
     "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|N/A|NA|NULL|NaN|n/a|nan|null".split("|")
 ) | {""}
-TRUE, FALSE = frozenset({"true", "True", "TRUE"}), frozenset({"false", "False", "FALSE"})
+TRUE, FALSE = frozenset({"1", "true", "True", "TRUE"}), frozenset({"0", "false", "False", "FALSE"})
 _WHOLE = re.compile(r"-?[0-9]+|0[xX][0-9a-fA-F]+")
 _REAL = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf(inity)?|nan)", re.IGNORECASE)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -54,7 +54,7 @@ def typed(texts: Sequence[str]) -> list[Any]:
     if all(_WHOLE.fullmatch(text) and -(2**63) <= _whole(text) < 2**63 for text in filled):
         return [None if text in MISSING else _whole(text) for text in texts]
     if all(text in TRUE or text in FALSE for text in filled):
-        return [None if text in MISSING else text in TRUE for text in texts]
+        return [None if text in MISSING else text.strip(" \t") in TRUE for text in texts]
     if all(_REAL.fullmatch(text) for text in filled):
         return [None if text in MISSING else float(text) for text in texts]
     return [text or None for text in texts]
