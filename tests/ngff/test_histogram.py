@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fractal_omezarr_converters.ngff import histogram as histogram_module
 from fractal_omezarr_converters.ngff.histogram import Histogram
 
 
@@ -51,6 +54,21 @@ def test_many_pixels_of_any_layout_are_counted_one_by_one(dtype, columns):
         found, found_counts = histogram.values()
         np.testing.assert_array_equal(found, values)
         np.testing.assert_array_equal(found_counts, counts)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "u1", "i1", "u2", "i2"])
+def test_many_pixels_are_counted_without_the_library_that_some_machines_lack(dtype, monkeypatch):
+    image = np.random.default_rng(4).integers(-200, 300, (3, 801, 733)).astype(dtype)
+    with_library = of(image)
+    monkeypatch.setitem(sys.modules, "mahotas", None)
+    monkeypatch.setitem(sys.modules, "mahotas.histogram", None)
+    histogram_module._fast_counter.cache_clear()
+    try:
+        without = of(image)
+    finally:
+        histogram_module._fast_counter.cache_clear()
+    np.testing.assert_array_equal(without.counts, with_library.counts)
+    np.testing.assert_array_equal(without.values()[1], np.unique(image, return_counts=True)[1])
 
 
 @given(st.lists(st.floats(width=32), max_size=40), st.integers(0, 40))
