@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 import bench_guarantees
+import bench_kernels
 import bench_pyramid
 import bench_scan
 import bench_settings
@@ -29,7 +30,7 @@ from machine import description
 
 BENCHES = {
     each.NAME: each.run_bench
-    for each in (bench_write, bench_scan, bench_start, bench_pyramid, bench_guarantees, bench_settings)
+    for each in (bench_write, bench_scan, bench_start, bench_pyramid, bench_guarantees, bench_settings, bench_kernels)
 }
 MEMORY_DISK = Path("/dev/shm")
 

@@ -57,7 +57,7 @@ CASES = {
         codecs=("zstd", "lz4"),
         modes=("By FOV", "By Tile"),
     ),
-    "z20": Case(version("0.4"), {"z": 20, "grid": "2x2"}),
+    "z20": Case(version("0.4"), {"z": 20, "size": 1024}, codecs=("zstd", "lz4")),
     "png": Case(version("0.4"), {"kind": "png", "size": 1024}),
     "mosaic": Case(version("0.5"), {"grid": "12x12", "size": 1024, "channels": 1, "z": 1}),
     "tiny": Case(version("0.5"), {"grid": "1x1", "size": 64, "channels": 1, "z": 1}),

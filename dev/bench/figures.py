@@ -36,10 +36,14 @@ class Group:
 def compare(contenders: Iterable[Contender], rounds: int, say: str = "") -> Found:
     """Take the figures of all contenders in turn, as many times as there are rounds; every second round backwards.
 
-    What drifts on the machine meets all of them alike then.
+    What drifts on the machine meets all of them alike then. The first one runs once before, for nothing: memory that the machine
+    has not handed out since it was started would be counted against it.
     """
     everyone = list(contenders)
     found: Found = {one.name: [] for one in everyone}
+    for one in everyone[:1] if rounds > 1 else ():
+        one.prepare()
+        one.take()
     for number in range(rounds):
         for one in everyone[:: -1 if number % 2 else 1]:
             one.prepare()

@@ -40,7 +40,7 @@ def main() -> None:
             threads=given.threads,
         )
 
-    write(np.zeros((1, 1, 1, 128, 128), "u2"), "warm", 32)
+    write(np.zeros((1, 1, 1, 2048, 2048), "u2"), "warm", 512)
     data = np.load(given.array)
     growth = Growth()
     cpu, wall = time.process_time(), time.perf_counter()
