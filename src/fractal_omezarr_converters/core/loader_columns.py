@@ -14,7 +14,7 @@ from fractal_omezarr_converters.models.loaders import (
     loader_type_name,
     resolve_loader_type,
 )
-from fractal_omezarr_converters.models.source_files import SourceFile
+from fractal_omezarr_converters.models.source_files import UNKNOWN, facts_of
 
 Index = NDArray[np.int64]
 
@@ -36,8 +36,8 @@ class LoaderBlock:
         self._objects = objects
         self._type: type[ImageLoaderInterface] | None = type(objects[0]) if objects else None
         self._paths: tuple[Any, list[str | None] | None] | None = None
-        #: Files of these loaders that were looked at, by path.
-        self.known_files: dict[str, SourceFile] = {}
+        self._facts: tuple[Index, Index] | None = None
+        self._headers: tuple[Any, dict[int, Any]] = (None, {})
 
     @property
     def type_name(self) -> str:
@@ -63,6 +63,27 @@ class LoaderBlock:
                 self._type = resolve_loader_type(self.type_name)
             self._paths = resource, self._type.paths_of_columns(self.columns(), resource)
         return self._paths[1]
+
+    def facts(self, rows: Index, resource: Any = None, *, fresh: bool) -> tuple[Index, Index] | None:
+        """Give size and time of the files of some rows, looked at once unless ``fresh``; None as :meth:`paths`."""
+        paths = self.paths(resource)
+        if paths is None:
+            return None
+        if self._facts is None:
+            self._facts = np.full(self.size, UNKNOWN, np.int64), np.zeros(self.size, np.int64)
+        size, mtime = self._facts
+        asked = rows if fresh else rows[size[rows] < 0]
+        if len(asked):
+            size[asked], mtime[asked] = facts_of([paths[row] for row in asked.tolist()])
+            if fresh:
+                self._headers[1].clear()
+        return size[rows], mtime[rows]
+
+    def headers(self, resource: Any = None) -> dict[int, Any]:
+        """Give the headers that were read with this resource, by row, to look into and to add to."""
+        if self._headers[0] is not resource:
+            self._headers = resource, {}
+        return self._headers[1]
 
     def kind_key(self) -> str:
         """Tell types apart, also those that cannot be handed over."""

@@ -1,8 +1,9 @@
 """The files behind many tiles: which are there, how large, and which headers stand for all of them.
 
-Up to ``ALL_HEADERS_UP_TO`` distinct sources every header is read. Beyond, some of every group of equal size in one folder
-and image are, so that all distinct sizes are covered (of compressed files, whose sizes are all different, an even choice).
-A file that differs from those read is refused when its pixels are read: shape and type are compared then.
+Up to ``ALL_HEADERS_UP_TO`` distinct sources every header is read. Beyond, some of every image and size of file are, about
+``MOST_CHOSEN`` in all, however many planes there are (of compressed files, whose sizes are all different, some of every
+image). If these are not all alike, ``ALL_HEADERS_UP_TO`` of them are read. A file that differs from those read is refused when
+its pixels are read, before its image is in its place: shape and type are compared then.
 """
 
 from __future__ import annotations
@@ -14,15 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+from fractal_omezarr_converters.errors import ConvertersToolsError
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
-from fractal_omezarr_converters.models.source_files import SourceFile, look_at
+from fractal_omezarr_converters.models.source_files import UNKNOWN, SourceFile
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 ALL_HEADERS_UP_TO = 4000
+MOST_CHOSEN = 500
+_FEWEST_CHOSEN, _ONE_OF = 64, 50
+_GOLDEN = (5**0.5 - 1) / 2
 _ONE_BY_ONE_UP_TO = 64
 _READERS = 8
+
+type Header = tuple[tuple[int, ...], str, str | None] | None
+"""Shape, type and axes of a source; None when its header does not say."""
 
 
 def _distinct(loaders: LoaderColumns) -> tuple[Rows, Rows]:
@@ -51,27 +59,46 @@ def source_files(loaders: LoaderColumns, rows: Rows, resource: Any, *, fresh: bo
         resource: Handed to the loaders.
         fresh: Look again at files that were looked at before.
     """
-    found: list[SourceFile | None] = [None] * len(rows)
+    paths, size, mtime = file_columns(loaders, rows, resource, fresh=fresh)
+    return [
+        None if path is None or bytes_ < 0 else SourceFile(path, bytes_, when)
+        for path, bytes_, when in zip(paths, size.tolist(), mtime.tolist())
+    ]
+
+
+def file_columns(
+    loaders: LoaderColumns, rows: Rows, resource: Any, *, fresh: bool
+) -> tuple[list[str | None], Rows, Rows]:
+    """Give path, size and time of the file of each of some rows, as :func:`source_files` does, without an object per file."""
     blocks, places = loaders.block[rows], loaders.row[rows]
-    for number, block in enumerate(loaders.blocks):
+    if len(loaders.blocks) == 1 or (len(blocks) and (blocks == blocks[0]).all()):
+        return _of_block(loaders, int(blocks[0]) if len(blocks) else 0, places, resource, fresh=fresh)
+    paths: list[str | None] = [None] * len(rows)
+    size, mtime = np.full(len(rows), UNKNOWN, np.int64), np.zeros(len(rows), np.int64)
+    for number in np.unique(blocks).tolist():
         mine = np.flatnonzero(blocks == number)
-        paths = block.paths(resource) if len(mine) else None
-        if paths is None:
-            continue
-        wanted = [paths[place] for place in places[mine].tolist()]
-        known = block.known_files
-        if fresh:
-            known.clear()
-        known.update(look_at(path for path in dict.fromkeys(wanted) if path is not None and path not in known))
-        for at, path in zip(mine.tolist(), wanted):
-            found[at] = None if path is None else known.get(path)
-    return found
+        own, size[mine], mtime[mine] = _of_block(loaders, number, places[mine], resource, fresh=fresh)
+        for at, path in zip(mine.tolist(), own):
+            paths[at] = path
+    return paths, size, mtime
+
+
+def _of_block(
+    loaders: LoaderColumns, number: int, places: Rows, resource: Any, *, fresh: bool
+) -> tuple[list[str | None], Rows, Rows]:
+    block = loaders.blocks[number]
+    facts = block.facts(places, resource, fresh=fresh) if len(places) else None
+    paths = block.paths(resource)
+    if facts is None or paths is None:
+        return [None] * len(places), np.full(len(places), UNKNOWN, np.int64), np.zeros(len(places), np.int64)
+    return [paths[place] for place in places.tolist()], *facts
 
 
 class HeaderChoice:
     """Which sources of a table have their header read; images made of the table ask by their own loaders.
 
-    ``stands_for`` gives for every row of the table the row whose header is taken for it.
+    ``stands_for`` gives for every row of the table the row whose header is taken for it: of its own image and size where one
+    of them was read.
     """
 
     stands_for: Rows
@@ -79,19 +106,24 @@ class HeaderChoice:
     def __init__(self, loaders: LoaderColumns, group: Sequence[int] | NDArray[Any], resource: Any = None) -> None:
         """Choose for all sources of a table; ``group`` numbers the image of every row."""
         first, source = _distinct(loaders)
-        self._chosen: dict[int, Mask] | None = None
+        self._loaders = loaders
+        self._stand_ins: dict[int, Rows] | None = None
         if len(first) <= ALL_HEADERS_UP_TO:
             self.stands_for = first[source]
             self._own = np.ones(len(loaders), dtype=np.bool_)
             return
-        kept, stand_in = _chosen(_keys(source_files(loaders, first, resource, fresh=False), np.asarray(group)[first]))
+        size = file_columns(loaders, first, resource, fresh=False)[1]
+        image = np.asarray(group, dtype=np.int64)[first]
+        some = min(ALL_HEADERS_UP_TO, max(_FEWEST_CHOSEN, min(MOST_CHOSEN, len(first) // _ONE_OF)))
+        kept, stand_in = _chosen(image, size, some)
+        if len(kept) < ALL_HEADERS_UP_TO and not _are_alike(loaders, first[kept], resource):
+            kept, stand_in = _chosen(image, size, ALL_HEADERS_UP_TO)
         self.stands_for = first[stand_in[source]]
         self._own = np.isin(source, kept)
-        self._blocks = loaders.blocks  # kept, so that their identities stay theirs
-        self._chosen = {id(block): np.zeros(block.size, dtype=np.bool_) for block in loaders.blocks}
+        self._stand_ins = {id(block): np.full(block.size, -1, np.int64) for block in loaders.blocks}
         for number, block in enumerate(loaders.blocks):
-            mine = first[kept][loaders.block[first[kept]] == number]
-            self._chosen[id(block)][loaders.row[mine]] = True
+            mine = np.flatnonzero(loaders.block[first] == number)
+            self._stand_ins[id(block)][loaders.row[first[mine]]] = first[stand_in[mine]]
 
     @property
     def is_own(self) -> Mask:
@@ -101,73 +133,123 @@ class HeaderChoice:
     @property
     def is_all(self) -> bool:
         """Say whether every header is read."""
-        return self._chosen is None
+        return self._stand_ins is None
 
     def rows(self, loaders: LoaderColumns) -> Rows:
         """Give the rows of distinct sources whose headers are read; sources that the table did not have are."""
         rows = distinct_rows(loaders)
-        if self._chosen is None:
+        if self._stand_ins is None:
             return rows
         keep = np.ones(len(rows), dtype=np.bool_)
-        blocks, places = loaders.block[rows], loaders.row[rows]
-        for number, block in enumerate(loaders.blocks):
-            chosen = self._chosen.get(id(block))
-            if chosen is not None:
-                mine = blocks == number
-                keep[mine] = chosen[places[mine]]
+        for mine, stand_ins in self._stand_ins_of(loaders, rows):
+            asked = stand_ins >= 0
+            keep[mine[asked]] = self._own[stand_ins[asked]] & (
+                self._loaders.row[stand_ins[asked]] == loaders.row[rows[mine[asked]]]
+            )
         return rows[keep]
 
+    def stand_ins(self, loaders: LoaderColumns) -> LoaderColumns:
+        """Give the loaders whose headers are taken for those of some loaders, each once."""
+        rows = distinct_rows(loaders)
+        if self._stand_ins is None:
+            return loaders.select(rows)
+        new = np.ones(len(rows), dtype=np.bool_)
+        found = []
+        for mine, stand_ins in self._stand_ins_of(loaders, rows):
+            new[mine[stand_ins >= 0]] = False
+            found.append(stand_ins[stand_ins >= 0])
+        known = np.unique(np.concatenate([np.empty(0, np.int64), *found]))
+        taken = self._loaders.select(known)
+        return LoaderColumns.concat([taken, loaders.select(rows[new])]) if new.any() else taken
 
-def ask_each[Answer](
-    loaders: LoaderColumns, rows: Rows, question: Callable[[ImageLoaderInterface], Answer]
-) -> list[Answer]:
-    """Put a question to the loaders of some rows, to several at the same time, and give the answers in order."""
+    def _stand_ins_of(self, loaders: LoaderColumns, rows: Rows) -> list[tuple[Rows, Rows]]:
+        """For every block that the table had: positions among the rows, and the rows of the table that stand for them."""
+        blocks, places = loaders.block[rows], loaders.row[rows]
+        found = []
+        for number in np.unique(blocks).tolist():
+            of_block = (self._stand_ins or {}).get(id(loaders.blocks[number]))
+            if of_block is not None:
+                mine = np.flatnonzero(blocks == number)
+                found.append((mine, of_block[places[mine]]))
+        return found
+
+
+def header_of_row(loaders: LoaderColumns, row: int, resource: Any = None) -> Header:
+    """Give what the header of a source says, read once for all images and checks that ask.
+
+    Raises:
+        ConvertersToolsError: It cannot be read.
+    """
+    block, place = loaders.blocks[int(loaders.block[row])], int(loaders.row[row])
+    known = block.headers(resource)
+    if place not in known:
+        known[place] = header_of_loader(loaders.loader(row), resource)
+    found: Header = known[place]
+    return found
+
+
+def header_of_loader(loader: ImageLoaderInterface, resource: Any = None) -> Header:
+    """Ask one loader for shape, type and axes."""
+    found = loader.shape_and_dtype(resource)
+    return None if found is None else (tuple(found[0]), found[1], loader.data_axes(resource))
+
+
+def ask_each[Answer](rows: Rows, question: Callable[[int], Answer]) -> list[Answer]:
+    """Ask about each of some rows, about several at the same time when they are many, and give the answers in order."""
     if len(rows) < _ONE_BY_ONE_UP_TO:
-        return [question(loaders.loader(row)) for row in rows.tolist()]
+        return [question(row) for row in rows.tolist()]
     from concurrent.futures import ThreadPoolExecutor
 
     def answers(part: Rows) -> list[Answer]:
-        return [question(loaders.loader(row)) for row in part.tolist()]
+        return [question(row) for row in part.tolist()]
 
     with ThreadPoolExecutor(_READERS) as readers:
         parts = readers.map(answers, np.array_split(rows, 8 * _READERS))
         return [answer for part in parts for answer in part]
 
 
-def _keys(files: Sequence[SourceFile | None], group: NDArray[Any]) -> NDArray[np.int64]:
-    """Number the combinations of image, folder and size."""
-    known: dict[tuple[int, str, int], int] = {}
-    return np.array(
-        [
-            known.setdefault(
-                (image, "", -1) if file is None else (image, file.path.rpartition("/")[0], file.size), len(known)
-            )
-            for image, file in zip(group.tolist(), files)
-        ],
-        dtype=np.int64,
-    )
+def _are_alike(loaders: LoaderColumns, rows: Rows, resource: Any) -> bool:
+    """Say whether the headers of some rows that can be read are equal."""
+
+    def ask(row: int) -> Header:
+        try:
+            return header_of_row(loaders, row, resource)
+        except (OSError, ConvertersToolsError):
+            return None  # said where headers are compared with tiles
+
+    return len({header for header in ask_each(rows, ask) if header is not None}) <= 1
 
 
-def _chosen(key: NDArray[np.int64]) -> tuple[Rows, Rows]:
-    """Choose positions from every group of equal keys, first and last among them; of very many groups some, evenly.
+def _chosen(image: Rows, size: Rows, most: int) -> tuple[Rows, Rows]:
+    """Choose about so many positions among sources of which image and size are given.
 
-    Gives the chosen ones, and for every position the chosen one that stands for it: the nearest of its group.
+    Gives the chosen ones, rising, and for every position the chosen one that stands for it: the nearest of its group. A group
+    is one image and size; where there are too many of these, one size; where all sizes differ, one image.
     """
-    order = np.argsort(key, kind="stable")
-    first = np.flatnonzero(np.diff(key[order], prepend=-1))
-    size = np.diff(np.append(first, len(order)))
-    if len(first) > ALL_HEADERS_UP_TO:
-        kept = np.unique(np.linspace(0, len(key) - 1, ALL_HEADERS_UP_TO).astype(np.int64))
-        return kept, kept[_nearest(kept, np.arange(len(key)))]
-    wanted = np.minimum(size, max(2, ALL_HEADERS_UP_TO // len(first)))
-    places = np.concatenate([at + np.linspace(0, n - 1, k).astype(np.int64) for at, n, k in zip(first, size, wanted)])
+    sizes = np.unique(size, return_inverse=True)[1].ravel()
+    count = int(sizes.max(initial=0)) + 1
+    everything = np.zeros(len(image), np.int64)
+    for key, enough in ((image * count + sizes, most), (sizes, most // 4), (image, most), (everything, most)):
+        order = np.argsort(key, kind="stable")
+        begins = np.flatnonzero(np.diff(key[order], prepend=int(key.min()) - 1))
+        if len(begins) <= enough:
+            break
+    length = np.diff(np.append(begins, len(order)))
+    wanted = np.minimum(length, max(1, most // len(begins)))
+    chosen = zip(begins.tolist(), length.tolist(), wanted.tolist())
+    places = np.concatenate([at + _spread(n, k, number) for number, (at, n, k) in enumerate(chosen)])
     stand_in = np.empty(len(key), np.int64)
-    group = np.repeat(
-        np.arange(len(first)), size
-    )  # groups never share a stand-in: places are kept apart by a large step
-    apart = group * (2 * len(key) + 1)
+    # groups never share a stand-in: places are kept apart by a large step
+    apart = np.repeat(np.arange(len(begins)), length) * (2 * len(key) + 1)
     stand_in[order] = order[places[_nearest(places + apart[places], np.arange(len(key)) + apart)]]
     return np.sort(order[places]), stand_in
+
+
+def _spread(length: int, wanted: int, number: int) -> Rows:
+    """Give some of the numbers 0, 1, ... evenly, first and last among them; a single one is another for every group."""
+    if wanted == 1:
+        return np.array([int(number * _GOLDEN % 1 * length)])
+    return np.linspace(0, length - 1, wanted).astype(np.int64)
 
 
 def _nearest(kept: Rows, wanted: Rows) -> Rows:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each
-from fractal_omezarr_converters.core.table_lengths import NAMELESS, Sizes, sizes_of_loader
+from fractal_omezarr_converters.core.table_lengths import NAMELESS, Sizes, sizes_of_row
 from fractal_omezarr_converters.formats.physical_sizes import PhysicalSizes, physical_sizes
 from fractal_omezarr_converters.models.axes import AXES
-from fractal_omezarr_converters.models.loaders import DefaultImageLoader, ImageLoaderInterface
+from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -103,15 +103,15 @@ class Headers:
 def read_headers(loaders: LoaderColumns, axes: Sequence[str], image: npt.NDArray[np.int32]) -> Headers:
     """Read the header of every distinct source, or of some of every image and size when there are many."""
 
-    def read(loader: ImageLoaderInterface) -> Header:
-        sizes = sizes_of_loader(loader, axes)
+    def read(row: int) -> Header:
+        loader, sizes = loaders.loader(row), sizes_of_row(loaders, row, axes)
         if not isinstance(loader, DefaultImageLoader):
             return Header(sizes, PhysicalSizes())
         return Header(sizes, physical_sizes(Path(loader.file_path), loader.series or 0))
 
     choice = HeaderChoice(loaders, image)
     rows, index = np.unique(choice.stands_for, return_inverse=True)
-    return Headers(ask_each(loaders, rows, read), index.reshape(-1), choice.is_own)
+    return Headers(ask_each(rows, read), index.reshape(-1), choice.is_own)
 
 
 def wrong_shapes(headers: Headers, lengths: Floats) -> dict[str, list[int]]:

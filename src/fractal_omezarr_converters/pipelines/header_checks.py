@@ -11,12 +11,19 @@ import numpy.typing as npt
 
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 from fractal_omezarr_converters.core.pixel_types import holds
-from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each, distinct_rows, source_files
+from fractal_omezarr_converters.core.source_survey import (
+    Header,
+    HeaderChoice,
+    ask_each,
+    distinct_rows,
+    file_columns,
+    header_of_row,
+)
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.models.blocks import named_axes
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
-from fractal_omezarr_converters.models.source_files import SourceFile
+from fractal_omezarr_converters.models.source_files import SourceFile, SourceFiles
 from fractal_omezarr_converters.pipelines.image_steps import pixel_steps
 
 type Image = TiledImage[Any, Any]
@@ -26,7 +33,7 @@ type Image = TiledImage[Any, Any]
 class SourceReport:
     """Files behind an image, and everything that is wrong with them."""
 
-    sources: list[SourceFile] = field(default_factory=list)
+    sources: Sequence[SourceFile] = ()
     problems: list[str] = field(default_factory=list)
     missing: int = 0
     """How many of the problems, the first ones, are sources that cannot be found or opened."""
@@ -83,12 +90,19 @@ def check_sources(
 
 def _look_for(loaders: LoaderColumns, resource: Any, report: SourceReport, *, fresh: bool) -> SourceReport:
     """Collect the files; those that cannot be found together with others are asked for one by one."""
+    rows = distinct_rows(loaders)
+    paths, size, mtime = file_columns(loaders, rows, resource, fresh=fresh)
+    if (size >= 0).all() and len(set(paths)) == len(paths):
+        report.sources = SourceFiles([path for path in paths if path is not None], size, mtime)
+        return report
     seen: dict[str, SourceFile] = {}
     problems: dict[str, None] = {}
-    rows = distinct_rows(loaders)
-    for row, file in zip(rows.tolist(), source_files(loaders, rows, resource, fresh=fresh)):
+    for row, path, bytes_, when in zip(rows.tolist(), paths, size.tolist(), mtime.tolist()):
         try:
-            files = [file] if file is not None else _files_of(loaders.loader(row), resource)
+            if path is not None and bytes_ >= 0:
+                files = [SourceFile(path, bytes_, when)]
+            else:
+                files = _files_of(loaders.loader(row), resource)
         except (OSError, ConvertersToolsError) as error:
             problems[_sentence(error)] = None
             continue
@@ -96,7 +110,7 @@ def _look_for(loaders: LoaderColumns, resource: Any, report: SourceReport, *, fr
             seen.setdefault(each.path, each)
     report.problems += problems
     report.missing = len(report.problems)
-    report.sources = list(seen.values())
+    report.sources = SourceFiles.taken(list(seen.values()))
     return report
 
 
@@ -111,7 +125,7 @@ def _compare_headers(image: Image, rows: npt.NDArray[np.int64], resource: Any, r
     """Compare the headers of some rows with their tiles."""
     columns = image.columns
     expected = expected_shape(image)[rows]
-    found = ask_each(columns.loaders, rows, lambda loader: _header(loader, resource))
+    found = ask_each(rows, lambda row: _header(columns.loaders, row, resource))
     axes = "".join(image.axes)
     known: dict[Any, str | None] = {}
     for row, size, header in zip(rows.tolist(), map(tuple, expected.tolist()), found):
@@ -131,11 +145,10 @@ def _compare_headers(image: Image, rows: npt.NDArray[np.int64], resource: Any, r
             report.problems.append(f"{described} (field of view '{columns.fov_name(row)}') {problem}.")
 
 
-def _header(loader: ImageLoaderInterface, resource: Any) -> tuple[tuple[int, ...], str, str | None] | str | None:
+def _header(loaders: LoaderColumns, row: int, resource: Any) -> Header | str:
     """Shape, type and axes of a source; or why it cannot be read; None when its header does not say."""
     try:
-        found = loader.shape_and_dtype(resource)
-        return None if found is None else (tuple(found[0]), found[1], loader.data_axes(resource))
+        return header_of_row(loaders, row, resource)
     except (OSError, ConvertersToolsError) as error:
         return f"cannot be read: {_sentence(error)}"
 
