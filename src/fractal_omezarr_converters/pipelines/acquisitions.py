@@ -53,7 +53,7 @@ class ReadReport:
     plate_facts: PlateFactsByAcquisition = field(default_factory=dict)
     metadata_files: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     """Metadata files to keep copies of, by the plate's folder and the acquisition."""
-    plans: list[ImagePlan] = field(default_factory=list)
+    plans: Sequence[ImagePlan] = ()
     """What will be written, image by image."""
 
 

@@ -40,13 +40,13 @@ class SourceReport:
     narrowed: dict[str, int] = field(default_factory=dict)
 
 
-def expected_shape(image: Image) -> npt.NDArray[np.int64]:
-    """Pixels of every tile along t, c, z, y, x, as its position and size state them."""
-    columns, steps = image.columns, pixel_steps(image)
-    shape = np.maximum(np.rint(columns.length / steps), 1).astype(np.int64)
+def expected_shape(image: Image, rows: npt.NDArray[np.int64] | slice = slice(None)) -> npt.NDArray[np.int64]:
+    """Pixels of tiles along t, c, z, y, x, as their positions and sizes state them."""
+    steps, start, length = pixel_steps(image), image.columns.start[rows], image.columns.length[rows]
+    shape = np.maximum(np.rint(length / steps), 1).astype(np.int64)
     for axis in (3, 4):
-        first = np.floor(np.round(columns.start[:, axis] / steps[axis], 6) + 0.5)
-        stop = np.floor(np.round((columns.start[:, axis] + columns.length[:, axis]) / steps[axis], 6) + 0.5)
+        first = np.floor(np.round(start[:, axis] / steps[axis], 6) + 0.5)
+        stop = np.floor(np.round((start[:, axis] + length[:, axis]) / steps[axis], 6) + 0.5)
         shape[:, axis] = np.maximum(stop - first, 1)
     return shape
 
@@ -67,6 +67,11 @@ def shape_problem(shape: Sequence[int], data_axes: str | None, expected: Sequenc
 def missing_sources(loaders: LoaderColumns, resource: Any = None, *, fresh: bool = True) -> list[str]:
     """One sentence for every source that is not there; ``fresh``: files that were looked at before are looked at again."""
     return _look_for(loaders, resource, SourceReport(), fresh=fresh).problems
+
+
+def sources_of(image: Image, resource: Any = None) -> Sequence[SourceFile]:
+    """Give the files of an image that are there, as they were when they were last looked at."""
+    return _look_for(image.columns.loaders, resource, SourceReport(), fresh=False).sources
 
 
 def check_sources(
@@ -124,7 +129,7 @@ def _files_of(loader: ImageLoaderInterface, resource: Any) -> list[SourceFile]:
 def _compare_headers(image: Image, rows: npt.NDArray[np.int64], resource: Any, report: SourceReport) -> None:
     """Compare the headers of some rows with their tiles."""
     columns = image.columns
-    expected = expected_shape(image)[rows]
+    expected = expected_shape(image, rows)
     found = ask_each(rows, lambda row: _header(columns.loaders, row, resource))
     axes = "".join(image.axes)
     known: dict[Any, str | None] = {}

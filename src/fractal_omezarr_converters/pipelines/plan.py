@@ -28,7 +28,7 @@ from fractal_omezarr_converters.pipelines.plan_checks import check_positions, ch
 from fractal_omezarr_converters.pipelines.registration import (
     RegistrationStep,
     apply_registration_pipeline,
-    build_default_registration_pipeline,
+    default_steps,
     steps_on_pixels,
 )
 from fractal_omezarr_converters.pipelines.roi_tables import field_translations
@@ -149,9 +149,7 @@ def plan_image(
     options = converter_options
     steps = registration_pipeline
     if steps is None:
-        steps = build_default_registration_pipeline(
-            options.stage_position_corrections, options.grouping.tiling_for_registration()
-        )
+        steps = default_steps(options)
     check_positions(tiled_image)
     check_times(tiled_image)
     measured = steps_on_pixels(steps)
