@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fractal_omezarr_converters.core.coded_cells import CodedCells
 from fractal_omezarr_converters.core.frames import Cells, Frame
+from fractal_omezarr_converters.core.plain_csv import plain_columns
 from fractal_omezarr_converters.errors import (
     ConvertersToolsFileNotFoundError,
     ConvertersToolsUserError,
@@ -77,8 +79,7 @@ def read_sheet(path: Path) -> Sheet:
         ConvertersToolsUserError: the file is not text, or empty.
     """
     text = _decoded(path)
-    header = text.lstrip("\r\n").partition("\n")[0]
-    separator = max(",;\t", key=header.count)
+    separator = _separator(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
@@ -104,6 +105,9 @@ def _read_file(path: Path, name: str | None) -> Frame:
         raise ConvertersToolsFileNotFoundError(f"{name}: there is no file '{path}'; check the path.")
     if path.suffix.lower() in PARQUET_SUFFIXES:
         return _frame(name, parquet_columns(path))
+    plain = _read_plain(path, name)
+    if plain is not None:
+        return plain
     sheet = read_sheet(path)
     header = [cell.strip() for cell in sheet.rows[0]]
     rows = sheet.rows[1:]
@@ -121,6 +125,30 @@ def _read_file(path: Path, name: str | None) -> Frame:
     )
     frame.problems.extend(problems)
     return frame
+
+
+def _read_plain(path: Path, name: str) -> Frame | None:
+    """Read a CSV file whose cells are never quoted; None when it is of another kind."""
+    text = _decoded(path)
+    separator = _separator(text)
+    found = plain_columns(text.encode("utf-8", "surrogatepass"), separator)
+    if found is None:
+        return None
+    titles, columns = found
+    lines = range(2, 2 + len(columns[0]))
+    return _frame(
+        name,
+        zip([title.strip() for title in titles], columns),
+        empty=EMPTY_WORDS,
+        lines=lines,
+        untyped=True,
+        decimal_comma=separator == ";",
+    )
+
+
+def _separator(text: str) -> str:
+    """The character that occurs most often in the header line among comma, semicolon and tab."""
+    return max(",;\t", key=text.lstrip("\r\n").partition("\n")[0].count)
 
 
 def _frame(
@@ -151,6 +179,8 @@ def _cleaned(cells: Cells, empty: frozenset[str]) -> Cells:
     """Make numeric arrays of plain width, and lists with None where a cell is empty."""
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "iufb" and cells.ndim == 1:
         return cells
+    if isinstance(cells, CodedCells):
+        return cells.mapped(lambda cell: None if cell.strip() in empty else cell.strip())
     listed: list[Any] = cells.tolist() if isinstance(cells, np.ndarray) else cells
     kinds = set(map(type, listed))
     if kinds <= {str}:
