@@ -11,8 +11,8 @@ import tifffile
 from PIL import Image
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.image_files import chosen_part
+from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.plain_tiff import plain_header, read_plain_tiff
 from fractal_omezarr_converters.models.planes import Selection
 

@@ -201,6 +201,8 @@ def _cleaned_cell(cell: Any) -> Any:
 
 
 def _text_cells(cells: list[Any], empty: frozenset[str]) -> list[Any]:
+    if empty.isdisjoint(cells) and list(map(str.strip, cells)) == cells:
+        return cells
     changed: dict[str, str | None] = {}
     for cell in set(cells):
         stripped = cell.strip()

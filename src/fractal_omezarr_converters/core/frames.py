@@ -13,7 +13,7 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -121,6 +121,8 @@ class Frame:
         if isinstance(self.columns[name], CodedCells):
             return self.needed_coded_text(name).tolist()
         cells = self.text(name)
+        if None not in cells:
+            return cast("list[str]", cells)
         self.wrong(name, [row for row, cell in enumerate(cells) if cell is None], "the cell is empty; fill it in")
         return ["" if cell is None else cell for cell in cells]
 

@@ -79,6 +79,13 @@ class LoaderBlock:
                 self._headers[1].clear()
         return size[rows], mtime[rows]
 
+    def looked_at(self, size: Index, mtime_ns: Index) -> None:
+        """Take size and time of all files, as :func:`facts_of` gives them, from who has just looked at them."""
+        paths = self.paths() or [None] * self.size
+        unsure = [row for row, path in enumerate(paths) if path is None] if None in paths else []
+        size[unsure] = UNKNOWN
+        self._facts = size, mtime_ns
+
     def headers(self, resource: Any = None) -> dict[int, Any]:
         """Give the headers that were read with this resource, by row, to look into and to add to."""
         if self._headers[0] is not resource:

@@ -8,6 +8,7 @@ its pixels are read, before its image is in its place: shape and type are compar
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,7 +27,9 @@ ALL_HEADERS_UP_TO = 4000
 MOST_CHOSEN = 500
 _FEWEST_CHOSEN, _ONE_OF = 64, 50
 _GOLDEN = (5**0.5 - 1) / 2
-_ONE_BY_ONE_UP_TO = 64
+_ONE_BY_ONE = 16
+_SLOW = 0.002
+"""Seconds that a header takes from where waiting for several together is worth their threads."""
 _READERS = 8
 
 type Header = tuple[tuple[int, ...], str, str | None] | None
@@ -195,17 +198,20 @@ def header_of_loader(loader: ImageLoaderInterface, resource: Any = None) -> Head
 
 
 def ask_each[Answer](rows: Rows, question: Callable[[int], Answer]) -> list[Answer]:
-    """Ask about each of some rows, about several at the same time when they are many, and give the answers in order."""
-    if len(rows) < _ONE_BY_ONE_UP_TO:
-        return [question(row) for row in rows.tolist()]
+    """Ask about each of some rows and give the answers in order; of slow disks about several at the same time."""
+    began = time.monotonic()
+    found = [question(row) for row in rows[:_ONE_BY_ONE].tolist()]
+    rest = rows[_ONE_BY_ONE:]
+    if time.monotonic() - began < _SLOW * len(found):
+        return found + [question(row) for row in rest.tolist()]
     from concurrent.futures import ThreadPoolExecutor
 
     def answers(part: Rows) -> list[Answer]:
         return [question(row) for row in part.tolist()]
 
     with ThreadPoolExecutor(_READERS) as readers:
-        parts = readers.map(answers, np.array_split(rows, 8 * _READERS))
-        return [answer for part in parts for answer in part]
+        parts = readers.map(answers, np.array_split(rest, 8 * _READERS))
+        return found + [answer for part in parts for answer in part]
 
 
 def _are_alike(loaders: LoaderColumns, rows: Rows, resource: Any) -> bool:

@@ -15,7 +15,8 @@ from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each
 from fractal_omezarr_converters.core.table_lengths import NAMELESS, Sizes, sizes_of_row
 from fractal_omezarr_converters.formats.physical_sizes import PhysicalSizes, physical_sizes
 from fractal_omezarr_converters.models.axes import AXES
-from fractal_omezarr_converters.models.loaders import DefaultImageLoader
+from fractal_omezarr_converters.models.loaders import DefaultImageLoader, plain_paths
+from fractal_omezarr_converters.models.source_files import UNKNOWN, facts_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -28,29 +29,41 @@ FIELDS = {"x": "xy_pixel_size", "y": "y_pixel_size", "z": "z_spacing", "t": "t_s
 
 
 class FoundFiles(NamedTuple):
-    """Absolute paths in the order of the names asked for, and the names for which there is no file."""
+    """Absolute paths in the order of the names asked for, and the names for which there is no file.
+
+    ``size`` and ``mtime_ns`` are those of the files, where they have been looked at already (see :func:`facts_of`).
+    """
 
     paths: list[str]
     missing: list[str]
+    size: npt.NDArray[np.int64]
+    mtime_ns: npt.NDArray[np.int64]
 
 
 def find_files(folder: Path, names: Sequence[str]) -> FoundFiles:
-    """Look for files below a folder; each folder is listed once, however many of its files are named.
+    """Look at files below a folder, each once; of names that are not found so, each folder is listed once.
 
     A name written on Windows (``data\\a.tif``) or in another Unicode form of the same letters is found too.
     """
+    start = f"{folder}{os.sep}"
+    paths = [start + name for name in names]
+    size, mtime = facts_of(plain_paths(paths) if os.sep == "/" else [None] * len(paths))
+    unknown = np.flatnonzero(size < 0).tolist()
     listings: dict[str, dict[str, str]] = {}
     places: dict[str, str] = {}
     missing = []
-    start = f"{folder}{os.sep}"
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys(names[at] for at in unknown):
         found = _find(start, name, listings)
         if found is None and "\\" in name:
             found = _find(start, name.replace("\\", "/"), listings)
         if found is None:
             missing.append(name)
         places[name] = found or str(folder / name)
-    return FoundFiles([places[name] for name in names], missing)
+    for at in unknown:
+        paths[at] = places[names[at]]
+    if unknown:
+        size[unknown] = UNKNOWN
+    return FoundFiles(paths, missing, size, mtime)
 
 
 def _find(start: str, name: str, listings: dict[str, dict[str, str]]) -> str | None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import ConfigDict, Field, field_validator
 
+from fractal_omezarr_converters.core.equal_rows import may_have_equal_rows
 from fractal_omezarr_converters.core.frame_sources import read_frame
 from fractal_omezarr_converters.core.frames import Frame
 from fractal_omezarr_converters.core.table_details import OLDER_SIZE_COLUMN
@@ -35,7 +36,14 @@ from fractal_omezarr_converters.core.table_wells import names_wells
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
 from fractal_omezarr_converters.formats.acquisition_toml import read_acquisition_toml
 from fractal_omezarr_converters.formats.contract import Format, FormatOptions, PlaneStates, Scan
-from fractal_omezarr_converters.formats.tile_files import FIELDS, Headers, find_files, read_headers, wrong_shapes
+from fractal_omezarr_converters.formats.tile_files import (
+    FIELDS,
+    FoundFiles,
+    Headers,
+    find_files,
+    read_headers,
+    wrong_shapes,
+)
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
@@ -179,9 +187,10 @@ def _tiles(
     table, options, plate_name, acquisition = asked
     details = AcquisitionDetails.model_validate(fields)
     loaders_of_frame(frame)  # the columns of files and selections must be right before files are looked for
-    missing = _find_all(frame, table.parent, leave=options.missing_files == "Leave empty")
+    missing, found = _find_all(frame, table.parent, leave=options.missing_files == "Leave empty")
     places = places_of_frame(frame, kind, plate_name, acquisition, plate_name or table.parent.name)
     loaders = loaders_of_frame(frame)
+    loaders.blocks[0].looked_at(found.size, found.mtime_ns)
     frame.raise_problems()
     present = ~missing
     headers = None
@@ -216,7 +225,10 @@ def _tiles(
 def _first_of_repeats(frame: Frame, tiles: TileTable) -> npt.NDArray[np.bool_]:
     """False for rows that repeat an earlier one, place and source alike; they are noted and used once."""
     first = np.ones(len(tiles), dtype=bool)
-    places = np.column_stack([tiles.collection, tiles.fov, tiles.start])
+    columns = [tiles.collection, tiles.fov, *np.ascontiguousarray(tiles.start.T)]
+    if not may_have_equal_rows(columns):
+        return first
+    places = np.column_stack(columns)
     _, number, count = np.unique(places, axis=0, return_inverse=True, return_counts=True)
     shared = np.flatnonzero(count[number.ravel()] > 1)
     if not len(shared):
@@ -232,11 +244,12 @@ def _first_of_repeats(frame: Frame, tiles: TileTable) -> npt.NDArray[np.bool_]:
     return first
 
 
-def _find_all(frame: Frame, folder: Path, *, leave: bool) -> npt.NDArray[np.bool_]:
-    """Make the paths of the frame absolute and give the rows whose file is missing."""
+def _find_all(frame: Frame, folder: Path, *, leave: bool) -> tuple[npt.NDArray[np.bool_], FoundFiles]:
+    """Make the paths of the frame absolute; give the rows whose file is missing, and what was found of all."""
     texts = frame.needed_text(FILE_COLUMN)
-    plain = {text: DefaultImageLoader(file_path=text).file_path if "#" in text else text for text in set(texts)}
-    names = [plain[text] for text in texts]
+    names = texts
+    if any("#" in text for text in texts):
+        names = [DefaultImageLoader(file_path=text).file_path if "#" in text else text for text in texts]
     found = find_files(folder, names)
     lost = set(found.missing) - {""}
     if lost and not leave:
@@ -246,13 +259,19 @@ def _find_all(frame: Frame, folder: Path, *, leave: bool) -> npt.NDArray[np.bool
             f"{frame.name} names {len(listed)} file{'s' * (len(listed) > 1)} that cannot be found beside it:"
             f" {', '.join(listed[:FILES_SHOWN])}{more}; correct 'file_path' or copy the files."
         )
-    absolute = [path + text[len(name) :] for path, text, name in zip(found.paths, texts, names)]
-    frame.shown[FILE_COLUMN] = list(frame.columns[FILE_COLUMN])
-    frame.columns[FILE_COLUMN] = [path if text else None for path, text in zip(absolute, texts)]
+    absolute = found.paths
+    if names is not texts:
+        absolute = [path + text[len(name) :] for path, text, name in zip(found.paths, texts, names)]
+    frame.shown[FILE_COLUMN] = frame.columns[FILE_COLUMN]
+    frame.columns[FILE_COLUMN] = (
+        [path if text else None for path, text in zip(absolute, texts)] if "" in texts else absolute
+    )
+    if not lost:
+        return np.zeros(len(names), dtype=bool), found
     missing: npt.NDArray[np.bool_] = np.array([name in lost for name in names], dtype=bool)
     if missing.all() and leave and len(missing):
         frame.problems.append(f"{frame.name}: none of its files can be found beside it; copy the files there.")
-    return missing
+    return missing, found
 
 
 def _spread(headers: Headers, present: npt.NDArray[np.bool_], fields: Mapping[str, Any]) -> dict[str, Floats]:

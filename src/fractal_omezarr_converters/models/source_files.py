@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 UNKNOWN, NO_FILE = -1, -2
 """Sizes of what was not looked at, and of what is no file."""
 _TOGETHER_FROM = 8
+_AT_A_TIME = 512
+_KIND = 0o170000
 
 
 class SourceFile(NamedTuple):
@@ -86,19 +88,27 @@ def facts_of(paths: Sequence[str | None]) -> tuple[Numbers, Numbers]:
     import numpy as np
 
     size, mtime = np.full(len(paths), UNKNOWN, np.int64), np.zeros(len(paths), np.int64)
+    for folder, members in _by_folder(paths):
+        own = paths if members is None else [paths[at] for at in members]
+        facts = _facts(folder, [path[len(folder) :] for path in own if path is not None])
+        where = slice(None) if members is None else members
+        size[where], mtime[where] = facts[:, 0], facts[:, 1]
+    return size, mtime
+
+
+def _by_folder(paths: Sequence[str | None]) -> Iterator[tuple[str, list[int] | None]]:
+    """Give the folders of paths and the places of their files among the paths; None: all, in their order."""
+    if len(paths) and paths[0] is not None and None not in paths:
+        folder = paths[0][: paths[0].rfind("/") + 1]
+        depth = folder.count("/")
+        if all(path.startswith(folder) and path.count("/") == depth for path in paths if path is not None):
+            yield folder, None
+            return
     folders: dict[str, list[int]] = {}
     for at, path in enumerate(paths):
         if path is not None:
-            folder = path[: path.rfind("/") + 1]
-            members = folders.get(folder)
-            if members is None:
-                folders[folder] = [at]
-            else:
-                members.append(at)
-    for folder, members in folders.items():
-        found = _facts([str(paths[at]) for at in members], folder)
-        size[members], mtime[members] = found[::2], found[1::2]
-    return size, mtime
+            folders.setdefault(path[: path.rfind("/") + 1], []).append(at)
+    yield from folders.items()
 
 
 def look_at(paths: Iterable[str]) -> dict[str, SourceFile]:
@@ -108,23 +118,38 @@ def look_at(paths: Iterable[str]) -> dict[str, SourceFile]:
     return {file.path: file for file in SourceFiles(asked, size, mtime) if file.size >= 0}
 
 
-def _facts(paths: list[str], folder: str) -> list[int]:
-    """Size and time of files of one folder, one after the other; the folder is looked up once for many of them."""
+def _facts(folder: str, names: Sequence[str]) -> Numbers:
+    """Size and time (n x 2) of files of one folder; the folder is looked up once for many of them."""
+    import numpy as np
+
     descriptor = None
-    if len(paths) >= _TOGETHER_FROM and os.stat in os.supports_dir_fd:
+    if len(names) >= _TOGETHER_FROM and os.stat in os.supports_dir_fd:
         with suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    names = paths if descriptor is None else [path[len(folder) :] for path in paths]
-    found: list[int] = []
+    facts = np.empty((len(names), 2), np.int64)
+    before = folder if descriptor is None else ""
     try:
-        for name in names:
+        for begin in range(0, len(names), _AT_A_TIME):
+            part = names[begin : begin + _AT_A_TIME]
             try:
-                facts = os.stat(name, dir_fd=descriptor)  # 100,000 files
+                found = [os.stat(before + name, dir_fd=descriptor) for name in part]
+                rows = [(one.st_mode, one.st_size, one.st_mtime_ns) for one in found]
             except (OSError, ValueError):
-                found += (NO_FILE, 0)
-                continue
-            found += (facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else (NO_FILE, 0)
+                rows = [_stated(before + name, descriptor) for name in part]
+            columns = np.array(rows, np.int64)
+            regular = (columns[:, 0] & _KIND) == stat.S_IFREG
+            facts[begin : begin + len(part), 0] = np.where(regular, columns[:, 1], NO_FILE)
+            facts[begin : begin + len(part), 1] = np.where(regular, columns[:, 2], 0)
     finally:
         if descriptor is not None:
             os.close(descriptor)
-    return found
+    return facts
+
+
+def _stated(name: str, descriptor: int | None) -> tuple[int, int, int]:
+    """Mode, size and time of what may not be there."""
+    try:
+        found = os.stat(name, dir_fd=descriptor)
+    except (OSError, ValueError):
+        return 0, 0, 0
+    return found.st_mode, found.st_size, found.st_mtime_ns
