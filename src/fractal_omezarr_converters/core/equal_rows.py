@@ -8,8 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fractal_omezarr_converters.core.coded_cells import numbered
+
 _FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xFF51AFD7ED558CCD))
 _SHIFT = np.uint64(32)
+
+
+def number_rows(columns: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
+    """Give one number per row of some columns of whole numbers, equal for equal rows, rising in order of first appearance."""
+    numbers = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        first, codes = numbered(np.asarray(column, np.int64))
+        if len(first) > 1:
+            numbers = numbered(numbers * len(first) + codes)[1].astype(np.int64)
+    return numbers
 
 
 def may_have_equal_rows(columns: Sequence[NDArray[Any]]) -> bool:

@@ -98,16 +98,15 @@ def facts_of(paths: Sequence[str | None]) -> tuple[Numbers, Numbers]:
 
 def _by_folder(paths: Sequence[str | None]) -> Iterator[tuple[str, list[int] | None]]:
     """Give the folders of paths and the places of their files among the paths; None: all, in their order."""
-    if len(paths) and paths[0] is not None and None not in paths:
-        folder = paths[0][: paths[0].rfind("/") + 1]
-        depth = folder.count("/")
-        if all(path.startswith(folder) and path.count("/") == depth for path in paths if path is not None):
-            yield folder, None
-            return
+    folder_of = [None if path is None else path[: path.rfind("/") + 1] for path in paths]
     folders: dict[str, list[int]] = {}
-    for at, path in enumerate(paths):
-        if path is not None:
-            folders.setdefault(path[: path.rfind("/") + 1], []).append(at)
+    distinct = set(folder_of)
+    if len(distinct) == 1 and None not in distinct:
+        yield str(folder_of[0]), None
+        return
+    for at, folder in enumerate(folder_of):
+        if folder is not None:
+            folders.setdefault(folder, []).append(at)
     yield from folders.items()
 
 

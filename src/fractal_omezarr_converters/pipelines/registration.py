@@ -185,7 +185,8 @@ def apply_registration_pipeline(
                 f"The registration step '{step['name']}' gave {type(result).__name__} instead of an image; "
                 "let the function return the image."
             )
-        image = result.copy_with()
+        # a step of a user may have given back an image that it keeps
+        image = result if _is_built_in(step["name"]) else result.copy_with()
         image.provenance = [*image.provenance, {**step, "params": plain_values(step["params"])}]
     return image
 
