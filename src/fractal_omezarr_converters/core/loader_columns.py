@@ -79,12 +79,9 @@ class LoaderBlock:
                 self._headers[1].clear()
         return size[rows], mtime[rows]
 
-    def looked_at(self, size: Index, mtime_ns: Index) -> None:
-        """Take size and time of all files, as :func:`facts_of` gives them, from who has just looked at them."""
-        paths = self.paths() or [None] * self.size
-        unsure = [row for row, path in enumerate(paths) if path is None] if None in paths else []
-        size[unsure] = UNKNOWN
-        self._facts = size, mtime_ns
+    def looked_at(self, paths: list[str | None], size: Index, mtime_ns: Index) -> None:
+        """Take what :meth:`paths` would give, and size and time of all files, from who has just looked at them."""
+        self._paths, self._facts = (None, paths), (size, mtime_ns)
 
     def headers(self, resource: Any = None) -> dict[int, Any]:
         """Give the headers that were read with this resource, by row, to look into and to add to."""

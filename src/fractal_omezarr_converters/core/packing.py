@@ -22,12 +22,14 @@ PLAIN_BELOW = 24
 """Columns with fewer rows are written as plain lists, to be read by people."""
 
 _LEVEL = 5
+_LONGEST_KEPT, _MOST_KEPT = 4096, 64
+_KNOWN: dict[tuple[str, bytes], Any] = {}
 
 
 def pack(values: Sequence[Any] | NDArray[Any]) -> Any:
     """Give a JSON value for one column."""
     if isinstance(values, np.ndarray):
-        return _pack_array(values)
+        return _pack_known(values)
     if len(values) < PLAIN_BELOW:
         return list(values)
     kinds = set(map(type, values))
@@ -67,6 +69,19 @@ def unpack(packed: Any) -> Sequence[Any] | NDArray[Any]:
 def unpack_array(packed: Any, dtype: str) -> NDArray[Any]:
     """Give the column as an array of one type."""
     return np.asarray(unpack(packed), dtype=dtype)
+
+
+def _pack_known(values: NDArray[Any]) -> Any:
+    """Pack an array, or give what was made of an equal one: the images of a plate have many columns in common."""
+    if not PLAIN_BELOW <= len(values) <= _LONGEST_KEPT:
+        return _pack_array(values)
+    key = (values.dtype.str, values.tobytes())
+    found = _KNOWN.get(key)
+    if found is None:
+        while len(_KNOWN) >= _MOST_KEPT:
+            _KNOWN.pop(next(iter(_KNOWN)), None)
+        found = _KNOWN[key] = _pack_array(values)
+    return found
 
 
 def _pack_array(values: NDArray[Any]) -> Any:

@@ -16,7 +16,7 @@ from fractal_omezarr_converters.core.table_lengths import NAMELESS, Sizes, sizes
 from fractal_omezarr_converters.formats.physical_sizes import PhysicalSizes, physical_sizes
 from fractal_omezarr_converters.models.axes import AXES
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader, plain_paths
-from fractal_omezarr_converters.models.source_files import UNKNOWN, facts_of
+from fractal_omezarr_converters.models.source_files import facts_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,11 +31,13 @@ FIELDS = {"x": "xy_pixel_size", "y": "y_pixel_size", "z": "z_spacing", "t": "t_s
 class FoundFiles(NamedTuple):
     """Absolute paths in the order of the names asked for, and the names for which there is no file.
 
-    ``size`` and ``mtime_ns`` are those of the files, where they have been looked at already (see :func:`facts_of`).
+    ``plain`` are the same paths, where no name had to be looked for in another spelling; ``size`` and ``mtime_ns`` are then
+    those of the files (see :func:`facts_of`).
     """
 
     paths: list[str]
     missing: list[str]
+    plain: list[str | None] | None
     size: npt.NDArray[np.int64]
     mtime_ns: npt.NDArray[np.int64]
 
@@ -47,7 +49,8 @@ def find_files(folder: Path, names: Sequence[str]) -> FoundFiles:
     """
     start = f"{folder}{os.sep}"
     paths = [start + name for name in names]
-    size, mtime = facts_of(plain_paths(paths) if os.sep == "/" else [None] * len(paths))
+    plain = plain_paths(paths) if os.sep == "/" else [None] * len(paths)
+    size, mtime = facts_of(plain)
     unknown = np.flatnonzero(size < 0).tolist()
     listings: dict[str, dict[str, str]] = {}
     places: dict[str, str] = {}
@@ -61,9 +64,7 @@ def find_files(folder: Path, names: Sequence[str]) -> FoundFiles:
         places[name] = found or str(folder / name)
     for at in unknown:
         paths[at] = places[names[at]]
-    if unknown:
-        size[unknown] = UNKNOWN
-    return FoundFiles(paths, missing, size, mtime)
+    return FoundFiles(paths, missing, None if unknown else plain, size, mtime)
 
 
 def _find(start: str, name: str, listings: dict[str, dict[str, str]]) -> str | None:

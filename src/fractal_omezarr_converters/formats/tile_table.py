@@ -190,7 +190,8 @@ def _tiles(
     missing, found = _find_all(frame, table.parent, leave=options.missing_files == "Leave empty")
     places = places_of_frame(frame, kind, plate_name, acquisition, plate_name or table.parent.name)
     loaders = loaders_of_frame(frame)
-    loaders.blocks[0].looked_at(found.size, found.mtime_ns)
+    if found.plain is not None and "series" not in loaders.blocks[0].columns():  # a series may lie in several files
+        loaders.blocks[0].looked_at(found.plain, found.size, found.mtime_ns)
     frame.raise_problems()
     present = ~missing
     headers = None
@@ -262,6 +263,7 @@ def _find_all(frame: Frame, folder: Path, *, leave: bool) -> tuple[npt.NDArray[n
     absolute = found.paths
     if names is not texts:
         absolute = [path + text[len(name) :] for path, text, name in zip(found.paths, texts, names)]
+        found = found._replace(plain=None)
     frame.shown[FILE_COLUMN] = frame.columns[FILE_COLUMN]
     frame.columns[FILE_COLUMN] = (
         [path if text else None for path, text in zip(absolute, texts)] if "" in texts else absolute

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fractal_omezarr_converters.core.paused_collection import paused_collection
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
 from fractal_omezarr_converters.fractal.handover import digest_of, dump_json_str
@@ -35,6 +36,7 @@ Images = Sequence[TiledImage[Any, Any]]
 MOST_IMAGES = 20_000
 
 
+@paused_collection()
 def setup_images_for_conversion(
     tiled_images: Images,
     *,

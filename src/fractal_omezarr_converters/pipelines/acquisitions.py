@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fractal_omezarr_converters.core.paused_collection import paused_collection
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import (
@@ -57,6 +58,7 @@ class ReadReport:
     """What will be written, image by image."""
 
 
+@paused_collection()
 def read_acquisitions(
     acquisitions: Sequence[AcquisitionRequest | Mapping[str, Any]],
     converter_options: ConverterOptions,

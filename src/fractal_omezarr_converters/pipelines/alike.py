@@ -25,6 +25,8 @@ from fractal_omezarr_converters.pipelines.registration import are_built_in, defa
 
 type Image = TiledImage[Any, Any]
 
+_CERTAINLY_POSSIBLE = 1e7
+"""Positions of fewer of the smallest steps than this (channels have the step 1) are possible, and times not too far apart."""
 _NAMES_MATTER = "Snap to Corners"
 """The tiling that takes fields in the order of their names."""
 
@@ -66,8 +68,7 @@ class Planner:
         key = self._key(image) if self._shares and len(image.columns) else None
         known = None if key is None else self._known.get(key)
         if known is not None and not (known.needs_names and known.fov_names != image.columns.fov_names):
-            check_positions(image)
-            check_times(image)
+            self._check(image)
             own, theirs = f"'{image.path}'", f"'{known.path}'"
             told = (tuple(text.replace(theirs, own) for text in texts) for texts in known.findings)
             found = Findings(*told)
@@ -86,6 +87,15 @@ class Planner:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvertersToolsWarning)
             return plan_image(image, converter_options=self._options, resource=self._resource, sources=sources)
+
+    @staticmethod
+    def _check(image: Image) -> None:
+        """Refuse positions that are impossible by themselves, wherever the others lie."""
+        start, length = image.columns.start, image.columns.length
+        largest = max(-float(start.min()), float(start.max()), float(length.max()))
+        if not largest < _CERTAINLY_POSSIBLE * float(image.steps.min()):
+            check_positions(image)
+            check_times(image)
 
     def _key(self, image: Image) -> tuple[Any, ...]:
         """Everything about an image that its findings follow from, but names."""
