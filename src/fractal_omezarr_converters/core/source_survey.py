@@ -111,6 +111,7 @@ class HeaderChoice:
         first, source = _distinct(loaders)
         self._loaders = loaders
         self._stand_ins: dict[int, Rows] | None = None
+        self._only: Header = None
         if len(first) <= ALL_HEADERS_UP_TO:
             self.stands_for = first[source]
             self._own = np.ones(len(loaders), dtype=np.bool_)
@@ -119,8 +120,11 @@ class HeaderChoice:
         image = np.asarray(group, dtype=np.int64)[first]
         some = min(ALL_HEADERS_UP_TO, max(_FEWEST_CHOSEN, min(MOST_CHOSEN, len(first) // _ONE_OF)))
         kept, stand_in = _chosen(image, size, some)
-        if len(kept) < ALL_HEADERS_UP_TO and not _are_alike(loaders, first[kept], resource):
+        headers = _headers(loaders, first[kept], resource)
+        if len(set(headers) - {None}) > 1 and len(kept) < ALL_HEADERS_UP_TO:
             kept, stand_in = _chosen(image, size, ALL_HEADERS_UP_TO)
+        elif len(set(headers)) == 1:
+            self._only = headers[0]
         self.stands_for = first[stand_in[source]]
         self._own = np.isin(source, kept)
         self._stand_ins = {id(block): np.full(block.size, -1, np.int64) for block in loaders.blocks}
@@ -137,6 +141,11 @@ class HeaderChoice:
     def is_all(self) -> bool:
         """Say whether every header is read."""
         return self._stand_ins is None
+
+    def only_header(self, loaders: LoaderColumns) -> Header:
+        """Give the header that all of some loaders have as far as a sample says; None when it says several, or nothing."""
+        known = self._stand_ins is not None and all(id(block) in self._stand_ins for block in loaders.blocks)
+        return self._only if known else None
 
     def rows(self, loaders: LoaderColumns) -> Rows:
         """Give the rows of distinct sources whose headers are read; sources that the table did not have are."""
@@ -214,8 +223,8 @@ def ask_each[Answer](rows: Rows, question: Callable[[int], Answer]) -> list[Answ
         return found + [answer for part in parts for answer in part]
 
 
-def _are_alike(loaders: LoaderColumns, rows: Rows, resource: Any) -> bool:
-    """Say whether the headers of some rows that can be read are equal."""
+def _headers(loaders: LoaderColumns, rows: Rows, resource: Any) -> list[Header]:
+    """Give what the headers of some rows say; None where they cannot be read."""
 
     def ask(row: int) -> Header:
         try:
@@ -223,7 +232,7 @@ def _are_alike(loaders: LoaderColumns, rows: Rows, resource: Any) -> bool:
         except (OSError, ConvertersToolsError):
             return None  # said where headers are compared with tiles
 
-    return len({header for header in ask_each(rows, ask) if header is not None}) <= 1
+    return ask_each(rows, ask)
 
 
 def _chosen(image: Rows, size: Rows, most: int) -> tuple[Rows, Rows]:

@@ -48,6 +48,9 @@ def _said(found: Iterable[str], kind: str, where: str) -> list[str]:
 
 
 def _types_of_sources(loaders: LoaderColumns, choice: HeaderChoice | None, resource: Any) -> set[str]:
+    only = None if choice is None else choice.only_header(loaders)
+    if only is not None:
+        return {str(np.dtype(only[1]))}
     silent: dict[type, ImageLoaderInterface] = {}
     asked = loaders.select(distinct_rows(loaders)) if choice is None else choice.stand_ins(loaders)
 

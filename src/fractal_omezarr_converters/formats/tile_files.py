@@ -49,7 +49,7 @@ def find_files(folder: Path, names: Sequence[str]) -> FoundFiles:
     """
     start = f"{folder}{os.sep}"
     paths = [start + name for name in names]
-    plain = plain_paths(paths) if os.sep == "/" else [None] * len(paths)
+    plain: list[str | None] = plain_paths(paths) if os.sep == "/" else [None] * len(paths)
     size, mtime = facts_of(plain)
     unknown = np.flatnonzero(size < 0).tolist()
     listings: dict[str, dict[str, str]] = {}

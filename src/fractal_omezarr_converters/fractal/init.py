@@ -5,6 +5,7 @@ Nothing is written before all images are known to be convertible, and nothing th
 
 from __future__ import annotations
 
+import copy
 import logging
 import uuid
 from collections import defaultdict
@@ -102,17 +103,18 @@ def build_parallelization_list(
     remove_useless_runs(temp_url, zarr_dir=place, images=urls)
     run = run or new_run_name()
     folder = None if handing.use_in_memory(total) else make_run_folder(temp_url, zarr_dir=place, images=urls, name=run)
+    shared = ConvertParallelInitArgs(
+        tiled_image_json_str="", converter_options=converter_options, overwrite_mode=overwrite_mode, run=run
+    ).to_json()
     jobs = []
     for url, text in descriptions:
-        arguments = ConvertParallelInitArgs(
-            tiled_image_json_dump_url=dump_json_str(folder, text) if folder else None,
-            tiled_image_json_str=None if folder else text,
-            converter_options=converter_options,
-            overwrite_mode=overwrite_mode,
-            run=run,
-            digest=digest_of(text) if folder else None,
+        own = (
+            {"tiled_image_json_dump_url": dump_json_str(folder, text), "digest": digest_of(text)}
+            if folder
+            else {"tiled_image_json_str": text}
         )
-        jobs.append({"zarr_url": url, "init_args": arguments.to_json()})
+        rest = {key: value for key, value in shared.items() if key != "tiled_image_json_str"}
+        jobs.append({"zarr_url": url, "init_args": {**own, **copy.deepcopy(rest)}})
     return jobs
 
 

@@ -129,6 +129,8 @@ def _check_well(
     rows = _reference_rows(table, start, collection)
     size = length[rows][:, [4, 3]]
     corner = start[rows][:, [4, 3]]
+    if not _overlaps(corner, size):
+        return None  # fields that only another arrangement would lay over each other prove nothing
     per_pixel = table.steps()[rows[0]][[4, 3]]
     overlaps = {each: _overlaps(_arranged(corner, size, each), size) for each in ARRANGEMENTS}
     thinnest = min((min(pair.extent / per_pixel) for pairs in overlaps.values() for pair in pairs), default=0.0)
@@ -139,9 +141,7 @@ def _check_well(
     planes = {number: _coarse(table, int(rows[number]), factor, resource) for number in used}
     scale = per_pixel * factor
     scores = {each: _score(pairs, planes, scale) for each, pairs in overlaps.items() if pairs}
-    as_read = scores.get(StageOrientation())
-    if as_read is None:
-        return None  # fields that only another arrangement would lay over each other prove nothing
+    as_read = scores[StageOrientation()]
     # the first is the one with the fewest changes among those that are as good
     highest = max(scores.values())
     best = next(each for each, score in scores.items() if score >= highest - 0.02)
