@@ -28,6 +28,7 @@ EMPTY_WORDS = frozenset(
         "|"
     )
 )
+_LONGEST_HEAD = 1 << 16
 NO_NAME = re.compile(r"(Unnamed: \d+|__index_level_\d+__)?")
 
 
@@ -78,7 +79,7 @@ def read_sheet(path: Path) -> Sheet:
     Raises:
         ConvertersToolsUserError: the file is not text, or empty.
     """
-    text = _decoded(path)
+    text = _decoded(path, _bytes_of(path))
     separator = _separator(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[list[str]] = []
@@ -129,9 +130,12 @@ def _read_file(path: Path, name: str | None) -> Frame:
 
 def _read_plain(path: Path, name: str) -> Frame | None:
     """Read a CSV file whose cells are never quoted; None when it is of another kind."""
-    text = _decoded(path)
-    separator = _separator(text)
-    found = plain_columns(text.encode("utf-8", "surrogatepass"), separator)
+    data = _bytes_of(path)
+    if not data.isascii():
+        data = _decoded(path, data).encode("utf-8", "surrogatepass")
+    head = data[:_LONGEST_HEAD].decode("utf-8", "replace")
+    separator = _separator(head)
+    found = plain_columns(data, separator) if "\n" in head.lstrip("\r\n") else None
     if found is None:
         return None
     titles, columns = found
@@ -213,12 +217,15 @@ def _text_cells(cells: list[Any], empty: frozenset[str]) -> list[Any]:
     return [changed.get(cell, cell) for cell in cells] if changed else cells
 
 
-def _decoded(path: Path) -> str:
+def _bytes_of(path: Path) -> bytes:
     refuse_special_file(path)
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ConvertersToolsUserError(f"Table '{path}' cannot be read ({error}); check the path.") from error
+
+
+def _decoded(path: Path, data: bytes) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16")
     for encoding in ("utf-8-sig", "cp1252"):

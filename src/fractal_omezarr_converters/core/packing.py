@@ -52,7 +52,9 @@ def unpack(packed: Any) -> Sequence[Any] | NDArray[Any]:
         ramp: NDArray[np.int64] = packed["first"] + packed["step"] * np.arange(packed["size"], dtype=np.int64)
         return ramp
     if "strings" in packed:
-        return _loosen(packed["strings"]).decode("utf-8", "surrogatepass").split("\0")
+        found = _loosen(packed["strings"]).decode("utf-8", "surrogatepass").split("\0")
+        prefix = packed.get("prefix")
+        return [prefix + value for value in found] if prefix else found
     if "json" in packed:
         return list(json.loads(_loosen(packed["json"])))
     if "bytes" in packed:
@@ -109,10 +111,20 @@ def _all_equal(values: NDArray[Any]) -> bool:
 def _pack_strings(values: Sequence[str]) -> Any:
     if all(value == values[0] for value in values):
         return {"all": values[0], "size": len(values)}
-    joined = "\0".join(values)
+    prefix = _common_beginning(values)
+    joined = "\0".join([value[len(prefix) :] for value in values])
     if joined.count("\0") != len(values) - 1:
         return {"json": _squeeze(json.dumps(values))}
-    return {"strings": _squeeze(joined.encode("utf-8", "surrogatepass"))}
+    strings = {"strings": _squeeze(joined.encode("utf-8", "surrogatepass"))}
+    return {**strings, "prefix": prefix} if prefix else strings
+
+
+def _common_beginning(values: Sequence[str]) -> str:
+    """The folder, most often, that all strings begin with; nothing that JSON cannot hold as it is."""
+    low, high = min(values), max(values)
+    same = next((at for at, (one, other) in enumerate(zip(low, high)) if one != other), min(len(low), len(high)))
+    prefix = low[:same]
+    return prefix if prefix.isascii() else ""
 
 
 def _squeeze(data: bytes | str) -> str:

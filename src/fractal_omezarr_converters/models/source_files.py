@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 UNKNOWN, NO_FILE = -1, -2
 """Sizes of what was not looked at, and of what is no file."""
 _TOGETHER_FROM = 8
-_AT_A_TIME = 512
-_KIND = 0o170000
+_AT_A_TIME = 128
 
 
 class SourceFile(NamedTuple):
@@ -90,9 +89,8 @@ def facts_of(paths: Sequence[str | None]) -> tuple[Numbers, Numbers]:
     size, mtime = np.full(len(paths), UNKNOWN, np.int64), np.zeros(len(paths), np.int64)
     for folder, members in _by_folder(paths):
         own = paths if members is None else [paths[at] for at in members]
-        facts = _facts(folder, [path[len(folder) :] for path in own if path is not None])
         where = slice(None) if members is None else members
-        size[where], mtime[where] = facts[:, 0], facts[:, 1]
+        size[where], mtime[where] = _facts(folder, [path[len(folder) :] for path in own if path is not None])
     return size, mtime
 
 
@@ -117,38 +115,46 @@ def look_at(paths: Iterable[str]) -> dict[str, SourceFile]:
     return {file.path: file for file in SourceFiles(asked, size, mtime) if file.size >= 0}
 
 
-def _facts(folder: str, names: Sequence[str]) -> Numbers:
-    """Size and time (n x 2) of files of one folder; the folder is looked up once for many of them."""
+def _facts(folder: str, names: Sequence[str]) -> tuple[Numbers, Numbers]:
+    """Sizes and times of files of one folder; the folder is looked up once for many of them."""
     import numpy as np
 
     descriptor = None
     if len(names) >= _TOGETHER_FROM and os.stat in os.supports_dir_fd:
         with suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    facts = np.empty((len(names), 2), np.int64)
+    size, mtime = np.empty(len(names), np.int64), np.empty(len(names), np.int64)
     before = folder if descriptor is None else ""
     try:
         for begin in range(0, len(names), _AT_A_TIME):
-            part = names[begin : begin + _AT_A_TIME]
+            part = [before + name for name in names[begin : begin + _AT_A_TIME]]
+            end = begin + len(part)
             try:
-                found = [os.stat(before + name, dir_fd=descriptor) for name in part]
-                rows = [(one.st_mode, one.st_size, one.st_mtime_ns) for one in found]
+                found: Sequence[_Stated | os.stat_result] = [os.stat(name, dir_fd=descriptor) for name in part]
             except (OSError, ValueError):
-                rows = [_stated(before + name, descriptor) for name in part]
-            columns = np.array(rows, np.int64)
-            regular = (columns[:, 0] & _KIND) == stat.S_IFREG
-            facts[begin : begin + len(part), 0] = np.where(regular, columns[:, 1], NO_FILE)
-            facts[begin : begin + len(part), 1] = np.where(regular, columns[:, 2], 0)
+                found = [_stated(name, descriptor) for name in part]
+            size[begin:end] = [one.st_size for one in found]
+            mtime[begin:end] = [one.st_mtime_ns for one in found]
+            if not all(map(stat.S_ISREG, {one.st_mode for one in found})):
+                other = [begin + at for at, one in enumerate(found) if not stat.S_ISREG(one.st_mode)]
+                size[other], mtime[other] = NO_FILE, 0
     finally:
         if descriptor is not None:
             os.close(descriptor)
-    return facts
+    return size, mtime
 
 
-def _stated(name: str, descriptor: int | None) -> tuple[int, int, int]:
-    """Mode, size and time of what may not be there."""
+class _Stated(NamedTuple):
+    """What is looked at of a file."""
+
+    st_mode: int = 0
+    st_size: int = 0
+    st_mtime_ns: int = 0
+
+
+def _stated(name: str, descriptor: int | None) -> _Stated | os.stat_result:
+    """The facts of what may not be there."""
     try:
-        found = os.stat(name, dir_fd=descriptor)
+        return os.stat(name, dir_fd=descriptor)
     except (OSError, ValueError):
-        return 0, 0, 0
-    return found.st_mode, found.st_size, found.st_mtime_ns
+        return _Stated()

@@ -66,7 +66,10 @@ def shape_problem(shape: Sequence[int], data_axes: str | None, expected: Sequenc
 
 def missing_sources(loaders: LoaderColumns, resource: Any = None, *, fresh: bool = True) -> list[str]:
     """One sentence for every source that is not there; ``fresh``: files that were looked at before are looked at again."""
-    return _look_for(loaders, resource, SourceReport(), fresh=fresh).problems
+    rows = distinct_rows(loaders)
+    if (file_columns(loaders, rows, resource, fresh=fresh)[1] >= 0).all():
+        return []
+    return _look_for(loaders, resource, SourceReport(), fresh=False).problems
 
 
 def sources_of(image: Image, resource: Any = None) -> Sequence[SourceFile]:
