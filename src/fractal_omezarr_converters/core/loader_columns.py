@@ -37,6 +37,8 @@ class LoaderBlock:
         self._type: type[ImageLoaderInterface] | None = type(objects[0]) if objects else None
         self._paths: tuple[Any, list[str | None] | None] | None = None
         self._facts: tuple[Index, Index] | None = None
+        #: For whom the loaders of this block were last chosen from, and what was chosen: see the survey of sources.
+        self.last_choice: tuple[Any, Index, Index, Any] | None = None
         self._headers: tuple[Any, dict[int, Any]] = (None, {})
 
     @property
@@ -77,6 +79,7 @@ class LoaderBlock:
             size[asked], mtime[asked] = facts_of([paths[row] for row in asked.tolist()])
             if fresh:
                 self._headers[1].clear()
+                self.last_choice = None
         return size[rows], mtime[rows]
 
     def looked_at(self, paths: list[str | None], size: Index, mtime_ns: Index) -> None:

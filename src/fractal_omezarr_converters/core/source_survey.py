@@ -109,8 +109,10 @@ class HeaderChoice:
     def __init__(self, loaders: LoaderColumns, group: Sequence[int] | NDArray[Any], resource: Any = None) -> None:
         """Choose for all sources of a table; ``group`` numbers the image of every row."""
         first, source = _distinct(loaders)
-        self._loaders = loaders
+        self._blocks = loaders.blocks if len(loaders.blocks) > 1 else None  # kept, so that their identities stay theirs
+        self._of_table = tuple(map(id, loaders.blocks)), loaders.block, loaders.row
         self._stand_ins: dict[int, Rows] | None = None
+        self._chosen: dict[int, Mask] = {}
         self._only: Header = None
         if len(first) <= ALL_HEADERS_UP_TO:
             self.stands_for = first[source]
@@ -128,9 +130,11 @@ class HeaderChoice:
         self.stands_for = first[stand_in[source]]
         self._own = np.isin(source, kept)
         self._stand_ins = {id(block): np.full(block.size, -1, np.int64) for block in loaders.blocks}
+        self._chosen = {id(block): np.zeros(block.size, np.bool_) for block in loaders.blocks}
         for number, block in enumerate(loaders.blocks):
             mine = np.flatnonzero(loaders.block[first] == number)
             self._stand_ins[id(block)][loaders.row[first[mine]]] = first[stand_in[mine]]
+            self._chosen[id(block)][loaders.row[first[mine[np.isin(mine, kept)]]]] = True
 
     @property
     def is_own(self) -> Mask:
@@ -153,37 +157,43 @@ class HeaderChoice:
         if self._stand_ins is None:
             return rows
         keep = np.ones(len(rows), dtype=np.bool_)
-        for mine, stand_ins in self._stand_ins_of(loaders, rows):
-            asked = stand_ins >= 0
-            keep[mine[asked]] = self._own[stand_ins[asked]] & (
-                self._loaders.row[stand_ins[asked]] == loaders.row[rows[mine[asked]]]
-            )
+        blocks, places = loaders.block[rows], loaders.row[rows]
+        for number, block in enumerate(loaders.blocks):
+            chosen = self._chosen.get(id(block))
+            if chosen is not None:
+                mine = blocks == number if len(loaders.blocks) > 1 else slice(None)
+                keep[mine] = chosen[places[mine]]
         return rows[keep]
 
     def stand_ins(self, loaders: LoaderColumns) -> LoaderColumns:
         """Give the loaders whose headers are taken for those of some loaders, each once."""
         rows = distinct_rows(loaders)
-        if self._stand_ins is None:
+        blocks, block, row = self._of_table
+        if self._stand_ins is None or tuple(map(id, loaders.blocks)) != blocks:
             return loaders.select(rows)
-        new = np.ones(len(rows), dtype=np.bool_)
-        found = []
-        for mine, stand_ins in self._stand_ins_of(loaders, rows):
-            new[mine[stand_ins >= 0]] = False
-            found.append(stand_ins[stand_ins >= 0])
-        known = np.unique(np.concatenate([np.empty(0, np.int64), *found]))
-        taken = self._loaders.select(known)
-        return LoaderColumns.concat([taken, loaders.select(rows[new])]) if new.any() else taken
+        found = np.full(len(rows), -1, np.int64)
+        own_blocks, places = loaders.block[rows], loaders.row[rows]
+        for number in np.unique(own_blocks).tolist():
+            mine = np.flatnonzero(own_blocks == number)
+            found[mine] = self._stand_ins[blocks[number]][places[mine]]
+        known = np.unique(found[found >= 0])
+        taken = LoaderColumns(loaders.blocks, block[known], row[known])
+        return LoaderColumns.concat([taken, loaders.select(rows[found < 0])]) if (found < 0).any() else taken
 
-    def _stand_ins_of(self, loaders: LoaderColumns, rows: Rows) -> list[tuple[Rows, Rows]]:
-        """For every block that the table had: positions among the rows, and the rows of the table that stand for them."""
-        blocks, places = loaders.block[rows], loaders.row[rows]
-        found = []
-        for number in np.unique(blocks).tolist():
-            of_block = (self._stand_ins or {}).get(id(loaders.blocks[number]))
-            if of_block is not None:
-                mine = np.flatnonzero(blocks == number)
-                found.append((mine, of_block[places[mine]]))
-        return found
+
+def header_choice_of(loaders: LoaderColumns, group: Sequence[int] | NDArray[Any], resource: Any = None) -> HeaderChoice:
+    """Choose as :class:`HeaderChoice` does; who asks again for the same sources gets the same choice."""
+    groups = np.asarray(group)
+    before = loaders.blocks[0].last_choice if len(loaders.blocks) == 1 else None
+    if before is not None and before[0] is resource:
+        same = np.array_equal(before[1], loaders.row) and np.array_equal(before[2], groups)
+        found: HeaderChoice = before[3]
+        if same:
+            return found
+    choice = HeaderChoice(loaders, groups, resource)
+    if len(loaders.blocks) == 1 and not choice.is_all:
+        loaders.blocks[0].last_choice = (resource, loaders.row, groups, choice)
+    return choice
 
 
 def header_of_row(loaders: LoaderColumns, row: int, resource: Any = None) -> Header:

@@ -10,8 +10,8 @@ import numpy as np
 from fractal_omezarr_converters.core.frames import Frame
 from fractal_omezarr_converters.core.source_survey import (
     Header,
-    HeaderChoice,
     ask_each,
+    header_choice_of,
     header_of_loader,
     header_of_row,
 )
@@ -107,7 +107,7 @@ def fill_lengths(
     asked = loaders.select(rows)
     stands_for = np.arange(len(rows))
     if not np.isnan(lengths[rows, 1:]).any():
-        stands_for = HeaderChoice(asked, image[rows], resource).stands_for
+        stands_for = header_choice_of(asked, image[rows], resource).stands_for
     sources, index = np.unique(stands_for, return_inverse=True)
     index = index.reshape(-1)
     found = ask_each(sources, lambda row: sizes_of_row(asked, row, details.axes, resource))

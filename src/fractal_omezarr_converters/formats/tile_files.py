@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each
+from fractal_omezarr_converters.core.source_survey import ask_each, header_choice_of
 from fractal_omezarr_converters.core.table_lengths import NAMELESS, Sizes, sizes_of_row
 from fractal_omezarr_converters.formats.physical_sizes import PhysicalSizes, physical_sizes
 from fractal_omezarr_converters.models.axes import AXES
@@ -123,7 +123,7 @@ def read_headers(loaders: LoaderColumns, axes: Sequence[str], image: npt.NDArray
             return Header(sizes, PhysicalSizes())
         return Header(sizes, physical_sizes(Path(loader.file_path), loader.series or 0))
 
-    choice = HeaderChoice(loaders, image)
+    choice = header_choice_of(loaders, image)
     rows, index = np.unique(choice.stands_for, return_inverse=True)
     return Headers(ask_each(rows, read), index.reshape(-1), choice.is_own)
 

@@ -18,7 +18,7 @@ from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsWarning
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.models.source_files import SourceFile
-from fractal_omezarr_converters.pipelines.image_steps import C, T, X, Y, Z
+from fractal_omezarr_converters.pipelines.image_steps import T, X, Y, Z
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
 from fractal_omezarr_converters.pipelines.plan_checks import check_positions, check_times
 from fractal_omezarr_converters.pipelines.registration import are_built_in, default_steps, steps_on_pixels
@@ -55,8 +55,9 @@ class Planner:
         steps = default_steps(options)
         self._shares = are_built_in(steps) and not steps_on_pixels(steps)
         removed = options.stage_position_corrections
-        along = {T: removed.remove_t_offset, Z: removed.remove_z_offset}
-        self._offsets = {**along, Y: removed.remove_xy_offset, X: removed.remove_xy_offset}
+        modes = {T: removed.remove_t_offset, Z: removed.remove_z_offset, Y: removed.remove_xy_offset}
+        modes[X] = modes[Y]
+        self._is_counted_from_first = np.array([modes.get(axis) == "Global" for axis in range(5)])
         self._known: dict[tuple[Any, ...], _Known] = {}
 
     def findings(self, image: Image, sources: Sequence[SourceFile]) -> Findings:
@@ -101,15 +102,13 @@ class Planner:
         """Everything about an image that its findings follow from, but names."""
         columns, steps = image.columns, image.steps
         start, length = columns.start, columns.length
-        digest = hashlib.blake2b(columns.fov.tobytes(), digest_size=16)
-        digest.update(np.ascontiguousarray(length[:, [T, C, Z]]).tobytes() + start[:, C].tobytes())
-        for axis, mode in self._offsets.items():
-            begin = start[:, axis] - start[:, axis].min() if mode == "Global" else start[:, axis]
-            if axis in (T, Z) or mode != "Global":
-                digest.update(begin.tobytes() + length[:, axis].tobytes())
-            else:
-                digest.update(round_edges(begin, steps[axis]).tobytes())
-                digest.update(round_edges(begin + length[:, axis], steps[axis]).tobytes())
+        begin = start - np.where(self._is_counted_from_first, start.min(axis=0), 0.0)
+        parts: list[np.ndarray[Any, Any]] = [columns.fov, begin[:, :Y], length[:, :Y]]
+        if self._is_counted_from_first[Y:].all():
+            parts += [round_edges(begin[:, Y:], steps[Y:]), round_edges(begin[:, Y:] + length[:, Y:], steps[Y:])]
+        else:
+            parts += [begin[:, Y:], length[:, Y:]]
+        digest = hashlib.blake2b(b"".join([part.tobytes() for part in parts]), digest_size=16)
         labels = None if image.channels is None else tuple(channel.channel_label for channel in image.channels)
         described = (len(columns), "".join(image.axes), image.data_type, tuple(steps.tolist()), labels)
         return (*described, digest.digest())
