@@ -92,7 +92,7 @@ def _image(
     collection: CollectionInterface = table.collections[int(table.collection[rows[0]])]
     where = path or collection.path()
     details = _agreed_details(table, rows, where)
-    regions = columns.select(rows)
+    regions = columns.part(rows)
     data_type, notes = data_type_of(
         [table.acquisitions[number] for number in np.unique(table.acquisition[rows]).tolist()],
         regions.loaders,

@@ -186,9 +186,9 @@ class LoaderColumns:
         """Give the loader of tile ``i``."""
         return self.blocks[int(self.block[i])].loader(int(self.row[i]))
 
-    def select(self, index: ArrayLike) -> LoaderColumns:
-        """Give the loaders of some tiles, by mask or by index; the description is shared, not copied."""
-        chosen = np.asarray(index)
+    def select(self, index: ArrayLike | slice) -> LoaderColumns:
+        """Give the loaders of some tiles, by mask, index or slice; the description is shared, not copied."""
+        chosen = index if isinstance(index, slice) else np.asarray(index)
         return LoaderColumns(self.blocks, self.block[chosen], self.row[chosen])
 
     def replace(self, i: int, loader: ImageLoaderInterface) -> LoaderColumns:
