@@ -111,15 +111,20 @@ def fill_lengths(
     sources, index = np.unique(stands_for, return_inverse=True)
     index = index.reshape(-1)
     found = ask_each(sources, lambda row: sizes_of_row(asked, row, details.axes, resource))
-    pixels = np.array([_five(sizes) for sizes in found], dtype=np.float64).reshape(-1, len(AXES))[index]
+    pixels = np.array([_five(sizes) for sizes in found], dtype=np.float64).reshape(-1, len(AXES))
     world = [axis != "c" and getattr(details, f"length_{axis}_space") == "world" for axis in AXES]
-    if any(world):
-        pixels = np.where(world, pixels * steps()[rows], pixels)
-    blank = np.isnan(lengths[rows])
+    sizes_of_pixels = steps()[rows] if any(world) else None
     nameless = np.array([1 if isinstance(sizes, str) else sizes.get(NAMELESS, 1) for sizes in found])[index]
-    unknown = (blank[:, 3:] & np.isnan(pixels[:, 3:])).any(axis=1)
+    unknown = np.zeros(len(rows), dtype=bool)
+    for axis in np.flatnonzero(np.isnan(lengths[rows]).any(axis=0)).tolist():
+        blank = np.flatnonzero(np.isnan(lengths[rows, axis]))
+        filled = pixels[index[blank], axis]
+        if sizes_of_pixels is not None and world[axis]:
+            filled *= sizes_of_pixels[blank, axis]
+        if axis >= AXES.index("y"):
+            unknown[blank] |= np.isnan(filled)
+        lengths[rows[blank], axis] = np.nan_to_num(filled, nan=1.0)
     _record(frame, [sizes for sizes, ask in zip(found, _asked(unknown, index, len(found))) if ask])
-    lengths[rows] = np.where(blank, np.nan_to_num(pixels, nan=1.0), lengths[rows])
     planes = lengths[rows, :3].prod(axis=1) if not any(world) else nameless
     frame.wrong(
         "file_path",
