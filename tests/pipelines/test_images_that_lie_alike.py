@@ -21,7 +21,10 @@ WELLS = [(row, column) for row in "ABC" for column in (1, 2)]
 
 
 def write_plate(
-    folder: Path, moved: dict[tuple[str, int, int], float], left_out: set[tuple[str, int, int, int]]
+    folder: Path,
+    moved: dict[tuple[str, int, int], float],
+    left_out: set[tuple[str, int, int, int]],
+    names: str = "F{2}",
 ) -> None:
     """Six wells of four fields, three planes each; the stage strays by less than a pixel, some fields by more."""
     stray = np.random.default_rng(3).uniform(-0.2, 0.2, (len(WELLS), 4, 2)) * PIXEL
@@ -35,7 +38,8 @@ def write_plate(
                 if (row, column, field, z) not in left_out:
                     name = f"{row}{column}_{field}_{z}.tif"
                     (folder / name).hardlink_to(folder / "a.tif")
-                    lines.append(f"{name},{row},{column},F{field},{x:.4f},{y:.4f},{z},0,{SIDE},{SIDE},1,1")
+                    called = names.format(row, column, field)
+                    lines.append(f"{name},{row},{column},{called},{x:.4f},{y:.4f},{z},0,{SIDE},{SIDE},1,1")
     (folder / "tiles.csv").write_text("\n".join(lines) + "\n")
     (folder / "acquisition_details.toml").write_text(
         f'channel_names = ["a"]\nxy_pixel_size = {PIXEL}\nz_spacing = 1.0\n'
@@ -46,10 +50,11 @@ def write_plate(
     "corrections", [{}, {"remove_xy_offset": "Keep", "largest_padding": 1e6}, {"remove_z_offset": "Per-FOV"}]
 )
 @pytest.mark.parametrize("tiling", ["Auto", "Inplace"])
+@pytest.mark.parametrize("names", ["F{2}", "{0}{1}_{2}"])
 def test_findings_are_those_of_every_image_by_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, corrections: dict[str, object], tiling: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, corrections: dict[str, object], tiling: str, names: str
 ) -> None:
-    write_plate(tmp_path, {("B", 1, 3): 7.0, ("C", 2, 1): 7.0}, {("A", 2, 1, 2), ("B", 2, 1, 2), ("C", 1, 0, 1)})
+    write_plate(tmp_path, {("B", 1, 3): 7.0, ("C", 2, 1): 7.0}, {("A", 2, 1, 2), ("B", 2, 1, 2), ("C", 1, 0, 1)}, names)
     options = ConverterOptions.model_validate(
         {"stage_position_corrections": corrections, "grouping": {"tiling_strategy": {"mode": tiling}}}
     )
