@@ -52,3 +52,19 @@ def test_even_steps_and_equal_values_cost_nothing() -> None:
 def test_an_unknown_form_says_what_to_do() -> None:
     with pytest.raises(ConvertersToolsUserError, match="repeat the first step"):
         unpack({"future": 1})
+
+
+@pytest.mark.parametrize("names", ["{}", "", "é{}", "a\0{}", "{}.tif", "same"])
+def test_strings_come_back_whatever_they_begin_with(names: str) -> None:
+    values = [f"/data/plate/{names.format(number)}" for number in range(2 * PLAIN_BELOW)] + ["/data/plate/"]
+    assert unpack(json.loads(json.dumps(pack(values)))) == values
+
+
+def test_equal_columns_are_packed_alike_and_others_are_not() -> None:
+    column = np.arange(3 * PLAIN_BELOW, dtype=np.float64) ** 2
+    first = pack(column)
+    assert pack(column.copy()) == first
+    column[-1] += 1
+    assert pack(column) != first
+    assert pack(column.astype(np.int64)) != pack(column)
+    assert unpack_array(pack(column), "<f8").tolist() == column.tolist()

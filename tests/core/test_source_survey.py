@@ -12,11 +12,19 @@ import tifffile
 
 from fractal_omezarr_converters.core import source_survey
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+from fractal_omezarr_converters.core.source_stamps import changed_sources, stamps_of
 from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each, distinct_rows, source_files
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.options import ConverterOptions
-from fractal_omezarr_converters.models.source_files import SourceFile, look_at
+from fractal_omezarr_converters.models.source_files import (
+    NO_FILE,
+    UNKNOWN,
+    SourceFile,
+    SourceFiles,
+    facts_of,
+    look_at,
+)
 from fractal_omezarr_converters.pipelines.acquisitions import AcquisitionRequest, read_acquisitions
 
 
@@ -39,7 +47,8 @@ def write_table(folder: Path, shapes: list[tuple[int, int]], lengths: bool) -> N
         "file_path,row,column,fov_name,start_x,start_y,start_c" + (",length_x,length_y,length_z,length_c" * lengths)
     ]
     for number, (height, width) in enumerate(shapes):
-        tifffile.imwrite(folder / f"{number:03d}.tif", np.full((height, width), number, np.uint16))
+        # big-endian files are opened by the library, whose openings are counted
+        tifffile.imwrite(folder / f"{number:03d}.tif", np.full((height, width), number, np.uint16), byteorder=">")
         stated = f",{width},{height},1,1" * lengths
         rows.append(f"{number:03d}.tif,A,{1 + number // 10},F{number % 10},{100 * (number % 10)},0,0{stated}")
     (folder / "tiles.csv").write_text("\n".join(rows) + "\n")
@@ -114,6 +123,26 @@ def test_files_are_looked_at_folder_by_folder(tmp_path: Path) -> None:
     assert found == {path: SourceFile.of(path) for path in paths}
 
 
+def test_links_folders_and_pipes_among_many_files_are_told_apart(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.tif" for number in range(300)]
+    for path in paths[3:]:
+        path.write_bytes(bytes(7))
+    paths[0].symlink_to(paths[10])
+    paths[1].mkdir()
+    os.mkfifo(paths[2])
+    size, mtime = facts_of([*map(str, paths), None, str(tmp_path / "none.tif"), f"{tmp_path}/b\0d.tif"])
+    assert size.tolist() == [7, NO_FILE, NO_FILE, *[7] * 297, UNKNOWN, NO_FILE, NO_FILE]
+    assert mtime[5] == paths[5].stat().st_mtime_ns
+    assert mtime[0] == paths[10].stat().st_mtime_ns
+    files = SourceFiles([str(path) for path in paths[3:]], size[3:300], mtime[3:300])
+    assert list(files) == [SourceFile.of(str(path)) for path in paths[3:]]
+    assert list(files[4:6]) == list(files)[4:6]
+    assert changed_sources(stamps_of(files), list(files)) == []
+    paths[9].write_bytes(bytes(8))
+    now = [SourceFile.of(str(path)) for path in paths[3:]]
+    assert [file.path for file in changed_sources(stamps_of(files), now)] == [str(paths[9])]
+
+
 def test_paths_that_need_cleaning_are_left_to_the_loader(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 5), np.uint8))
     plain = str(tmp_path / "a.tif")
@@ -121,7 +150,9 @@ def test_paths_that_need_cleaning_are_left_to_the_loader(tmp_path: Path) -> None
     loaders = LoaderColumns.from_files(written)
     known = source_files(loaders, distinct_rows(loaders), str(tmp_path), fresh=True)
     assert known == [SourceFile.of(plain), None, None, None, None, None]
-    assert ask_each(loaders, np.arange(6), lambda loader: loader.sources(str(tmp_path))) == [[SourceFile.of(plain)]] * 6
+    assert (
+        ask_each(np.arange(6), lambda row: loaders.loader(row).sources(str(tmp_path))) == [[SourceFile.of(plain)]] * 6
+    )
 
 
 def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ import tifffile
 from PIL import Image
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.models.image_files import chosen_part
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
-from fractal_omezarr_converters.models.plain_tiff import read_plain_tiff
+from fractal_omezarr_converters.models.plain_tiff import plain_header, read_plain_tiff
+from fractal_omezarr_converters.models.planes import Selection
 
 
 def noise(height: int = 70, width: int = 91, dtype: str = "uint16") -> np.ndarray[Any, Any]:
@@ -22,6 +24,11 @@ def noise(height: int = 70, width: int = 91, dtype: str = "uint16") -> np.ndarra
 def read(path: Path, shape: tuple[int, ...] = (70, 91), dtype: str = "uint16") -> np.ndarray[Any, Any] | None:
     place = np.full(shape, 99, dtype)
     return place if read_plain_tiff(str(path), place) else None
+
+
+def header_of_library(path: Path) -> tuple[tuple[int, ...], str, str]:
+    with chosen_part(str(path), Selection()) as part:
+        return tuple(part.sizes.values()), str(part.planes.stored_dtype), "".join(part.sizes)
 
 
 PLAIN: dict[str, dict[str, Any]] = {
@@ -46,6 +53,9 @@ def test_plain_pixels_are_read_into_their_place(tmp_path: Path, options: dict[st
     assert found is not None
     np.testing.assert_array_equal(found, pixels)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), pixels)
+    header = plain_header(str(tmp_path / "a.tif"))
+    assert header is not None
+    assert (header.shape, header.dtype, "yx") == header_of_library(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("mode", ["L", "I;16", "F"])
@@ -83,6 +93,7 @@ def test_everything_else_is_left_to_the_ordinary_way(tmp_path: Path, options: di
         if "subifds" in options:
             file.write(pixels[::2, ::2], subfiletype=1)
     assert read(tmp_path / "a.tif") is None
+    assert plain_header(str(tmp_path / "a.tif")) is None
 
 
 def test_files_of_several_pages_or_planes_are_not_plain(tmp_path: Path) -> None:
@@ -92,6 +103,7 @@ def test_files_of_several_pages_or_planes_are_not_plain(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "colour.tif", np.stack([noise()] * 3, axis=-1), photometric="rgb")
     for name in ("pages.tif", "hyper.tif", "colour.tif"):
         assert read(tmp_path / name) is None, name
+        assert plain_header(str(tmp_path / name)) is None, name
     tifffile.imwrite(tmp_path / "a.tif", noise())
     assert read(tmp_path / "a.tif", (91, 70)) is None
     assert read(tmp_path / "a.tif", dtype="int16") is None
@@ -107,6 +119,7 @@ def test_files_that_were_cut_off_are_refused_by_name(tmp_path: Path, kept: int) 
     (tmp_path / "a.tif").write_bytes(data[:kept])
     place = np.zeros((70, 91), "uint16")
     assert not read_plain_tiff(str(tmp_path / "a.tif"), place)
+    assert plain_header(str(tmp_path / "a.tif")) is None
     with pytest.raises(ConvertersToolsUserError, match=r"a\.tif"):
         DefaultImageLoader(file_path=str(tmp_path / "a.tif")).load_into(place)
 
@@ -124,6 +137,12 @@ def test_damaged_tags_give_the_right_pixels_or_none(tmp_path: Path, damaged: int
     except ConvertersToolsUserError:
         expected = None
     assert found is None or (expected is not None and np.array_equal(found, expected))
+    header = plain_header(str(tmp_path / "a.tif"))
+    try:
+        stated = header_of_library(tmp_path / "a.tif")
+    except ConvertersToolsUserError:
+        stated = None
+    assert header is None or (header.shape, header.dtype, "yx") == stated
 
 
 @pytest.mark.parametrize("chosen", [{}, {"page": 0}, {"z": 0}, {"series": 0}, {"level": 0}, {"page": 1}])

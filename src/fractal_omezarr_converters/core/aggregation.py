@@ -13,7 +13,7 @@ from fractal_omezarr_converters.core.attributes import union_of_attributes
 from fractal_omezarr_converters.core.colour_channels import colour_channels
 from fractal_omezarr_converters.core.columns import RegionColumns
 from fractal_omezarr_converters.core.duplicates import refuse_duplicates
-from fractal_omezarr_converters.core.source_survey import HeaderChoice
+from fractal_omezarr_converters.core.source_survey import HeaderChoice, header_choice_of
 from fractal_omezarr_converters.core.source_types import data_type_of
 from fractal_omezarr_converters.core.stage_places import steps_of
 from fractal_omezarr_converters.core.tile import Tile
@@ -63,7 +63,7 @@ def tiled_image_from_tiles(
 
 def header_choice(table: TileTable, resource: Any = None) -> HeaderChoice:
     """Choose the sources of a table whose headers are read: some of every image and size, when there are many."""
-    return HeaderChoice(table.loaders, table.collection, resource)
+    return header_choice_of(table.loaders, table.collection, resource)
 
 
 def _groups(table: TileTable, split_per_fov: bool) -> list[Rows]:
@@ -92,7 +92,7 @@ def _image(
     collection: CollectionInterface = table.collections[int(table.collection[rows[0]])]
     where = path or collection.path()
     details = _agreed_details(table, rows, where)
-    regions = columns.select(rows)
+    regions = columns.part(rows)
     data_type, notes = data_type_of(
         [table.acquisitions[number] for number in np.unique(table.acquisition[rows]).tolist()],
         regions.loaders,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,13 +55,18 @@ class RegionColumns:
             sizes.add(len(moments))
         if len(sizes) != 1:
             raise ConvertersToolsUserError(f"Columns of regions have different lengths: {sorted(sizes)} rows.")
-        for name, column in (("start", self.start), ("length", self.length), ("original", self.original)):
+        self._refuse_endless(("start", "length", "original"))
+
+    def _refuse_endless(self, names: Iterable[str]) -> None:
+        for name in names:
+            column = getattr(self, name)
+            if np.isfinite(column).all():
+                continue
             bad = np.flatnonzero(~np.isfinite(column).all(axis=1))
-            if len(bad):
-                raise ConvertersToolsUserError(
-                    f"The {name} of field of view '{self.fov_name(int(bad[0]))}' is not a finite number: "
-                    f"{column[bad[0]].tolist()}; check the positions in the metadata."
-                )
+            raise ConvertersToolsUserError(
+                f"The {name} of field of view '{self.fov_name(int(bad[0]))}' is not a finite number: "
+                f"{column[bad[0]].tolist()}; check the positions in the metadata."
+            )
 
     @classmethod
     def empty(cls) -> RegionColumns:
@@ -102,13 +107,27 @@ class RegionColumns:
 
     def copy(self) -> RegionColumns:
         """Give independent columns; loaders are shared, because they do not change."""
-        return self.replaced(start=self.start.copy(), length=self.length.copy(), original=self.original.copy())
+        made = self.replaced(start=self.start, length=self.length, original=self.original)
+        made.start, made.length, made.original = self.start.copy(), self.length.copy(), self.original.copy()
+        return made
 
     def replaced(self, **columns: Any) -> RegionColumns:
         """Give columns of which some are others; what is not named is shared or, for names, copied."""
-        own = {name: getattr(self, name) for name in self.__slots__}
-        own["fov"] = self.fov.copy()
-        return RegionColumns(**{**own, **columns})
+        if not columns.keys() <= {"start", "length", "original"}:
+            own = {name: getattr(self, name) for name in self.__slots__}
+            own["fov"] = self.fov.copy()
+            return RegionColumns(**{**own, **columns})
+        made = RegionColumns.__new__(RegionColumns)  # what is taken over has been checked
+        made.become(self)
+        made.fov_names, made.fov = list(self.fov_names), self.fov.copy()
+        for name, column in columns.items():
+            setattr(made, name, np.asarray(column, dtype=np.float64))
+            if getattr(made, name).shape != getattr(self, name).shape:
+                raise ConvertersToolsUserError(
+                    f"Columns of regions have different lengths: {len(column)} and {len(self)} rows."
+                )
+        made._refuse_endless(name for name, column in columns.items() if column is not getattr(self, name))
+        return made
 
     def select(self, index: ArrayLike) -> RegionColumns:
         """Give some regions, by mask or index, in that order; field names that no longer occur are dropped."""
@@ -125,6 +144,19 @@ class RegionColumns:
             loaders=self.loaders.select(chosen),
             moments=None if self.moments is None else self.moments.select(chosen),
         )
+
+    def part(self, rows: NDArray[np.int64]) -> RegionColumns:
+        """Give some regions as :meth:`select` does, without copying rows that follow each other: for who owns these columns."""
+        first = int(rows[0]) if len(rows) else 0
+        if not len(rows) or int(rows[-1]) - first + 1 != len(rows) or not bool((rows[1:] > rows[:-1]).all()):
+            return self.select(rows)
+        mine = slice(first, first + len(rows))
+        made = RegionColumns.__new__(RegionColumns)
+        made.fov_names, made.fov = _compact_names(self.fov_names, self.fov[mine])
+        made.start, made.length, made.original = self.start[mine], self.length[mine], self.original[mine]
+        made.loaders = self.loaders.select(mine)
+        made.moments = None if self.moments is None else self.moments.select(rows)
+        return made
 
     @classmethod
     def concat(cls, parts: Sequence[RegionColumns]) -> RegionColumns:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractal_omezarr_converters.core.columns import RegionColumns
+from fractal_omezarr_converters.core.equal_rows import may_have_equal_rows
 from fractal_omezarr_converters.core.geometry import AXES, Floats
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
@@ -26,7 +27,10 @@ def refuse_duplicates(columns: RegionColumns, image: NDArray[np.int64], steps: F
     # longer stacks are not counted out; a length that no stack has is refused where positions are checked
     count = np.clip(np.rint(columns.length / steps), 1, _MOST_EXPANDED + 1).astype(np.int64)
     owner, cells = _planes(start, count)
-    keys = np.column_stack([image[owner], columns.fov[owner], cells])
+    columns_of_keys = [image[owner], columns.fov[owner], *np.ascontiguousarray(cells.T)]
+    if not may_have_equal_rows(columns_of_keys):
+        return
+    keys = np.column_stack(columns_of_keys)
     order = np.lexsort(keys.T[::-1])
     ordered = keys[order]
     same = np.flatnonzero((ordered[1:] == ordered[:-1]).all(axis=1))

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fractal_omezarr_converters.core.coded_cells import CodedCells
 from fractal_omezarr_converters.core.frames import Cells, Frame
+from fractal_omezarr_converters.core.plain_csv import plain_columns
 from fractal_omezarr_converters.errors import (
     ConvertersToolsFileNotFoundError,
     ConvertersToolsUserError,
@@ -26,6 +28,7 @@ EMPTY_WORDS = frozenset(
         "|"
     )
 )
+_LONGEST_HEAD = 1 << 16
 NO_NAME = re.compile(r"(Unnamed: \d+|__index_level_\d+__)?")
 
 
@@ -76,9 +79,8 @@ def read_sheet(path: Path) -> Sheet:
     Raises:
         ConvertersToolsUserError: the file is not text, or empty.
     """
-    text = _decoded(path)
-    header = text.lstrip("\r\n").partition("\n")[0]
-    separator = max(",;\t", key=header.count)
+    text = _decoded(path, _bytes_of(path))
+    separator = _separator(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
@@ -104,6 +106,9 @@ def _read_file(path: Path, name: str | None) -> Frame:
         raise ConvertersToolsFileNotFoundError(f"{name}: there is no file '{path}'; check the path.")
     if path.suffix.lower() in PARQUET_SUFFIXES:
         return _frame(name, parquet_columns(path))
+    plain = _read_plain(path, name)
+    if plain is not None:
+        return plain
     sheet = read_sheet(path)
     header = [cell.strip() for cell in sheet.rows[0]]
     rows = sheet.rows[1:]
@@ -121,6 +126,33 @@ def _read_file(path: Path, name: str | None) -> Frame:
     )
     frame.problems.extend(problems)
     return frame
+
+
+def _read_plain(path: Path, name: str) -> Frame | None:
+    """Read a CSV file whose cells are never quoted; None when it is of another kind."""
+    data = _bytes_of(path)
+    if not data.isascii():
+        data = _decoded(path, data).encode("utf-8", "surrogatepass")
+    head = data[:_LONGEST_HEAD].decode("utf-8", "replace")
+    separator = _separator(head)
+    found = plain_columns(data, separator) if "\n" in head.lstrip("\r\n") else None
+    if found is None:
+        return None
+    titles, columns = found
+    lines = range(2, 2 + len(columns[0]))
+    return _frame(
+        name,
+        zip([title.strip() for title in titles], columns),
+        empty=EMPTY_WORDS,
+        lines=lines,
+        untyped=True,
+        decimal_comma=separator == ";",
+    )
+
+
+def _separator(text: str) -> str:
+    """The character that occurs most often in the header line among comma, semicolon and tab."""
+    return max(",;\t", key=text.lstrip("\r\n").partition("\n")[0].count)
 
 
 def _frame(
@@ -151,6 +183,8 @@ def _cleaned(cells: Cells, empty: frozenset[str]) -> Cells:
     """Make numeric arrays of plain width, and lists with None where a cell is empty."""
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "iufb" and cells.ndim == 1:
         return cells
+    if isinstance(cells, CodedCells):
+        return cells.mapped(lambda cell: None if cell.strip() in empty else cell.strip())
     listed: list[Any] = cells.tolist() if isinstance(cells, np.ndarray) else cells
     kinds = set(map(type, listed))
     if kinds <= {str}:
@@ -171,6 +205,8 @@ def _cleaned_cell(cell: Any) -> Any:
 
 
 def _text_cells(cells: list[Any], empty: frozenset[str]) -> list[Any]:
+    if empty.isdisjoint(cells) and list(map(str.strip, cells)) == cells:
+        return cells
     changed: dict[str, str | None] = {}
     for cell in set(cells):
         stripped = cell.strip()
@@ -181,12 +217,15 @@ def _text_cells(cells: list[Any], empty: frozenset[str]) -> list[Any]:
     return [changed.get(cell, cell) for cell in cells] if changed else cells
 
 
-def _decoded(path: Path) -> str:
+def _bytes_of(path: Path) -> bytes:
     refuse_special_file(path)
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ConvertersToolsUserError(f"Table '{path}' cannot be read ({error}); check the path.") from error
+
+
+def _decoded(path: Path, data: bytes) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16")
     for encoding in ("utf-8-sig", "cp1252"):

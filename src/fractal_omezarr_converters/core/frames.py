@@ -13,16 +13,17 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from fractal_omezarr_converters.core.coded_cells import CodedCells
 from fractal_omezarr_converters.errors import raise_together
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-type Cells = list[Any] | "npt.NDArray[Any]"
+type Cells = list[Any] | "npt.NDArray[Any]" | CodedCells
 type Scalar = str | int | float | bool | None
 
 WRONG_CELLS_SHOWN = 10
@@ -37,7 +38,7 @@ class Frame:
 
     Args:
         name: what to call the table in messages, such as its file name.
-        columns: cells by column name; lists hold None where a cell is empty, arrays are of numbers or booleans.
+        columns: cells by column name; lists and coded cells hold None where a cell is empty, arrays are of numbers or booleans.
         lines: the number of each row as its writer sees it.
         untyped: all cells are text, because the file knows no other kind; :meth:`values` finds the kind.
         decimal_comma: numbers written as text may have a comma instead of a point.
@@ -75,7 +76,7 @@ class Frame:
         cells = self.columns[name]
         if isinstance(cells, np.ndarray):
             return bool(cells.dtype.kind == "f" and np.isnan(cells).all())
-        return set(map(type, cells)) <= {type(None)}
+        return set(map(type, cells.values if isinstance(cells, CodedCells) else cells)) <= {type(None)}
 
     def raise_problems(self) -> None:
         """Raise one error that lists everything found wrong so far; do nothing when all is well.
@@ -106,13 +107,30 @@ class Frame:
         cells = self.columns[name]
         if isinstance(cells, list) and set(map(type, cells)) == {str}:
             return cells
+        if isinstance(cells, CodedCells):
+            return cells.mapped(_as_text).tolist()
         return [_as_text(cell) for cell in (cells.tolist() if isinstance(cells, np.ndarray) else cells)]
+
+    def coded_text(self, name: str) -> CodedCells:
+        """Give a column as text, distinct cells and their numbers."""
+        cells = self.columns[name]
+        return cells.mapped(_as_text) if isinstance(cells, CodedCells) else CodedCells.of(self.text(name))
 
     def needed_text(self, name: str) -> list[str]:
         """Give a column as text and record every empty cell as wrong."""
+        if isinstance(self.columns[name], CodedCells):
+            return self.needed_coded_text(name).tolist()
         cells = self.text(name)
+        if None not in cells:
+            return cast("list[str]", cells)
         self.wrong(name, [row for row, cell in enumerate(cells) if cell is None], "the cell is empty; fill it in")
         return ["" if cell is None else cell for cell in cells]
+
+    def needed_coded_text(self, name: str) -> CodedCells:
+        """Give a column as text, distinct cells and their numbers, and record every empty cell as wrong."""
+        cells = self.coded_text(name)
+        self.wrong(name, cells.rows(lambda cell: cell is None), "the cell is empty; fill it in")
+        return cells.mapped(lambda cell: "" if cell is None else cell)
 
     def numbers(
         self, name: str, *, above: float | None = None, at_least: float | None = None, needed: bool = False
@@ -149,7 +167,10 @@ class Frame:
     def times(self, name: str) -> list[datetime | None]:
         """Give a column as points in time, None where a cell is empty; record what is none."""
         cells = self.columns[name]
-        found = [_time(cell) for cell in (cells.tolist() if isinstance(cells, np.ndarray) else cells)]
+        if isinstance(cells, CodedCells):
+            found = cells.mapped(_time).tolist()
+        else:
+            found = [_time(cell) for cell in (cells.tolist() if isinstance(cells, np.ndarray) else cells)]
         bad = [row for row, (time, cell) in enumerate(zip(found, cells)) if time is None and _plain(cell) is not None]
         self.wrong(name, bad, "is no date and time; write for example 2024-05-31T14:05:00+02:00")
         return found
@@ -157,6 +178,19 @@ class Frame:
     def values(self, name: str) -> list[Scalar]:
         """Give a column as scalars of one kind: booleans, integers, numbers, or else text; None where empty."""
         cells = self.columns[name]
+        if isinstance(cells, CodedCells):
+            return self.coded_values(name).tolist()
+        return self._values(cells)
+
+    def coded_values(self, name: str) -> CodedCells:
+        """Give a column as scalars of one kind, as :meth:`values` does: distinct ones and their numbers."""
+        cells = self.columns[name]
+        if isinstance(cells, CodedCells):
+            return CodedCells(self._values(cells.values), cells.codes)
+        keys = CodedCells.of([(type(cell), cell) for cell in self._values(cells)])
+        return CodedCells([cell for _, cell in keys.values], keys.codes)
+
+    def _values(self, cells: list[Any] | npt.NDArray[Any]) -> list[Scalar]:
         if isinstance(cells, np.ndarray):
             found = cells.tolist()
             return [None if math.isnan(value) else value for value in found] if cells.dtype.kind == "f" else found
@@ -194,10 +228,20 @@ class Frame:
                 found = np.array([np.nan])
             if np.isfinite(found).all() and "_" not in "".join(cells):
                 return found
+        if isinstance(cells, CodedCells):
+            return self._parsed_codes(name, cells)
         parsed = [math.nan if cell is None else self._number(_plain(cell)) for cell in cells]
         bad = [row for row, value in enumerate(parsed) if value is None]
         self.wrong(name, bad, "is not a number")
         return np.array([math.nan if value is None else value for value in parsed], dtype=np.float64)
+
+    def _parsed_codes(self, name: str, cells: CodedCells) -> npt.NDArray[np.float64]:
+        parsed = [math.nan if cell is None else self._number(_plain(cell)) for cell in cells.values]
+        bad = [code for code, value in enumerate(parsed) if value is None]
+        if bad:
+            self.wrong(name, np.flatnonzero(np.isin(cells.codes, bad)).tolist(), "is not a number")
+        numbers = np.array([math.nan if value is None else value for value in parsed], dtype=np.float64)
+        return numbers[cells.codes]
 
     def _empty_rows(self, name: str, found: npt.NDArray[np.float64]) -> list[int]:
         cells = self.columns[name]

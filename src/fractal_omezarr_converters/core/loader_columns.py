@@ -14,7 +14,7 @@ from fractal_omezarr_converters.models.loaders import (
     loader_type_name,
     resolve_loader_type,
 )
-from fractal_omezarr_converters.models.source_files import SourceFile
+from fractal_omezarr_converters.models.source_files import UNKNOWN, facts_of
 
 Index = NDArray[np.int64]
 
@@ -36,8 +36,10 @@ class LoaderBlock:
         self._objects = objects
         self._type: type[ImageLoaderInterface] | None = type(objects[0]) if objects else None
         self._paths: tuple[Any, list[str | None] | None] | None = None
-        #: Files of these loaders that were looked at, by path.
-        self.known_files: dict[str, SourceFile] = {}
+        self._facts: tuple[Index, Index] | None = None
+        #: For whom the loaders of this block were last chosen from, and what was chosen: see the survey of sources.
+        self.last_choice: tuple[Any, Index, Index, Any] | None = None
+        self._headers: tuple[Any, dict[int, Any]] = (None, {})
 
     @property
     def type_name(self) -> str:
@@ -63,6 +65,32 @@ class LoaderBlock:
                 self._type = resolve_loader_type(self.type_name)
             self._paths = resource, self._type.paths_of_columns(self.columns(), resource)
         return self._paths[1]
+
+    def facts(self, rows: Index, resource: Any = None, *, fresh: bool) -> tuple[Index, Index] | None:
+        """Give size and time of the files of some rows, looked at once unless ``fresh``; None as :meth:`paths`."""
+        paths = self.paths(resource)
+        if paths is None:
+            return None
+        if self._facts is None:
+            self._facts = np.full(self.size, UNKNOWN, np.int64), np.zeros(self.size, np.int64)
+        size, mtime = self._facts
+        asked = rows if fresh else rows[size[rows] < 0]
+        if len(asked):
+            size[asked], mtime[asked] = facts_of([paths[row] for row in asked.tolist()])
+            if fresh:
+                self._headers[1].clear()
+                self.last_choice = None
+        return size[rows], mtime[rows]
+
+    def looked_at(self, paths: list[str | None], size: Index, mtime_ns: Index) -> None:
+        """Take what :meth:`paths` would give, and size and time of all files, from who has just looked at them."""
+        self._paths, self._facts = (None, paths), (size, mtime_ns)
+
+    def headers(self, resource: Any = None) -> dict[int, Any]:
+        """Give the headers that were read with this resource, by row, to look into and to add to."""
+        if self._headers[0] is not resource:
+            self._headers = resource, {}
+        return self._headers[1]
 
     def kind_key(self) -> str:
         """Tell types apart, also those that cannot be handed over."""
@@ -158,9 +186,9 @@ class LoaderColumns:
         """Give the loader of tile ``i``."""
         return self.blocks[int(self.block[i])].loader(int(self.row[i]))
 
-    def select(self, index: ArrayLike) -> LoaderColumns:
-        """Give the loaders of some tiles, by mask or by index; the description is shared, not copied."""
-        chosen = np.asarray(index)
+    def select(self, index: ArrayLike | slice) -> LoaderColumns:
+        """Give the loaders of some tiles, by mask, index or slice; the description is shared, not copied."""
+        chosen = index if isinstance(index, slice) else np.asarray(index)
         return LoaderColumns(self.blocks, self.block[chosen], self.row[chosen])
 
     def replace(self, i: int, loader: ImageLoaderInterface) -> LoaderColumns:

@@ -22,12 +22,14 @@ PLAIN_BELOW = 24
 """Columns with fewer rows are written as plain lists, to be read by people."""
 
 _LEVEL = 5
+_LONGEST_KEPT, _MOST_KEPT = 4096, 64
+_KNOWN: dict[tuple[str, bytes], Any] = {}
 
 
 def pack(values: Sequence[Any] | NDArray[Any]) -> Any:
     """Give a JSON value for one column."""
     if isinstance(values, np.ndarray):
-        return _pack_array(values)
+        return _pack_known(values)
     if len(values) < PLAIN_BELOW:
         return list(values)
     kinds = set(map(type, values))
@@ -50,7 +52,9 @@ def unpack(packed: Any) -> Sequence[Any] | NDArray[Any]:
         ramp: NDArray[np.int64] = packed["first"] + packed["step"] * np.arange(packed["size"], dtype=np.int64)
         return ramp
     if "strings" in packed:
-        return _loosen(packed["strings"]).decode("utf-8", "surrogatepass").split("\0")
+        found = _loosen(packed["strings"]).decode("utf-8", "surrogatepass").split("\0")
+        prefix = packed.get("prefix")
+        return [prefix + value for value in found] if prefix else found
     if "json" in packed:
         return list(json.loads(_loosen(packed["json"])))
     if "bytes" in packed:
@@ -67,6 +71,19 @@ def unpack(packed: Any) -> Sequence[Any] | NDArray[Any]:
 def unpack_array(packed: Any, dtype: str) -> NDArray[Any]:
     """Give the column as an array of one type."""
     return np.asarray(unpack(packed), dtype=dtype)
+
+
+def _pack_known(values: NDArray[Any]) -> Any:
+    """Pack an array, or give what was made of an equal one: the images of a plate have many columns in common."""
+    if not PLAIN_BELOW <= len(values) <= _LONGEST_KEPT:
+        return _pack_array(values)
+    key = (values.dtype.str, values.tobytes())
+    found = _KNOWN.get(key)
+    if found is None:
+        while len(_KNOWN) >= _MOST_KEPT:
+            _KNOWN.pop(next(iter(_KNOWN)), None)
+        found = _KNOWN[key] = _pack_array(values)
+    return found
 
 
 def _pack_array(values: NDArray[Any]) -> Any:
@@ -94,10 +111,20 @@ def _all_equal(values: NDArray[Any]) -> bool:
 def _pack_strings(values: Sequence[str]) -> Any:
     if all(value == values[0] for value in values):
         return {"all": values[0], "size": len(values)}
-    joined = "\0".join(values)
+    prefix = _common_beginning(values)
+    joined = "\0".join([value[len(prefix) :] for value in values])
     if joined.count("\0") != len(values) - 1:
         return {"json": _squeeze(json.dumps(values))}
-    return {"strings": _squeeze(joined.encode("utf-8", "surrogatepass"))}
+    strings = {"strings": _squeeze(joined.encode("utf-8", "surrogatepass"))}
+    return {**strings, "prefix": prefix} if prefix else strings
+
+
+def _common_beginning(values: Sequence[str]) -> str:
+    """The folder, most often, that all strings begin with; nothing that JSON cannot hold as it is."""
+    low, high = min(values), max(values)
+    same = next((at for at, (one, other) in enumerate(zip(low, high)) if one != other), min(len(low), len(high)))
+    prefix = low[:same]
+    return prefix if prefix.isascii() else ""
 
 
 def _squeeze(data: bytes | str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 from fractal_omezarr_converters.core.pixel_types import promoted
-from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each, distinct_rows
+from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each, distinct_rows, header_of_row
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
 
@@ -48,17 +48,22 @@ def _said(found: Iterable[str], kind: str, where: str) -> list[str]:
 
 
 def _types_of_sources(loaders: LoaderColumns, choice: HeaderChoice | None, resource: Any) -> set[str]:
+    only = None if choice is None else choice.only_header(loaders)
+    if only is not None:
+        return {str(np.dtype(only[1]))}
     silent: dict[type, ImageLoaderInterface] = {}
+    asked = loaders.select(distinct_rows(loaders)) if choice is None else choice.stand_ins(loaders)
 
-    def ask(loader: ImageLoaderInterface) -> str | None:
-        header = loader.shape_and_dtype(resource)
+    def ask(row: int) -> str | None:
+        header = header_of_row(asked, row, resource)
         if header is not None:
-            return str(np.dtype(header[1]))
+            return header[1]
+        loader = asked.loader(row)
         if type(loader).find_data_type is not ImageLoaderInterface.find_data_type:
             return str(np.dtype(loader.find_data_type(resource)))
         silent.setdefault(type(loader), loader)
         return None
 
-    rows = distinct_rows(loaders) if choice is None else choice.rows(loaders)
-    found = {answer for answer in ask_each(loaders, rows, ask) if answer is not None}
+    answers = ask_each(np.arange(len(asked)), ask)
+    found = {str(np.dtype(answer)) for answer in set(answers) if answer is not None}
     return found | {str(np.dtype(loader.find_data_type(resource))) for loader in silent.values()}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fractal_omezarr_converters.core.attributes import RESERVED_ATTRIBUTES
+from fractal_omezarr_converters.core.coded_cells import combined
 from fractal_omezarr_converters.core.frames import Frame
-from fractal_omezarr_converters.core.table_places import distinct
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -38,9 +38,9 @@ def attributes_of_rows(frame: Frame, known: frozenset[str]) -> tuple[list[dict[s
             frame.notes.append(f"{frame.name}: column '{name}' is taken as an attribute; did you mean '{near[0]}'?")
     if not names:
         return [{}], np.zeros(len(frame), dtype=np.int32)
-    columns = {name: frame.values(name) for name in names}
+    columns = {name: frame.coded_values(name) for name in names}
     for name, cells in columns.items():
-        endless = [row for row, cell in enumerate(cells) if isinstance(cell, float) and math.isinf(cell)]
+        endless = cells.rows(lambda cell: isinstance(cell, float) and math.isinf(cell))
         frame.wrong(name, endless, "is not a finite number")
-    rows, index = distinct(list(zip(*columns.values())))
-    return [{name: [value] for name, value in zip(names, row)} for row in rows], index
+    sets = combined(list(columns.values()))
+    return [{name: [value] for name, value in zip(names, row)} for row in sets.values], sets.codes

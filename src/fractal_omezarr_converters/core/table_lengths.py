@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fractal_omezarr_converters.core.frames import Frame
-from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each
+from fractal_omezarr_converters.core.source_survey import (
+    Header,
+    ask_each,
+    header_choice_of,
+    header_of_loader,
+    header_of_row,
+)
 from fractal_omezarr_converters.errors import ConvertersToolsError
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 from fractal_omezarr_converters.models.axes import AXES
@@ -30,25 +36,33 @@ PLANE_AXES = "tcz"
 type Sizes = dict[str, int]
 
 
-def sizes_of_loader(loader: ImageLoaderInterface, axes: Sequence[str], resource: Any = None) -> Sizes | str:
+def sizes_of_loader(
+    loader: ImageLoaderInterface, axes: Sequence[str], resource: Any = None, read: Callable[[], Header] | None = None
+) -> Sizes | str:
     """Give the size of what a loader delivers, by axis, from headers alone; or a sentence why that cannot be known.
 
     Args:
         loader: loader of one tile.
         axes: axes of the acquisition; the last ones are those of the data when the loader does not name its own.
         resource: what the loader needs to find its file.
+        read: gives what the loader's header says, where that may be known already.
     """
     try:
-        found = loader.shape_and_dtype(resource)
+        found = read() if read is not None else header_of_loader(loader, resource)
         if found is None:
             return f"{loader.describe_source(resource)} does not tell its size without being read"
-        shape, _ = found
-        own = loader.data_axes(resource) or "".join(axes)[-len(shape) :]
+        shape, _, named = found
+        own = named or "".join(axes)[-len(shape) :]
     except (ConvertersToolsError, OSError) as error:
         return str(error).removesuffix(".")
     if len(own) != len(shape) or not set(own) <= {*AXES, NAMELESS}:
         return f"{loader.describe_source(resource)} has {len(shape)} axes {shape}, more than its tile can have"
     return dict(zip(own, shape))
+
+
+def sizes_of_row(loaders: LoaderColumns, row: int, axes: Sequence[str], resource: Any = None) -> Sizes | str:
+    """Give what :func:`sizes_of_loader` gives for one of many loaders, whose headers are read once."""
+    return sizes_of_loader(loaders.loader(row), axes, resource, lambda: header_of_row(loaders, row, resource))
 
 
 def stated_lengths(frame: Frame) -> Floats:
@@ -93,19 +107,24 @@ def fill_lengths(
     asked = loaders.select(rows)
     stands_for = np.arange(len(rows))
     if not np.isnan(lengths[rows, 1:]).any():
-        stands_for = HeaderChoice(asked, image[rows], resource).stands_for
+        stands_for = header_choice_of(asked, image[rows], resource).stands_for
     sources, index = np.unique(stands_for, return_inverse=True)
     index = index.reshape(-1)
-    found = ask_each(asked, sources, lambda loader: sizes_of_loader(loader, details.axes, resource))
-    pixels = np.array([_five(sizes) for sizes in found], dtype=np.float64).reshape(-1, len(AXES))[index]
+    found = ask_each(sources, lambda row: sizes_of_row(asked, row, details.axes, resource))
+    pixels = np.array([_five(sizes) for sizes in found], dtype=np.float64).reshape(-1, len(AXES))
     world = [axis != "c" and getattr(details, f"length_{axis}_space") == "world" for axis in AXES]
-    if any(world):
-        pixels = np.where(world, pixels * steps()[rows], pixels)
-    blank = np.isnan(lengths[rows])
+    sizes_of_pixels = steps()[rows] if any(world) else None
     nameless = np.array([1 if isinstance(sizes, str) else sizes.get(NAMELESS, 1) for sizes in found])[index]
-    unknown = (blank[:, 3:] & np.isnan(pixels[:, 3:])).any(axis=1)
+    unknown = np.zeros(len(rows), dtype=bool)
+    for axis in np.flatnonzero(np.isnan(lengths[rows]).any(axis=0)).tolist():
+        blank = np.flatnonzero(np.isnan(lengths[rows, axis]))
+        filled = pixels[index[blank], axis]
+        if sizes_of_pixels is not None and world[axis]:
+            filled *= sizes_of_pixels[blank, axis]
+        if axis >= AXES.index("y"):
+            unknown[blank] |= np.isnan(filled)
+        lengths[rows[blank], axis] = np.nan_to_num(filled, nan=1.0)
     _record(frame, [sizes for sizes, ask in zip(found, _asked(unknown, index, len(found))) if ask])
-    lengths[rows] = np.where(blank, np.nan_to_num(pixels, nan=1.0), lengths[rows])
     planes = lengths[rows, :3].prod(axis=1) if not any(world) else nameless
     frame.wrong(
         "file_path",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from fractal_omezarr_converters.core.coded_cells import CodedCells, combined
 from fractal_omezarr_converters.core.frames import Frame
 from fractal_omezarr_converters.core.table_wells import well_of_rows
 from fractal_omezarr_converters.models.collections import CollectionInterface, ImageInPlate, SingleImage
@@ -40,13 +41,15 @@ def places_in_plates(frame: Frame, plate_name: str | None, acquisition: int) -> 
     """Give the well, plate and acquisition of every row; wrong cells are recorded in the frame."""
     number = len(frame)
     wells = well_of_rows(frame)
-    plates = frame.needed_text("plate_name") if "plate_name" in frame else [plate_name or DEFAULT_PLATE_NAME] * number
-    acquisitions: list[int] = [acquisition] * number
+    plates = CodedCells.constant(plate_name or DEFAULT_PLATE_NAME, number)
+    if "plate_name" in frame:
+        plates = frame.needed_coded_text("plate_name")
+    acquisitions = CodedCells.constant(acquisition, number)
     if "acquisition" in frame:
-        acquisitions = frame.integers("acquisition", at_least=0, needed=True, empty=0).tolist()
-    keys, image = distinct(list(zip(plates, wells, acquisitions)))
-    _, group = distinct(list(zip(plates, acquisitions)))
-    names = {plate: _safe_name(frame, plate) for plate in dict.fromkeys(plates)}
+        acquisitions = CodedCells.of_integers(frame.integers("acquisition", at_least=0, needed=True, empty=0))
+    images = combined([plates, wells, acquisitions])
+    keys, image, group = images.values, images.codes, combined([plates, acquisitions]).codes
+    names = {plate: _safe_name(frame, plate) for plate in plates.values}
     _refuse_one_name_for_two(frame, "plate_name", names)
     if frame.problems:
         return Places([], image, group)
@@ -60,16 +63,17 @@ def places_in_plates(frame: Frame, plate_name: str | None, acquisition: int) -> 
 def places_of_images(frame: Frame, image_name: str | None) -> Places:
     """Give the image of every row by its ``image_path``; wrong cells are recorded in the frame."""
     if "image_path" in frame:
-        paths = frame.needed_text("image_path")
+        paths = frame.needed_coded_text("image_path")
     elif image_name:
-        paths = [image_name] * len(frame)
+        paths = CodedCells.constant(image_name, len(frame))
     else:
         frame.problems.append(
             f"{frame.name} has no column 'image_path' (images of their own), 'row' and 'column' or 'well' (plates);"
             " add one, so that tiles find their image."
         )
         return Places([], np.zeros(len(frame), np.int32), np.zeros(len(frame), np.int32))
-    keys, image = distinct([path.removesuffix(".zarr") for path in paths])
+    named = paths.mapped(lambda path: path.removesuffix(".zarr"))
+    keys, image = named.values, named.codes
     collections: list[CollectionInterface] = []
     for number, key in enumerate(keys):
         try:

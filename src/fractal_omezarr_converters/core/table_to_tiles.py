@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from fractal_omezarr_converters.core.coded_cells import CodedCells, combined
 from fractal_omezarr_converters.core.frame_sources import read_frame
 from fractal_omezarr_converters.core.frames import Frame
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
@@ -26,7 +27,7 @@ from fractal_omezarr_converters.core.table_details import (
     details_of_rows,
 )
 from fractal_omezarr_converters.core.table_lengths import fill_lengths, stated_lengths
-from fractal_omezarr_converters.core.table_places import Places, distinct, places_in_plates, places_of_images
+from fractal_omezarr_converters.core.table_places import Places, places_in_plates, places_of_images
 from fractal_omezarr_converters.core.tile import Tile
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.errors import ConvertersToolsWarning
@@ -216,13 +217,12 @@ def tiles_of_frame(
     first, length = starts[:, 1].astype(np.int64), np.nan_to_num(lengths[:, 1], nan=1).astype(np.int64)
     own = details_of_rows(frame, places, details, (first, length), headers)
     _check_channels(frame, own.details, own.number, first + length)
-    names = _fov_names(frame, places, starts)
+    fields = _fields(frame, places, starts)
     moments = Moments.of_times(frame.times(MOMENT_COLUMN)) if MOMENT_COLUMN in frame else None
     frame.raise_problems()
-    fov_names, fov = distinct(names)
     return TileTable(
-        fov_names=fov_names,
-        fov=fov,
+        fov_names=fields.values,
+        fov=fields.codes,
         start=starts,
         length=lengths,
         loaders=loaders,
@@ -273,17 +273,21 @@ def _check_channels(
         frame.wrong(name, beyond, why)
 
 
-def _fov_names(frame: Frame, places: Places, starts: Floats) -> list[str]:
+def _fields(frame: Frame, places: Places, starts: Floats) -> CodedCells:
     """Give the FOV of every row; without a column, one name per distinct position within an image."""
     if "fov_name" in frame:
-        return frame.needed_text("fov_name")
+        return frame.needed_coded_text("fov_name")
+    image = CodedCells(range(int(places.image.max(initial=-1)) + 1), places.image)
+    columns = [CodedCells(*_distinct_numbers(starts[:, axis])) for axis in (4, 3)]
+    positions = combined([image, *columns])
     number_in_image: dict[int, int] = {}
-    names: dict[tuple[int, float, float], str] = {}
-    found = []
-    for key in zip(places.image.tolist(), starts[:, 4].tolist(), starts[:, 3].tolist()):
-        name = names.get(key)
-        if name is None:
-            number_in_image[key[0]] = number_in_image.get(key[0], 0) + 1
-            name = names[key] = f"FOV_{number_in_image[key[0]]}"
-        found.append(name)
-    return found
+    names = []
+    for key, _, _ in positions.values:
+        number_in_image[key] = number_in_image.get(key, 0) + 1
+        names.append(f"FOV_{number_in_image[key]}")
+    return CodedCells(names, positions.codes).mapped(str)
+
+
+def _distinct_numbers(values: Floats) -> tuple[range, npt.NDArray[np.int32]]:
+    found, codes = np.unique(values, return_inverse=True)
+    return range(len(found)), codes.ravel().astype(np.int32)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from fractal_omezarr_converters.core.coded_cells import CodedCells, combined
 from fractal_omezarr_converters.core.frames import Frame
 from fractal_omezarr_converters.models.well_names import parse_row, parse_well
 
@@ -16,7 +19,7 @@ def names_wells(frame: Frame) -> bool:
     return any(name in frame.columns for name in ("well", "row", "column"))
 
 
-def well_of_rows(frame: Frame) -> list[Well]:
+def well_of_rows(frame: Frame) -> CodedCells:
     """Give row letter and column number of the well of every row; wrong cells are recorded in the frame."""
     has_pair = "row" in frame.columns and "column" in frame.columns
     if "well" in frame.columns:
@@ -30,31 +33,30 @@ def well_of_rows(frame: Frame) -> list[Well]:
             f"{frame.name} has no column {' and no column '.join(map(repr, missing))};"
             " give 'row' and 'column', or 'well' (such as A01)."
         )
-        return [NO_WELL] * len(frame)
+        return CodedCells.constant(NO_WELL, len(frame))
     return _pairs(frame)
 
 
-def _wells(frame: Frame) -> list[Well]:
-    texts = frame.needed_text("well")
-    known = {text: _parsed(text) for text in dict.fromkeys(texts)}
-    bad = [index for index, text in enumerate(texts) if text and known[text] is None]
+def _wells(frame: Frame) -> CodedCells:
+    texts = frame.needed_coded_text("well")
+    bad = texts.rows(lambda text: text and _parsed(text) is None)
     frame.wrong("well", bad, "is not a well; write A01, a1, A - 1 or R01C01")
-    return [known[text] or NO_WELL for text in texts]
+    return texts.mapped(lambda text: _parsed(text) or NO_WELL)
 
 
-def _pairs(frame: Frame) -> list[Well]:
-    rows = frame.needed_text("row")
-    columns = frame.integers("column", at_least=1, needed=True, empty=1).tolist()
-    letters = {text: _row_letter(text) for text in dict.fromkeys(rows)}
-    bad = [index for index, text in enumerate(rows) if text and letters[text] is None]
+def _pairs(frame: Frame) -> CodedCells:
+    rows = frame.needed_coded_text("row")
+    columns = frame.integers("column", at_least=1, needed=True, empty=1)
+    bad = rows.rows(lambda text: text and _row_letter(text) is None)
     frame.wrong("row", bad, "is not a row of a plate; write a letter (A to AF) or a number")
-    too_far = [index for index, column in enumerate(columns) if column > MOST_COLUMNS]
+    too_far = np.flatnonzero(columns > MOST_COLUMNS).tolist()
     frame.wrong("column", too_far, f"no plate has more than {MOST_COLUMNS} columns")
-    return [(letters[text] or "", column) for text, column in zip(rows, columns)]
+    return combined([rows.mapped(lambda text: _row_letter(text) or ""), CodedCells.of_integers(columns)])
 
 
-def _compare(frame: Frame, wells: list[Well], pairs: list[Well]) -> None:
-    differ = [index for index, (well, pair) in enumerate(zip(wells, pairs)) if NO_WELL != well != pair]
+def _compare(frame: Frame, wells: CodedCells, pairs: CodedCells) -> None:
+    both = combined([wells, pairs])
+    differ = both.rows(lambda cells: NO_WELL != cells[0] != cells[1])
     frame.wrong("well", differ, "disagrees with the columns 'row' and 'column'; keep one of both")
 
 

@@ -256,7 +256,7 @@ class TileTable:
             loaders=self.loaders,
             moments=moments,
         )
-        return columns.select(np.arange(len(columns)))
+        return columns.part(np.arange(len(columns)))
 
 
 def _channel_count(details: AcquisitionDetails) -> float:

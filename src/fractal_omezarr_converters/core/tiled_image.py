@@ -125,9 +125,12 @@ class TiledImage(CheckedModel, Generic[CollectionInterfaceType, ImageLoaderInter
 
     def __copy__(self) -> Self:
         """Give an image of its own: changing it leaves this one as it is."""
+        return self._copy(self.regions.copy())
+
+    def _copy(self, regions: Regions) -> Self:
         made = super().__copy__()
         values = made.__dict__
-        values["regions"] = self.regions.copy()
+        values["regions"] = regions
         values["axes"] = list(self.axes)
         values["attributes"] = {key: list(column) for key, column in self.attributes.items()}
         values["provenance"] = [dict(step) for step in self.provenance]
@@ -150,7 +153,12 @@ class TiledImage(CheckedModel, Generic[CollectionInterfaceType, ImageLoaderInter
 
     def copy_with(self, columns: RegionColumns | None = None, **update: Any) -> Self:
         """Give an independent copy with other columns; the other columns are taken as they are, not copied."""
-        return self.model_copy(update=update if columns is None else {**update, "regions": columns})
+        if columns is None:
+            return self.model_copy(update=update)
+        made = self._copy(Regions(columns))
+        for name, value in {**update, "regions": made.regions}.items():
+            setattr(made, name, value)
+        return made
 
     @property
     def columns(self) -> RegionColumns:

@@ -45,6 +45,15 @@ def physical_sizes(path: Path, series: int = 0) -> PhysicalSizes:
     if path.suffix.lower() not in TIFF_SUFFIXES:
         return PhysicalSizes()
     from fractal_omezarr_converters.models.ome_planes import is_ome_xml
+    from fractal_omezarr_converters.models.plain_tiff import plain_header
+
+    plain = plain_header(str(path))
+    if (
+        plain is not None
+        and not plain.description.startswith(b"ImageJ=")
+        and not plain.description[-16:].count(b"OME>")
+    ):
+        return PhysicalSizes()
     from fractal_omezarr_converters.models.tiff_pool import naming, opened
 
     try:

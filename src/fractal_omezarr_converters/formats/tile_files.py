@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each
-from fractal_omezarr_converters.core.table_lengths import NAMELESS, Sizes, sizes_of_loader
+from fractal_omezarr_converters.core.source_survey import ask_each, header_choice_of
+from fractal_omezarr_converters.core.table_lengths import NAMELESS, Sizes, sizes_of_row
 from fractal_omezarr_converters.formats.physical_sizes import PhysicalSizes, physical_sizes
 from fractal_omezarr_converters.models.axes import AXES
-from fractal_omezarr_converters.models.loaders import DefaultImageLoader, ImageLoaderInterface
+from fractal_omezarr_converters.models.loaders import DefaultImageLoader, plain_paths
+from fractal_omezarr_converters.models.source_files import facts_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -28,29 +29,42 @@ FIELDS = {"x": "xy_pixel_size", "y": "y_pixel_size", "z": "z_spacing", "t": "t_s
 
 
 class FoundFiles(NamedTuple):
-    """Absolute paths in the order of the names asked for, and the names for which there is no file."""
+    """Absolute paths in the order of the names asked for, and the names for which there is no file.
+
+    ``plain`` are the same paths, where no name had to be looked for in another spelling; ``size`` and ``mtime_ns`` are then
+    those of the files (see :func:`facts_of`).
+    """
 
     paths: list[str]
     missing: list[str]
+    plain: list[str | None] | None
+    size: npt.NDArray[np.int64]
+    mtime_ns: npt.NDArray[np.int64]
 
 
 def find_files(folder: Path, names: Sequence[str]) -> FoundFiles:
-    """Look for files below a folder; each folder is listed once, however many of its files are named.
+    """Look at files below a folder, each once; of names that are not found so, each folder is listed once.
 
     A name written on Windows (``data\\a.tif``) or in another Unicode form of the same letters is found too.
     """
+    start = f"{folder}{os.sep}"
+    paths = [start + name for name in names]
+    plain: list[str | None] = plain_paths(paths) if os.sep == "/" else [None] * len(paths)
+    size, mtime = facts_of(plain)
+    unknown = np.flatnonzero(size < 0).tolist()
     listings: dict[str, dict[str, str]] = {}
     places: dict[str, str] = {}
     missing = []
-    start = f"{folder}{os.sep}"
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys(names[at] for at in unknown):
         found = _find(start, name, listings)
         if found is None and "\\" in name:
             found = _find(start, name.replace("\\", "/"), listings)
         if found is None:
             missing.append(name)
         places[name] = found or str(folder / name)
-    return FoundFiles([places[name] for name in names], missing)
+    for at in unknown:
+        paths[at] = places[names[at]]
+    return FoundFiles(paths, missing, None if unknown else plain, size, mtime)
 
 
 def _find(start: str, name: str, listings: dict[str, dict[str, str]]) -> str | None:
@@ -103,15 +117,15 @@ class Headers:
 def read_headers(loaders: LoaderColumns, axes: Sequence[str], image: npt.NDArray[np.int32]) -> Headers:
     """Read the header of every distinct source, or of some of every image and size when there are many."""
 
-    def read(loader: ImageLoaderInterface) -> Header:
-        sizes = sizes_of_loader(loader, axes)
+    def read(row: int) -> Header:
+        loader, sizes = loaders.loader(row), sizes_of_row(loaders, row, axes)
         if not isinstance(loader, DefaultImageLoader):
             return Header(sizes, PhysicalSizes())
         return Header(sizes, physical_sizes(Path(loader.file_path), loader.series or 0))
 
-    choice = HeaderChoice(loaders, image)
+    choice = header_choice_of(loaders, image)
     rows, index = np.unique(choice.stands_for, return_inverse=True)
-    return Headers(ask_each(loaders, rows, read), index.reshape(-1), choice.is_own)
+    return Headers(ask_each(rows, read), index.reshape(-1), choice.is_own)
 
 
 def wrong_shapes(headers: Headers, lengths: Floats) -> dict[str, list[int]]:

@@ -29,7 +29,7 @@ from fractal_omezarr_converters.ngff.stores import open_store
 from fractal_omezarr_converters.pipelines.creation import PixelWriter, write_plan
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
 from fractal_omezarr_converters.pipelines.plate_replacement import image_is_complete, runs_of_plate
-from fractal_omezarr_converters.pipelines.registration import RegistrationStep, build_default_registration_pipeline
+from fractal_omezarr_converters.pipelines.registration import RegistrationStep, default_steps
 
 logger = logging.getLogger(__name__)
 
@@ -127,9 +127,7 @@ def _write(
 
 def registration_steps(options: ConverterOptions) -> list[RegistrationStep]:
     """The registration that these options mean."""
-    return build_default_registration_pipeline(
-        options.stage_position_corrections, options.grouping.tiling_for_registration()
-    )
+    return default_steps(options)
 
 
 def entry_of(zarr_url: str, plan: ImagePlan) -> ImageListUpdateDict:

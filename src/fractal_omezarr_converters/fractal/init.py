@@ -5,6 +5,7 @@ Nothing is written before all images are known to be convertible, and nothing th
 
 from __future__ import annotations
 
+import copy
 import logging
 import uuid
 from collections import defaultdict
@@ -12,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fractal_omezarr_converters.core.paused_collection import paused_collection
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
 from fractal_omezarr_converters.fractal.handover import digest_of, dump_json_str
@@ -35,6 +37,7 @@ Images = Sequence[TiledImage[Any, Any]]
 MOST_IMAGES = 20_000
 
 
+@paused_collection()
 def setup_images_for_conversion(
     tiled_images: Images,
     *,
@@ -100,17 +103,18 @@ def build_parallelization_list(
     remove_useless_runs(temp_url, zarr_dir=place, images=urls)
     run = run or new_run_name()
     folder = None if handing.use_in_memory(total) else make_run_folder(temp_url, zarr_dir=place, images=urls, name=run)
+    shared = ConvertParallelInitArgs(
+        tiled_image_json_str="", converter_options=converter_options, overwrite_mode=overwrite_mode, run=run
+    ).to_json()
     jobs = []
     for url, text in descriptions:
-        arguments = ConvertParallelInitArgs(
-            tiled_image_json_dump_url=dump_json_str(folder, text) if folder else None,
-            tiled_image_json_str=None if folder else text,
-            converter_options=converter_options,
-            overwrite_mode=overwrite_mode,
-            run=run,
-            digest=digest_of(text) if folder else None,
+        own = (
+            {"tiled_image_json_dump_url": dump_json_str(folder, text), "digest": digest_of(text)}
+            if folder
+            else {"tiled_image_json_str": text}
         )
-        jobs.append({"zarr_url": url, "init_args": arguments.to_json()})
+        rest = {key: value for key, value in shared.items() if key != "tiled_image_json_str"}
+        jobs.append({"zarr_url": url, "init_args": {**own, **copy.deepcopy(rest)}})
     return jobs
 
 

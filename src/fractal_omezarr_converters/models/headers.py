@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import NamedTuple
 
 from fractal_omezarr_converters.models.planes import Part, Selection
@@ -35,10 +35,12 @@ def header_of(path: str, selection: Selection) -> Header:
     key = _key(path, selection)
     found = None if key is None else _known.get(key)
     if found is None:
-        from fractal_omezarr_converters.models.image_files import chosen_part
+        found = None if key is None else _plain(path, selection)
+        if found is None:
+            from fractal_omezarr_converters.models.image_files import chosen_part
 
-        with chosen_part(path, selection) as part:
-            found = _header(part)
+            with chosen_part(path, selection) as part:
+                found = _header(part)
         found = _equal.setdefault(found, found)
         if key is not None:
             _remember(key, found)
@@ -60,12 +62,21 @@ def _header(part: Part) -> Header:
     )
 
 
+def _plain(path: str, selection: Selection) -> Header | None:
+    """The header of a plain TIFF file; None for all others."""
+    from fractal_omezarr_converters.models.image_files import is_plain_choice
+    from fractal_omezarr_converters.models.plain_tiff import plain_header
+
+    found = plain_header(path) if is_plain_choice(path, selection) else None
+    return None if found is None else Header(found.shape, found.dtype, "yx", is_rgb=False)
+
+
 def _key(path: str, selection: Selection) -> _Key | None:
     """The file as it is now; None for files that are not on this computer or not there."""
-    if is_remote_url(path):
+    if not path.startswith("/") and is_remote_url(path):
         return None
     try:
-        facts = Path(path).stat()
+        facts = os.stat(path)  # noqa: PTH116  # thousands of headers
     except (OSError, ValueError):
         return None
     return path, facts.st_size, facts.st_mtime_ns, selection

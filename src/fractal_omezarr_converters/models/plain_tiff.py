@@ -6,11 +6,12 @@ library for all kinds; whatever is not certainly plain is left to that. Source: 
 
 from __future__ import annotations
 
+import os
 import stat
 import struct
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,16 @@ _OFFSETS, _SAMPLES, _COUNTS, _PREDICTOR, _FORMAT = 273, 277, 279, 317, 339
 #: Tags that say nothing about how pixels lie in the file: kind, document, maker, model, rows per strip, resolution, software...
 _HARMLESS = {254, 255, 269, 271, 272, 274, 278, 280, 281, 282, 283, 284, 285, 296, 297, 305, 306, 315, 316, 340, 341}
 _FORMATS = {"u": 1, "i": 2, "f": 3}
+_DTYPES = {
+    (1, 8): "uint8",
+    (1, 16): "uint16",
+    (1, 32): "uint32",
+    (2, 8): "int8",
+    (2, 16): "int16",
+    (2, 32): "int32",
+    (3, 32): "float32",
+    (3, 64): "float64",
+}
 
 
 def read_plain_tiff(path: str, out: np.ndarray[Any, Any]) -> bool:
@@ -39,7 +50,8 @@ def read_plain_tiff(path: str, out: np.ndarray[Any, Any]) -> bool:
         if not stat.S_ISREG(facts.st_mode) or not out.nbytes <= facts.st_size < 2 * out.nbytes:
             return False
         with Path(path).open("rb", buffering=0) as file:
-            first = _first_pixel(file, out)
+            tags = _tags_of(file)
+            first = None if tags is None else _first_pixel(tags, out)
             if first is None or first + out.nbytes > facts.st_size:
                 return False
             file.seek(first)
@@ -48,14 +60,63 @@ def read_plain_tiff(path: str, out: np.ndarray[Any, Any]) -> bool:
         return False
 
 
-def _first_pixel(file: Any, out: np.ndarray[Any, Any]) -> int | None:
-    """Where the pixels begin; None when the page is not plain."""
+class PlainHeader(NamedTuple):
+    """Rows and columns of the one plane of a plain file, the type of its pixels, and its description as it is stored."""
+
+    shape: tuple[int, int]
+    dtype: str
+    description: bytes
+
+
+def plain_header(path: str) -> PlainHeader | None:
+    """Read the header of a local file; None when it is not certainly plain.
+
+    What it gives is what a library for all kinds of TIFF says of the file, for a fifth of its time.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123
+            facts = os.fstat(descriptor)
+            tags = _tags_of(file) if stat.S_ISREG(facts.st_mode) else None
+            if tags is None:
+                return None
+            (height,), (width,), (bits,) = (tags[tag] for tag in (_HEIGHT, _WIDTH, _BITS))
+            (kind,) = tags.get(_FORMAT, (1,))
+            dtype = _DTYPES.get((kind, bits))
+            if dtype is None or not 0 < height * width * bits // 8 <= facts.st_size < height * width * bits // 4:
+                return None
+            description = tags.get(_DESCRIPTION, b"").rstrip(b"\0")
+            first = _first_pixel(tags, _Expected((height, width), np.dtype(dtype)))
+            if first is None or first + height * width * bits // 8 > facts.st_size:
+                return None
+            return PlainHeader((height, width), dtype, description)
+    except (OSError, struct.error, KeyError, ValueError):
+        return None
+
+
+class _Expected(NamedTuple):
+    """An array that is not there."""
+
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.shape[0] * self.shape[1] * self.dtype.itemsize
+
+
+def _tags_of(file: Any) -> dict[int, Any] | None:
+    """The tags of the only page of an open file; None when they are not plain."""
     head = file.read(_HEAD)
-    if head[:4] != b"II*\0":
-        return None
-    tags = _tags(file, head)
-    if tags is None:
-        return None
+    return _tags(file, head) if head[:4] == b"II*\0" else None
+
+
+def _first_pixel(tags: dict[int, Any], out: np.ndarray[Any, Any] | _Expected) -> int | None:
+    """Where the pixels begin; None when the page is not plain."""
     description = tags.pop(_DESCRIPTION, b"").rstrip(b"\0")
     stated = b"{%s: [%d, %d]}" % (b'"shape"', *out.shape)
     if b"shape" in description.lower() and description != stated:

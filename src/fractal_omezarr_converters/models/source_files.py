@@ -1,15 +1,25 @@
-"""The files that pixels come from, with size and time; of many files every folder is listed once."""
+"""The files that pixels come from, with size and time; of many files every folder is opened once."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 from fractal_omezarr_converters.models.urls import refuse_special_file
 
-_LISTED_FROM = 8
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    type Numbers = npt.NDArray[np.int64]
+
+UNKNOWN, NO_FILE = -1, -2
+"""Sizes of what was not looked at, and of what is no file."""
+_TOGETHER_FROM = 8
+_AT_A_TIME = 128
 
 
 class SourceFile(NamedTuple):
@@ -31,41 +41,120 @@ class SourceFile(NamedTuple):
         return cls(os.fspath(path), facts.st_size, facts.st_mtime_ns)
 
 
+class SourceFiles(Sequence[SourceFile]):
+    """Files as columns: paths, sizes in bytes and times of change in nanoseconds; reads like a list of :class:`SourceFile`."""
+
+    __slots__ = ("mtime_ns", "paths", "size")
+
+    def __init__(self, paths: list[str], size: Numbers, mtime_ns: Numbers) -> None:
+        """Join the columns."""
+        self.paths, self.size, self.mtime_ns = paths, size, mtime_ns
+
+    @classmethod
+    def taken(cls, files: Sequence[SourceFile]) -> SourceFiles:
+        """Take any sequence of files as columns."""
+        if isinstance(files, cls):
+            return files
+        import numpy as np
+
+        size, mtime = (np.array([file[at] for file in files], dtype=np.int64) for at in (1, 2))
+        return cls([file.path for file in files], size, mtime)
+
+    def __len__(self) -> int:
+        """Count the files."""
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, index: int) -> SourceFile: ...
+    @overload
+    def __getitem__(self, index: slice) -> SourceFiles: ...
+    def __getitem__(self, index: int | slice) -> SourceFile | SourceFiles:
+        """Give one file, or some."""
+        if isinstance(index, slice):
+            return SourceFiles(self.paths[index], self.size[index], self.mtime_ns[index])
+        return SourceFile(self.paths[index], int(self.size[index]), int(self.mtime_ns[index]))
+
+    def __iter__(self) -> Iterator[SourceFile]:
+        """Give one file after the other."""
+        return map(SourceFile, self.paths, self.size.tolist(), self.mtime_ns.tolist())
+
+
+def facts_of(paths: Sequence[str | None]) -> tuple[Numbers, Numbers]:
+    """Give size and time of absolute local paths; the size is ``UNKNOWN`` for None, and ``NO_FILE`` for what is no file.
+
+    What is not there, or is spelled in another way than on the disk, is no file.
+    """
+    import numpy as np
+
+    size, mtime = np.full(len(paths), UNKNOWN, np.int64), np.zeros(len(paths), np.int64)
+    for folder, members in _by_folder(paths):
+        own = paths if members is None else [paths[at] for at in members]
+        where = slice(None) if members is None else members
+        size[where], mtime[where] = _facts(folder, [path[len(folder) :] for path in own if path is not None])
+    return size, mtime
+
+
+def _by_folder(paths: Sequence[str | None]) -> Iterator[tuple[str, list[int] | None]]:
+    """Give the folders of paths and the places of their files among the paths; None: all, in their order."""
+    folder_of = [None if path is None else path[: path.rfind("/") + 1] for path in paths]
+    folders: dict[str, list[int]] = {}
+    distinct = set(folder_of)
+    if len(distinct) == 1 and None not in distinct:
+        yield str(folder_of[0]), None
+        return
+    for at, folder in enumerate(folder_of):
+        if folder is not None:
+            folders.setdefault(folder, []).append(at)
+    yield from folders.items()
+
+
 def look_at(paths: Iterable[str]) -> dict[str, SourceFile]:
     """Give the facts of absolute local paths; what is no file, not there or not spelled so is left out."""
-    folders: dict[str, dict[str, str]] = {}
-    for path in paths:
-        folder, _, name = path.rpartition("/")
-        folders.setdefault(folder, {})[name] = path
-    found: dict[str, SourceFile] = {}
-    for folder, names in folders.items():
-        if len(names) < _LISTED_FROM:
-            for path in names.values():
-                _ask(path, found)
-        else:
-            _list(folder, names, found)
-    return found
+    asked = list(dict.fromkeys(paths))
+    size, mtime = facts_of(asked)
+    return {file.path: file for file in SourceFiles(asked, size, mtime) if file.size >= 0}
 
 
-def _list(folder: str, names: dict[str, str], found: dict[str, SourceFile]) -> None:
-    """Take the facts from the listing of a folder: on network disks and Windows it brings them along."""
+def _facts(folder: str, names: Sequence[str]) -> tuple[Numbers, Numbers]:
+    """Sizes and times of files of one folder; the folder is looked up once for many of them."""
+    import numpy as np
+
+    descriptor = None
+    if len(names) >= _TOGETHER_FROM and os.stat in os.supports_dir_fd:
+        with suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    size, mtime = np.empty(len(names), np.int64), np.empty(len(names), np.int64)
+    before = folder if descriptor is None else ""
     try:
-        with os.scandir(folder or "/") as entries:
-            for entry in entries:
-                path = names.get(entry.name)
-                if path is not None:
-                    _ask(path, found, entry)
-    except OSError:
-        pass
-    for path in names.values():
-        if path not in found:  # another spelling of the name, or not there
-            _ask(path, found)
+        for begin in range(0, len(names), _AT_A_TIME):
+            part = [before + name for name in names[begin : begin + _AT_A_TIME]]
+            end = begin + len(part)
+            try:
+                found: Sequence[_Stated | os.stat_result] = [os.stat(name, dir_fd=descriptor) for name in part]
+            except (OSError, ValueError):
+                found = [_stated(name, descriptor) for name in part]
+            size[begin:end] = [one.st_size for one in found]
+            mtime[begin:end] = [one.st_mtime_ns for one in found]
+            if not all(map(stat.S_ISREG, {one.st_mode for one in found})):
+                other = [begin + at for at, one in enumerate(found) if not stat.S_ISREG(one.st_mode)]
+                size[other], mtime[other] = NO_FILE, 0
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+    return size, mtime
 
 
-def _ask(path: str, found: dict[str, SourceFile], entry: os.DirEntry[str] | None = None) -> None:
+class _Stated(NamedTuple):
+    """What is looked at of a file."""
+
+    st_mode: int = 0
+    st_size: int = 0
+    st_mtime_ns: int = 0
+
+
+def _stated(name: str, descriptor: int | None) -> _Stated | os.stat_result:
+    """The facts of what may not be there."""
     try:
-        facts = os.stat(path) if entry is None else entry.stat()  # noqa: PTH116  # 100,000 files
+        return os.stat(name, dir_fd=descriptor)
     except (OSError, ValueError):
-        return
-    if stat.S_ISREG(facts.st_mode):
-        found[path] = SourceFile(path, facts.st_size, facts.st_mtime_ns)
+        return _Stated()

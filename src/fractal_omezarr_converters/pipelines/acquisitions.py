@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fractal_omezarr_converters.core.paused_collection import paused_collection
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import (
@@ -53,10 +54,11 @@ class ReadReport:
     plate_facts: PlateFactsByAcquisition = field(default_factory=dict)
     metadata_files: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     """Metadata files to keep copies of, by the plate's folder and the acquisition."""
-    plans: list[ImagePlan] = field(default_factory=list)
+    plans: Sequence[ImagePlan] = ()
     """What will be written, image by image."""
 
 
+@paused_collection()
 def read_acquisitions(
     acquisitions: Sequence[AcquisitionRequest | Mapping[str, Any]],
     converter_options: ConverterOptions,

@@ -14,10 +14,10 @@ from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning, raise_together
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.pipelines.acquisition_conditions import with_condition_tables
+from fractal_omezarr_converters.pipelines.alike import Planner, Plans
 from fractal_omezarr_converters.pipelines.filter_models import FilterModel
 from fractal_omezarr_converters.pipelines.filters import FilterCount, filter_tiles
-from fractal_omezarr_converters.pipelines.header_checks import check_sources, missing_sources
-from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
+from fractal_omezarr_converters.pipelines.header_checks import check_sources, missing_sources, sources_of
 from fractal_omezarr_converters.pipelines.validators import ValidatorModel, apply_validator_pipeline
 
 type Image = TiledImage[Any, Any]
@@ -73,7 +73,7 @@ def planned_images(
     conditions_joined: bool = False,
     complete: Callable[[list[Image]], None] | None = None,
     just_scanned: bool = False,
-) -> tuple[list[Image], list[ImagePlan]]:
+) -> tuple[list[Image], Plans]:
     """Do what :func:`tiles_aggregation_pipeline` does, and give the plans that its checks make as well.
 
     ``complete`` is called with the images before they are checked and planned. Files of tiles that were ``just_scanned``
@@ -119,7 +119,7 @@ def check_images(
     resource: Any = None,
     files_needed: bool = True,
     choice: HeaderChoice | None = None,
-) -> list[ImagePlan]:
+) -> Plans:
     """Check sources, headers, positions and sizes of all images and give their plans; problems are raised together.
 
     Raises:
@@ -128,7 +128,7 @@ def check_images(
     problems: list[str] = []
     notes: list[str] = []
     remarks: dict[str, None] = {}
-    plans: list[ImagePlan] = []
+    planner = Planner(converter_options, resource)
     for image in images:
         found = check_sources(image, resource, choice=choice)
         problems += found.problems if files_needed or not found.missing else found.problems[found.missing :]
@@ -140,22 +140,19 @@ def check_images(
                 "the conversion stops if a value does not fit."
             )
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvertersToolsWarning)
-                plan = plan_image(image, converter_options=converter_options, resource=resource, sources=found.sources)
+            findings = planner.findings(image, found.sources)
         except ConvertersToolsUserError as error:
             problems.append(str(error))
             continue
-        plans.append(plan)
-        notes += plan.warnings
-        remarks |= dict.fromkeys(plan.remarks)
+        notes += findings.warnings
+        remarks |= dict.fromkeys(findings.remarks)
     raise_together(_first(problems), "The images cannot be converted")
     _say(notes)
     for remark in list(remarks)[:SHOWN]:
         logger.info("%s", remark)
     if len(remarks) > SHOWN:
         logger.info("%d more remarks of the same kind are in the plan.", len(remarks) - SHOWN)
-    return plans
+    return Plans(images, lambda image: planner.plan(image, sources_of(image, resource)))
 
 
 def _first(problems: Sequence[str]) -> list[str]:

@@ -11,12 +11,19 @@ import numpy.typing as npt
 
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 from fractal_omezarr_converters.core.pixel_types import holds
-from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each, distinct_rows, source_files
+from fractal_omezarr_converters.core.source_survey import (
+    Header,
+    HeaderChoice,
+    ask_each,
+    distinct_rows,
+    file_columns,
+    header_of_row,
+)
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.models.blocks import named_axes
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
-from fractal_omezarr_converters.models.source_files import SourceFile
+from fractal_omezarr_converters.models.source_files import SourceFile, SourceFiles
 from fractal_omezarr_converters.pipelines.image_steps import pixel_steps
 
 type Image = TiledImage[Any, Any]
@@ -26,20 +33,20 @@ type Image = TiledImage[Any, Any]
 class SourceReport:
     """Files behind an image, and everything that is wrong with them."""
 
-    sources: list[SourceFile] = field(default_factory=list)
+    sources: Sequence[SourceFile] = ()
     problems: list[str] = field(default_factory=list)
     missing: int = 0
     """How many of the problems, the first ones, are sources that cannot be found or opened."""
     narrowed: dict[str, int] = field(default_factory=dict)
 
 
-def expected_shape(image: Image) -> npt.NDArray[np.int64]:
-    """Pixels of every tile along t, c, z, y, x, as its position and size state them."""
-    columns, steps = image.columns, pixel_steps(image)
-    shape = np.maximum(np.rint(columns.length / steps), 1).astype(np.int64)
+def expected_shape(image: Image, rows: npt.NDArray[np.int64] | slice = slice(None)) -> npt.NDArray[np.int64]:
+    """Pixels of tiles along t, c, z, y, x, as their positions and sizes state them."""
+    steps, start, length = pixel_steps(image), image.columns.start[rows], image.columns.length[rows]
+    shape = np.maximum(np.rint(length / steps), 1).astype(np.int64)
     for axis in (3, 4):
-        first = np.floor(np.round(columns.start[:, axis] / steps[axis], 6) + 0.5)
-        stop = np.floor(np.round((columns.start[:, axis] + columns.length[:, axis]) / steps[axis], 6) + 0.5)
+        first = np.floor(np.round(start[:, axis] / steps[axis], 6) + 0.5)
+        stop = np.floor(np.round((start[:, axis] + length[:, axis]) / steps[axis], 6) + 0.5)
         shape[:, axis] = np.maximum(stop - first, 1)
     return shape
 
@@ -59,7 +66,15 @@ def shape_problem(shape: Sequence[int], data_axes: str | None, expected: Sequenc
 
 def missing_sources(loaders: LoaderColumns, resource: Any = None, *, fresh: bool = True) -> list[str]:
     """One sentence for every source that is not there; ``fresh``: files that were looked at before are looked at again."""
-    return _look_for(loaders, resource, SourceReport(), fresh=fresh).problems
+    rows = distinct_rows(loaders)
+    if (file_columns(loaders, rows, resource, fresh=fresh)[1] >= 0).all():
+        return []
+    return _look_for(loaders, resource, SourceReport(), fresh=False).problems
+
+
+def sources_of(image: Image, resource: Any = None) -> Sequence[SourceFile]:
+    """Give the files of an image that are there, as they were when they were last looked at."""
+    return _look_for(image.columns.loaders, resource, SourceReport(), fresh=False).sources
 
 
 def check_sources(
@@ -83,12 +98,19 @@ def check_sources(
 
 def _look_for(loaders: LoaderColumns, resource: Any, report: SourceReport, *, fresh: bool) -> SourceReport:
     """Collect the files; those that cannot be found together with others are asked for one by one."""
+    rows = distinct_rows(loaders)
+    paths, size, mtime = file_columns(loaders, rows, resource, fresh=fresh)
+    if (size >= 0).all() and len(set(paths)) == len(paths):
+        report.sources = SourceFiles([path for path in paths if path is not None], size, mtime)
+        return report
     seen: dict[str, SourceFile] = {}
     problems: dict[str, None] = {}
-    rows = distinct_rows(loaders)
-    for row, file in zip(rows.tolist(), source_files(loaders, rows, resource, fresh=fresh)):
+    for row, path, bytes_, when in zip(rows.tolist(), paths, size.tolist(), mtime.tolist()):
         try:
-            files = [file] if file is not None else _files_of(loaders.loader(row), resource)
+            if path is not None and bytes_ >= 0:
+                files = [SourceFile(path, bytes_, when)]
+            else:
+                files = _files_of(loaders.loader(row), resource)
         except (OSError, ConvertersToolsError) as error:
             problems[_sentence(error)] = None
             continue
@@ -96,7 +118,7 @@ def _look_for(loaders: LoaderColumns, resource: Any, report: SourceReport, *, fr
             seen.setdefault(each.path, each)
     report.problems += problems
     report.missing = len(report.problems)
-    report.sources = list(seen.values())
+    report.sources = SourceFiles.taken(list(seen.values()))
     return report
 
 
@@ -110,8 +132,8 @@ def _files_of(loader: ImageLoaderInterface, resource: Any) -> list[SourceFile]:
 def _compare_headers(image: Image, rows: npt.NDArray[np.int64], resource: Any, report: SourceReport) -> None:
     """Compare the headers of some rows with their tiles."""
     columns = image.columns
-    expected = expected_shape(image)[rows]
-    found = ask_each(columns.loaders, rows, lambda loader: _header(loader, resource))
+    expected = expected_shape(image, rows)
+    found = ask_each(rows, lambda row: _header(columns.loaders, row, resource))
     axes = "".join(image.axes)
     known: dict[Any, str | None] = {}
     for row, size, header in zip(rows.tolist(), map(tuple, expected.tolist()), found):
@@ -131,11 +153,10 @@ def _compare_headers(image: Image, rows: npt.NDArray[np.int64], resource: Any, r
             report.problems.append(f"{described} (field of view '{columns.fov_name(row)}') {problem}.")
 
 
-def _header(loader: ImageLoaderInterface, resource: Any) -> tuple[tuple[int, ...], str, str | None] | str | None:
+def _header(loaders: LoaderColumns, row: int, resource: Any) -> Header | str:
     """Shape, type and axes of a source; or why it cannot be read; None when its header does not say."""
     try:
-        found = loader.shape_and_dtype(resource)
-        return None if found is None else (tuple(found[0]), found[1], loader.data_axes(resource))
+        return header_of_row(loaders, row, resource)
     except (OSError, ConvertersToolsError) as error:
         return f"cannot be read: {_sentence(error)}"
 

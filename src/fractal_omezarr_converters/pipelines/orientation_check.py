@@ -116,8 +116,9 @@ def oriented(details: AcquisitionDetails, then: StageOrientation) -> Acquisition
 
 
 def _wells_with_most_fields(table: TileTable) -> list[int]:
-    pairs = np.unique(np.stack([table.collection, table.fov], axis=1), axis=0)
-    numbers, counts = np.unique(pairs[:, 0], return_counts=True)
+    names = len(table.fov_names)
+    pairs = np.unique(table.collection.astype(np.int64) * names + table.fov)
+    numbers, counts = np.unique(pairs // names, return_counts=True)
     order = sorted(zip(-counts, numbers, strict=True))
     return [int(number) for count, number in order if count < -1][:MOST_WELLS]
 
@@ -128,6 +129,8 @@ def _check_well(
     rows = _reference_rows(table, start, collection)
     size = length[rows][:, [4, 3]]
     corner = start[rows][:, [4, 3]]
+    if not _overlaps(corner, size):
+        return None  # fields that only another arrangement would lay over each other prove nothing
     per_pixel = table.steps()[rows[0]][[4, 3]]
     overlaps = {each: _overlaps(_arranged(corner, size, each), size) for each in ARRANGEMENTS}
     thinnest = min((min(pair.extent / per_pixel) for pairs in overlaps.values() for pair in pairs), default=0.0)
@@ -138,9 +141,7 @@ def _check_well(
     planes = {number: _coarse(table, int(rows[number]), factor, resource) for number in used}
     scale = per_pixel * factor
     scores = {each: _score(pairs, planes, scale) for each, pairs in overlaps.items() if pairs}
-    as_read = scores.get(StageOrientation())
-    if as_read is None:
-        return None  # fields that only another arrangement would lay over each other prove nothing
+    as_read = scores[StageOrientation()]
     # the first is the one with the fewest changes among those that are as good
     highest = max(scores.values())
     best = next(each for each, score in scores.items() if score >= highest - 0.02)
@@ -186,14 +187,15 @@ class _Overlap:
 
 def _overlaps(corner: Floats, size: Floats) -> list[_Overlap]:
     """Pairs of fields that lie beside each other, with what both show; corners of neighbours across are left out."""
-    found = []
-    for first, second in itertools.combinations(range(len(corner)), 2):
-        low = np.maximum(corner[first], corner[second])
-        extent = np.minimum(corner[first] + size[first], corner[second] + size[second]) - low
-        share = extent / size[first]
-        if (extent > 0).all() and share.max() > 0.5 and share.prod() > SMALLEST_SHARE:
-            found.append(_Overlap(first, second, corner[second] - corner[first], extent))
-    return found
+    first, second = np.triu_indices(len(corner), 1)
+    low = np.maximum(corner[first], corner[second])
+    extent = np.minimum(corner[first] + size[first], corner[second] + size[second]) - low
+    share = extent / size[first]
+    beside = (extent > 0).all(axis=1) & (share.max(axis=1) > 0.5) & (share.prod(axis=1) > SMALLEST_SHARE)
+    return [
+        _Overlap(int(first[at]), int(second[at]), corner[second[at]] - corner[first[at]], extent[at])
+        for at in np.flatnonzero(beside).tolist()
+    ]
 
 
 def _coarse(table: TileTable, row: int, factor: int, resource: Any) -> Plane:

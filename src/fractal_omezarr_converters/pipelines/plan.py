@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fractal_omezarr_converters.core.equal_rows import number_rows
 from fractal_omezarr_converters.core.placement import Placement, place
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
 from fractal_omezarr_converters.models.options import ConverterOptions
-from fractal_omezarr_converters.models.source_files import SourceFile
+from fractal_omezarr_converters.models.source_files import SourceFile, SourceFiles
 from fractal_omezarr_converters.ngff.layout import ImageLayout, plan_layout
 from fractal_omezarr_converters.ngff.memory_need import memory_need
 from fractal_omezarr_converters.pipelines.header_checks import check_sources
@@ -28,7 +29,7 @@ from fractal_omezarr_converters.pipelines.plan_checks import check_positions, ch
 from fractal_omezarr_converters.pipelines.registration import (
     RegistrationStep,
     apply_registration_pipeline,
-    build_default_registration_pipeline,
+    default_steps,
     steps_on_pixels,
 )
 from fractal_omezarr_converters.pipelines.roi_tables import field_translations
@@ -70,7 +71,7 @@ class ImagePlan:
     layout: ImageLayout
     placement: Placement
     image: TiledImage[Any, Any]
-    sources: tuple[SourceFile, ...]
+    sources: Sequence[SourceFile]
     bytes: int
     memory: int
     """Bytes that the process which writes this image takes, program and all."""
@@ -149,9 +150,7 @@ def plan_image(
     options = converter_options
     steps = registration_pipeline
     if steps is None:
-        steps = build_default_registration_pipeline(
-            options.stage_position_corrections, options.grouping.tiling_for_registration()
-        )
+        steps = default_steps(options)
     check_positions(tiled_image)
     check_times(tiled_image)
     measured = steps_on_pixels(steps)
@@ -190,7 +189,7 @@ def plan_image(
         layout=layout,
         placement=placement,
         image=image,
-        sources=tuple(sources),
+        sources=sources,
         bytes=layout.bytes,
         memory=memory,
         least_memory=least_memory,
@@ -271,8 +270,7 @@ def missing_planes(image: TiledImage[Any, Any], placement: Placement) -> Missing
 def _overlapped_pixels(placement: Placement) -> int:
     """Source pixels that a later tile hides, as the difference of what is laid and what is covered, plane by plane."""
     start, length = placement.start, placement.length
-    box = np.concatenate([start, length], axis=1)
-    plane = np.unique(box[:, [0, 1, 2, 5, 6, 7]], axis=0, return_inverse=True)[1].ravel()
+    plane = number_rows([*start[:, :3].T, *length[:, :3].T])
     from fractal_omezarr_converters.pipelines.tiling import overlaps
 
     total = 0
@@ -299,7 +297,7 @@ def fingerprint(
     measured: Sequence[RegistrationStep] = (),
 ) -> str:
     """Digest of everything that decides what the written image looks like."""
-    digest = hashlib.sha256()
+    digest, files = hashlib.sha256(), SourceFiles.taken(sources)
     recipe: dict[str, Any] = {
         "recipe": RECIPE,
         "path": image.path,
@@ -313,7 +311,7 @@ def fingerprint(
         "method": layout.method,
         "compression": repr(layout.compression),
         "tables": str(options.omezarr_options.table_backend),
-        "sources": sorted([source.path, source.size, source.mtime_ns] for source in sources),
+        "sources": sorted(zip(files.paths, files.size.tolist(), files.mtime_ns.tolist())),
         "fields": image.columns.fov_names,
         "loaders": image.columns.loaders.to_json(),
     }

@@ -97,6 +97,18 @@ def build_default_registration_pipeline(
     return steps
 
 
+def default_steps(options: Any) -> list[RegistrationStep]:
+    """The steps that the options of a conversion mean."""
+    return build_default_registration_pipeline(
+        options.stage_position_corrections, options.grouping.tiling_for_registration()
+    )
+
+
+def are_built_in(pipeline_config: Sequence[RegistrationStep]) -> bool:
+    """Say whether all steps are those of this package, none of them replaced by a user's."""
+    return all(_is_built_in(str(step["name"])) for step in pipeline_config)
+
+
 def steps_on_pixels(pipeline_config: Sequence[RegistrationStep]) -> list[RegistrationStep]:
     """The steps whose result is known only when pixels are read."""
     resolved = [_resolved(step) for step in pipeline_config]
@@ -117,7 +129,11 @@ def with_found_shifts(
 
 def _reads_pixels(step: RegistrationStep) -> bool:
     name = step["name"]
-    return name in _BEFORE_PIXELS and _STEPS.get(name) is _BUILT_IN[name] and step["params"].get("shifts") is None
+    return name in _BEFORE_PIXELS and _is_built_in(name) and step["params"].get("shifts") is None
+
+
+def _is_built_in(name: str) -> bool:
+    return name in _BUILT_IN and _STEPS.get(name) is _BUILT_IN[name]
 
 
 def with_modules(pipeline_config: Sequence[RegistrationStep]) -> list[RegistrationStep]:
@@ -125,7 +141,7 @@ def with_modules(pipeline_config: Sequence[RegistrationStep]) -> list[Registrati
     complete: list[RegistrationStep] = []
     for given in pipeline_config:
         step = _resolved(given)
-        if step["name"] not in _BUILT_IN or _STEPS.get(step["name"]) is not _BUILT_IN[step["name"]]:
+        if not _is_built_in(step["name"]):
             step["module"] = step.get("module") or _STEPS.module_of(step["name"])
         complete.append(step)
     return complete
@@ -169,7 +185,8 @@ def apply_registration_pipeline(
                 f"The registration step '{step['name']}' gave {type(result).__name__} instead of an image; "
                 "let the function return the image."
             )
-        image = result.copy_with()
+        # a step of a user may have given back an image that it keeps
+        image = result if _is_built_in(step["name"]) else result.copy_with()
         image.provenance = [*image.provenance, {**step, "params": plain_values(step["params"])}]
     return image
 
