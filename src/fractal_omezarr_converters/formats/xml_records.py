@@ -14,9 +14,12 @@ type _Problem = Callable[[str, str], ConvertersToolsUserError]
 
 
 class XmlRecord:
-    """An element with its attributes, text and children; names are local names, without namespace or prefix."""
+    """An element with its attributes, text and children; names are local names, without namespace or prefix.
 
-    __slots__ = ("_by_name", "attributes", "children", "file", "line", "name", "text")
+    ``inside`` is the path of the element that a wanted record lies in, below the root.
+    """
+
+    __slots__ = ("_by_name", "attributes", "children", "file", "inside", "line", "name", "text")
 
     def __init__(self, name: str, attributes: dict[str, str], file: str, line: int) -> None:
         """Start an element; text and children follow while the file is read."""
@@ -25,6 +28,7 @@ class XmlRecord:
         self.file = file
         self.line = line
         self.text = ""
+        self.inside = ""
         self.children: list[XmlRecord] = []
         self._by_name: dict[str, XmlRecord] | None = None
 
