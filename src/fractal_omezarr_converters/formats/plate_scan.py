@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from fractal_omezarr_converters.core.loader_columns import LoaderColumns
     from fractal_omezarr_converters.core.moments import Moments
     from fractal_omezarr_converters.core.tile_table import TileTable
-    from fractal_omezarr_converters.formats.plane_table import Ints
 
 
 def plate_scan(measured: Measurement, acquisition: int) -> Scan:
