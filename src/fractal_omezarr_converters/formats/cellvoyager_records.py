@@ -88,13 +88,10 @@ class ImageColumns:
         """Give some of them."""
         if chosen.all():
             return self
-        columns = {name: getattr(self, name) for name in ImageRecord._fields}
-        return ImageColumns(
-            **{
-                name: list(compress(values, chosen)) if isinstance(values, list) else values[chosen]
-                for name, values in columns.items()
-            }
-        )
+        columns: dict[str, Any] = {name: getattr(self, name) for name in ImageRecord._fields}
+        for name, values in columns.items():
+            columns[name] = list(compress(values, chosen)) if isinstance(values, list) else values[chosen]
+        return ImageColumns(**columns)
 
 
 @dataclass

@@ -16,13 +16,14 @@ MOST_KNOWN = 1 << 16
 class Known[Value](dict[str | None, Value]):
     """What texts mean, each read once: numbers of wells, channels and planes repeat in all records.
 
-    ``read`` raises ValueError for a text that has no meaning.
+    ``read`` raises ValueError for a text that has no meaning. Without ``repeat`` nothing is remembered.
     """
 
-    def __init__(self, read: Callable[[str | None], Value]) -> None:
+    def __init__(self, read: Callable[[str | None], Value], *, repeat: bool = True) -> None:
         """Begin with no text."""
         super().__init__()
         self._read = read
+        self._repeat = repeat
 
     def __missing__(self, text: str | None) -> Value:
         """Read a text that is new."""
@@ -33,7 +34,7 @@ class Known[Value](dict[str | None, Value]):
 
     def column(self, texts: Sequence[str | None], kind: type[np.generic]) -> NDArray[Any]:
         """Give what many texts mean as an array."""
-        return np.fromiter(map(self.__getitem__, texts), kind, len(texts))
+        return np.fromiter(map(self.__getitem__ if self._repeat else self._read, texts), kind, len(texts))
 
 
 def whole(default: int | None = None) -> Known[int]:

@@ -130,7 +130,7 @@ class XmlRecord:
         """Give a number in ``target`` units; its unit comes from the attribute, ``default_unit`` only if none is said."""
         found = self.child(name)
         stated = found.attributes.get(unit_attribute, "").strip() if found is not None else ""
-        value = _converted(self.required(name), stated or default_unit, target)
+        value = converted(self.required(name), stated or default_unit, target)
         if value is None:
             self.number(name)
             raise self.problem(name, f"has the unit '{stated}'; units known here are {known_units(target)}")
@@ -146,7 +146,7 @@ class XmlRecord:
 
 
 @lru_cache(maxsize=4096)
-def _converted(text: str, unit: str, target: Target) -> float | None:
+def converted(text: str, unit: str, target: Target) -> float | None:
     """Turn a written number into another unit; None when number or unit are not understood. Most values repeat."""
     times = exact_factor(unit, target)
     try:

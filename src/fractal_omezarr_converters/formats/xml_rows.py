@@ -44,10 +44,14 @@ class _Place:
 
 @dataclass
 class XmlRows:
-    """Records that follow each other: their values of ``wanted.fields`` as rows, those of ``wanted.fixed`` in common."""
+    """Records that follow each other: their values of ``wanted.fields`` as rows, those of ``wanted.fixed`` in common.
+
+    ``name`` is that of the records, ``inside`` the path of the element that they lie in, as in :class:`XmlRecord`.
+    """
 
     path: str
-    element: str
+    inside: str
+    name: str
     wanted: Repeated
     fixed: Row
     text: str
@@ -82,7 +86,7 @@ class XmlRows:
             for _ in range(run.number):
                 match = run.layout.pattern.match(self.text, at)
                 text = match.group() if match is not None else ""
-                for record in XmlStream(self.path, [self.element], content=f"<r>{text}</r>".encode()):
+                for record in XmlStream(self.path, [self.name], content=f"<r>{text}</r>".encode()):
                     _move(record, line - 1)
                     yield record
                 at, line = at + len(text), line + run.layout.lines[1]
@@ -179,7 +183,8 @@ class XmlRowStream(XmlStream):
             if layout is None:
                 break
             if not batches or batches[-1].fixed != layout.fixed:
-                batches.append(XmlRows(self.path, path[-1], self._repeated[path], layout.fixed, text))
+                inside = "/".join(path[:-1])
+                batches.append(XmlRows(self.path, inside, path[-1], self._repeated[path], layout.fixed, text))
             run = _Run(layout, at, behind.line)
             at = _taken(run, text, batches[-1].rows)
             batches[-1].runs.append(run)
