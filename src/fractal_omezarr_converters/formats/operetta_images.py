@@ -262,7 +262,7 @@ def _value(record: XmlRecord, name: str) -> float | None:
 def _reader(name: str, unit: str | None) -> Callable[[str | None], float]:
     """Give a function that reads one text of a field, and raises ValueError where a record has to be looked at."""
     if name == "AbsTime":
-        return lambda text: math.nan if (found := seconds_of((text or "").strip())) is None else found
+        return lambda text: math.nan if (found := seconds_of(text and text.strip())) is None else found
     if name == "URL@BufferNo":
         return lambda text: NO_PAGE if text is None else _digits(text)
     if name in _WHOLE:

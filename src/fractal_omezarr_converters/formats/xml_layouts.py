@@ -48,7 +48,10 @@ def _field_value(record: XmlRecord, field: str) -> str | None:
 
 
 class Repeated(NamedTuple):
-    """What is wanted of a repeated record: ``fields`` (see :func:`field_values`), and ``fixed`` ones, which differ seldom."""
+    """What is wanted of a repeated record: ``fields`` (see :func:`field_values`), and ``fixed`` ones, which differ seldom.
+
+    Fields are none, or at least two.
+    """
 
     fields: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
@@ -58,10 +61,13 @@ class Repeated(NamedTuple):
 class Layout:
     """Pattern of a record with the blanks before it; ``groups`` are those of the wanted fields, in their order.
 
-    ``fixed`` are the values of the fixed fields, ``lines`` the line breaks in the blanks and in both together.
+    ``many`` matches such records as long as they follow each other, ``tags`` counts the tags of one. ``fixed`` are the
+    values of the fixed fields, ``lines`` the line breaks in the blanks and in both together.
     """
 
     pattern: re.Pattern[str]
+    many: re.Pattern[str]
+    tags: int
     groups: tuple[int, ...]
     fixed: Row
     lines: tuple[int, int]
@@ -100,9 +106,14 @@ def layout_of(text: str, blanks: str, record: XmlRecord, wanted: Repeated) -> La
     # the last group never takes part: it stands for the fields that are not there
     parts += [re.escape(text[at:]), "((?!))?"]
     groups = tuple(names.index(name) + 1 if name in names else len(names) + 1 for name in wanted.fields)
-    lines = blanks.count("\n")
+    pattern, lines = "".join(parts), blanks.count("\n")
     found = Layout(
-        re.compile("".join(parts)), groups, field_values(record, wanted.fixed), (lines, lines + text.count("\n"))
+        re.compile(pattern),
+        re.compile(f"(?:{pattern})++"),
+        text.count("<"),
+        groups,
+        field_values(record, wanted.fixed),
+        (lines, lines + text.count("\n")),
     )
     # the record itself must be read alike
     match = found.pattern.fullmatch(blanks + text)

@@ -205,16 +205,17 @@ def _begin_of(name: str, text: str, begin: int, end: int) -> int:
 
 def _taken(run: _Run, text: str, rows: list[Row]) -> int:
     """Take records of one layout as long as they follow each other; give the place behind them."""
-    match, groups, at = run.layout.pattern.match, run.layout.groups, run.at
-    if len(groups) < 2:
-        while (found := match(text, at)) is not None:
-            rows.append(tuple(map(found.group, groups)))
-            run.number += 1
-            at = found.end()
+    layout, at = run.layout, run.at
+    if not layout.groups:
+        found = layout.many.match(text, at)
+        if found is not None:
+            # values hold no markup, so the tags tell how many there are
+            at, run.number = found.end(), text.count("<", at, found.end()) // layout.tags
         return at
+    match, groups = layout.pattern.match, layout.groups
     before = len(rows)
     while (found := match(text, at)) is not None:
-        rows.append(found.group(*groups))
+        rows.append(found.group(*groups))  # of two or more fields: a tuple
         at = found.end()
     run.number = len(rows) - before
     return at
