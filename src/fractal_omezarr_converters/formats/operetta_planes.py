@@ -92,8 +92,8 @@ def channel_facts(index: OperettaIndex) -> dict[int, ChannelFacts]:
 def warn_of_index(index: OperettaIndex, warnings: list[str]) -> None:
     """Say which planes the instrument does not call good, and which selected wells have no image."""
     planes = index.planes
-    named = zip(planes.url, planes.state, strict=True)
-    bad = [] if set(planes.state) == {"Ok"} else [at for at, (url, state) in enumerate(named) if url is not None and state.lower() != "ok"]
+    named = zip(planes.url, planes.state, strict=True) if set(planes.state) != {"Ok"} else ()
+    bad = [at for at, (url, state) in enumerate(named) if url is not None and state.lower() != "ok"]
     if bad:
         shown = ", ".join(f"{planes.label(at)} ({planes.state[at]})" for at in bad[:MAX_EXAMPLES])
         warnings.append(
