@@ -116,11 +116,14 @@ class XmlRowStream(XmlStream):
         self._end_of_record = re.compile(rf"</({prefix}(?:{names}))\s*>|<{prefix}(?:{names})\b[^<>]*/>")
         self._layouts: dict[tuple[str, ...], list[Layout]] = {}
         self._misses = 0
+        self._fed = 0
+        self._ended_at = -1
 
     def __iter__(self) -> Iterator[XmlRecord | XmlRows]:  # type: ignore[override]
         """Read the file from its beginning; a record is given when it is complete, rows when there are no more of them."""
         self._start()
         self._layouts, self._misses = {}, 0
+        self._fed, self._ended_at = 0, -1
         text = ""
         behind: _Place | None = None
         for more, piece, _ in self._pieces():
@@ -149,11 +152,18 @@ class XmlRowStream(XmlStream):
 
     def _parse(self, text: str) -> None:
         mended = self._mended(text, suspicious=True)
+        self._fed += len(mended.encode())
         self._feed(lambda: self._parser.Parse(mended, False))
+
+    def _end(self, name: str) -> None:
+        super()._end(name)
+        self._ended_at = self._parser.CurrentByteIndex
 
     def _behind(self, text: str, begin: int, end: re.Match[str]) -> _Place | None:
         """Say which repeated record ended just now, and take its layout if what follows has none; None if none ended."""
-        if not self._ready or self._open:
+        # end tags can stand in comments: the strict reader must have seen this one, and nothing behind it
+        ended_at = self._fed - (len(end.group().encode()) if end[1] else 0)
+        if not self._ready or self._open or self._ended_at != ended_at:
             return None
         record = self._ready[-1]
         path = (*self._way[1:], record.name)
@@ -191,7 +201,7 @@ class XmlRowStream(XmlStream):
             behind.line += run.number * layout.lines[1]
             self._misses = max(0, self._misses - run.number)
         if behind.line > first:
-            self._feed(lambda: self._parser.Parse("\n" * (behind.line - first), False))
+            self._parse("\n" * (behind.line - first))
         return batches, at
 
 

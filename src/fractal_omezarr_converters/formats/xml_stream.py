@@ -126,8 +126,8 @@ class XmlStream:
         for more, piece, encoding in self._pieces():
             text, held = hold_back(held + more, last=not piece)
             # looking at bytes costs a tenth of looking at letters
-            suspicious = encoding.startswith(_WIDE) or bool(piece.translate(None, _HARMLESS)) or b"\xef\xbf" in piece
-            yield self._mended(text, suspicious=suspicious)
+            suspicious = encoding.startswith(_WIDE) or bool(piece.translate(None, _HARMLESS))
+            yield self._mended(text, suspicious=suspicious or "\ufffe" in text or "\uffff" in text)
 
     def _pieces(self) -> Iterator[tuple[str, bytes, str]]:
         """Give the text piece by piece as it is, with the bytes it comes from (none for the last one) and its encoding."""
