@@ -113,6 +113,48 @@ def test_rows_give_what_records_give(
     assert fast == strict and not isinstance(fast, str)
 
 
+YOKOGAWA = (
+    "Row Column FieldIndex ZIndex TimePoint TimelineIndex ActionIndex Ch X Y Z Time ZImageProcessing Type".split()
+)
+HARMONY = (
+    "Row Col FieldID PlaneID TimepointID SequenceID FlimID ChannelID ImageSizeX ImageSizeY ImageResolutionX PositionX"
+    " PositionZ AbsPositionZ MeasurementTimeOffset AbsTime State URL"
+).split()
+FIELDS = [("yokogawa", name) for name in YOKOGAWA] + [(kind, name) for kind in ("v5", "v7") for name in HARMONY]
+FIELDS.remove(("v5", "SequenceID"))
+
+
+@pytest.mark.parametrize(("kind", "name"), FIELDS)
+def test_every_value_is_bounded_in_rows_as_in_records(
+    metadata: dict[str, Any], kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One record among those that are read as rows has another value, or another unit."""
+    read, text = metadata[kind]
+    pattern = rf'bts:{name}="([^"]*)"' if kind == "yokogawa" else rf'<{name}(?: Unit="\w*")?>([^<]*)<'
+    places = [each.span(1) for each in re.finditer(pattern, text)]
+    start, end = places[len(places) * 2 // 3]
+    path = tmp_path / "metadata.xml"
+    for value in (*SPOILT, "49", "2000000", "100001", str(1 << 32)):
+        path.write_text(text[:start] + value + text[end:], "utf-8-sig", newline="")
+        fast, strict = _both(read, path, monkeypatch)
+        assert fast == strict, value
+
+
+@pytest.mark.parametrize("unit", [' Unit="mm"', ' Unit="µm"', "", ' Unit=""', ' Unit="furlong"'])
+@pytest.mark.parametrize("which", [slice(None), slice(5, 9)])
+def test_units_are_read_in_rows_as_in_records(
+    metadata: dict[str, Any], unit: str, which: slice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, text = metadata["v5"]
+    parts = text.split('<PositionX Unit="m"')
+    marks = ['<PositionX Unit="m"'] * (len(parts) - 1)
+    marks[which] = [f"<PositionX{unit}"] * len(marks[which])
+    path = tmp_path / "metadata.xml"
+    path.write_text(parts[0] + "".join(map("".join, zip(marks, parts[1:]))), "utf-8-sig", newline="")
+    fast, strict = _both(read, path, monkeypatch)
+    assert fast == strict
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), kind=st.sampled_from(KINDS))
 def test_spoilt_values_are_told_alike(
