@@ -170,7 +170,7 @@ def test_rows_hold_what_the_strict_reader_reads(
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with monkeypatch.context() as patched:
         patched.setattr(xml_stream, "CHUNK", size)
-        patched.setattr(xml_rows, "CHUNK", 4 * size)
+        patched.setattr(xml_rows, "PIECE", 3 * size)
         assert _outcome(lambda: _in_rows(path, again=again)) == _outcome(lambda: _strictly(path))
 
 

@@ -66,9 +66,9 @@ class AcquisitionFiles:
             where: gives the place of a name in the metadata from its number.
             heading: of the error that lists all names that are refused.
         """
-        joined = "\0".join(names)
-        plain = "\\" not in joined and ":" not in joined
-        del joined
+        # a thousand at a time, because a long text of all of them would fill the memory
+        parts = ("\0".join(names[at : at + 1000]) for at in range(0, len(names), 1000))
+        plain = not any("\\" in part or ":" in part for part in parts)
         folders: dict[str, tuple[str, dict[str, bool]]] = {}
         paths: list[str] = []
         there: list[bool] = []
@@ -95,6 +95,10 @@ class AcquisitionFiles:
                 folders[folder] = os.path.join(place, ""), self._listing(place)  # noqa: PTH118 -- as in locate
         raise_together(problems, heading)
         return paths, there
+
+    def forget(self) -> None:
+        """Let go of the listings; folders are listed anew when they are needed again."""
+        self._listed.clear()
 
     def _checked_folder(self, folder: str, name: str, where: str) -> str:
         if "://" in name or "\0" in name or _DRIVE.match(name) or name.replace("\\", "/").startswith("/"):

@@ -9,6 +9,7 @@ Units are read from the ``Unit`` attribute; Harmony writes m, nm and s. Sources:
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
@@ -81,10 +82,14 @@ def read_index(path: str) -> OperettaIndex:
         if found.inside == "Wells/Well":
             index.images_referred_to += len(found) if isinstance(found, XmlRows) else 1
         elif found.name == "Image":
-            if not reading.entries and not _names_channels(found):
-                early.append(found)  # the channels' facts are still to come
-            else:
+            if reading.entries:
                 reading.take_images(found)
+                continue
+            for each in _alike(found):
+                if _names_channels(each):
+                    reading.take_images(each)
+                else:
+                    early.append(each)  # the channels' facts are still to come
         elif isinstance(found, XmlRecord):
             if found.name == "Map":
                 _take_map(found, reading.entries, reading.problems)
@@ -129,6 +134,13 @@ def _take_map(record: XmlRecord, entries: dict[int, dict[str, XmlRecord]], probl
             known.setdefault(child.name, child)
 
 
+def _alike(found: XmlRecord | XmlRows) -> Iterable[XmlRecord | XmlRows]:
+    """Give records together that all state the name of their channel, or none, else one by one."""
+    if isinstance(found, XmlRecord) or len({name is None for name in found.columns()[-1]}) == 1:
+        return [found]
+    return found.records()
+
+
 def _names_channels(found: XmlRecord | XmlRows) -> bool:
     """Say whether records state the name of their channel, and so all of its facts."""
     if isinstance(found, XmlRecord):
@@ -152,25 +164,43 @@ class _Reading:
             self._take_image(found)
             return
         columns = self._rows.columns(found)
-        if columns is None or set(columns[CHANNEL].tolist()) - set(self.index.channels):
+        if columns is None or not self._knows_channels(found, columns[CHANNEL].tolist()):
             for record in found.records():
                 self._take_image(record)
         else:
             self.planes.add(columns)
 
+    def _knows_channels(self, rows: XmlRows, channels: list[int]) -> bool:
+        """Take the facts of channels that are new from the first record of each; False when they are wrong."""
+        new = [channels.index(number) for number in set(channels) - set(self.index.channels)]
+        try:
+            for record in rows.records(new) if new else ():
+                self._take_channel(record, self._with_entries(record))
+        except ConvertersToolsUserError:
+            return False
+        return True
+
     def _take_image(self, record: XmlRecord) -> None:
         if "id" in record.attributes or len(self.problems) >= MAX_PROBLEMS:
             return
         try:
-            channel = channel_of(record)
-            own = {child.name for child in record.children}
-            record.children.extend(each for name, each in self.entries.get(channel, {}).items() if name not in own)
-            record.forget_names()
+            channel = self._with_entries(record)
             self.planes.add_row(plane_of(record))
-            if channel not in self.index.channels:
-                self.index.channels[channel] = _channel(record, channel)
+            self._take_channel(record, channel)
         except ConvertersToolsUserError as error:
             self.problems.append(str(error))
+
+    def _with_entries(self, record: XmlRecord) -> int:
+        """Give a record the facts of its channel that it lacks; the number of the channel."""
+        channel = channel_of(record)
+        own = {child.name for child in record.children}
+        record.children.extend(each for name, each in self.entries.get(channel, {}).items() if name not in own)
+        record.forget_names()
+        return channel
+
+    def _take_channel(self, record: XmlRecord, channel: int) -> None:
+        if channel not in self.index.channels:
+            self.index.channels[channel] = _channel(record, channel)
 
 
 _KEPT_CHANNEL_FACTS = (

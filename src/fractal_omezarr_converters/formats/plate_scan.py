@@ -46,6 +46,7 @@ def plate_scan(measured: Measurement, acquisition: int) -> Scan:
     """
     listed = PlaneTable.of(measured.planes)
     found = sort_planes(measured, listed)
+    measured.files.forget()
     axes = plane_axes(listed, found.kept, measured.warnings, z_step=measured.z_step, t_step=measured.t_step)
     planes = listed.select(found.kept)
     channels = ranked(listed.channel)[0].tolist()

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fractal_omezarr_converters.formats.xml_layouts import BLANK, Layout, Repeated, Row, layout_of
-from fractal_omezarr_converters.formats.xml_stream import CHUNK, XmlStream, hold_back
+from fractal_omezarr_converters.formats.xml_stream import XmlStream, hold_back
 
 if TYPE_CHECKING:
     from fractal_omezarr_converters.formats.xml_records import XmlRecord
 
+PIECE = 1 << 20
 MOST_LAYOUTS = 16
 MOST_MISSES = 200
 
@@ -79,17 +80,19 @@ class XmlRows:
             )
         ]
 
-    def records(self) -> Iterator[XmlRecord]:
-        """Read all of them strictly after all."""
+    def records(self, chosen: Collection[int] | None = None) -> Iterator[XmlRecord]:
+        """Read all of them strictly after all, or some, by their places."""
+        place = 0
         for run in self.runs:
             at, line = run.at, run.line
             for _ in range(run.number):
                 match = run.layout.pattern.match(self.text, at)
                 text = match.group() if match is not None else ""
-                for record in XmlStream(self.path, [self.name], content=f"<r>{text}</r>".encode()):
-                    _move(record, line - 1)
-                    yield record
-                at, line = at + len(text), line + run.layout.lines[1]
+                if chosen is None or place in chosen:
+                    for record in XmlStream(self.path, [self.name], content=f"<r>{text}</r>".encode()):
+                        _move(record, line - 1)
+                        yield record
+                at, line, place = at + len(text), line + run.layout.lines[1], place + 1
 
 
 def _move(record: XmlRecord, lines: int) -> None:
@@ -126,7 +129,7 @@ class XmlRowStream(XmlStream):
         self._fed, self._ended_at = 0, -1
         text = ""
         behind: _Place | None = None
-        for more, piece, _ in self._pieces():
+        for more, piece, _ in self._pieces(PIECE):
             text, at = text + more, 0
             while self._misses < MOST_MISSES:
                 if behind is not None:
@@ -141,7 +144,7 @@ class XmlRowStream(XmlStream):
                 yield from self._ready
                 self._ready.clear()
             text = text[at:]
-            if not piece or len(text) > CHUNK or self._misses >= MOST_MISSES:
+            if not piece or len(text) > PIECE or self._misses >= MOST_MISSES:
                 fed, text = hold_back(text, last=not piece)
                 self._parse(fed)
                 behind = None

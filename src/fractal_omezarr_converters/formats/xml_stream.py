@@ -123,16 +123,16 @@ class XmlStream:
 
     def _decoded(self) -> Iterator[str]:
         held = ""
-        for more, piece, encoding in self._pieces():
+        for more, piece, encoding in self._pieces(CHUNK):
             text, held = hold_back(held + more, last=not piece)
             # looking at bytes costs a tenth of looking at letters
             suspicious = encoding.startswith(_WIDE) or bool(piece.translate(None, _HARMLESS))
             yield self._mended(text, suspicious=suspicious or "\ufffe" in text or "\uffff" in text)
 
-    def _pieces(self) -> Iterator[tuple[str, bytes, str]]:
+    def _pieces(self, size: int) -> Iterator[tuple[str, bytes, str]]:
         """Give the text piece by piece as it is, with the bytes it comes from (none for the last one) and its encoding."""
         with self._opened() as stream:
-            piece = stream.read(CHUNK)
+            piece = stream.read(size)
             encoding = _encoding(piece, self.path)
             errors = "strict" if encoding.startswith(_WIDE) else "surrogateescape"
             decoder = codecs.getincrementaldecoder(encoding)(errors)
@@ -144,7 +144,7 @@ class XmlStream:
                 yield text, piece, encoding
                 if not piece:
                     return
-                piece = stream.read(CHUNK)
+                piece = stream.read(size)
 
     def _mended(self, text: str, *, suspicious: bool) -> str:
         if not text.isascii():
