@@ -85,9 +85,9 @@ class AcquisitionFiles:
                 path, is_there = self.locate(name, where=where(number))
             except ConvertersToolsUserError as error:
                 problems.append(str(error))
-                if len(problems) == MAX_PROBLEMS:
-                    break
-                continue
+                if len(problems) < MAX_PROBLEMS:
+                    continue
+                break
             paths.append(path)
             there.append(is_there)
             if plain:
