@@ -24,13 +24,23 @@ import bench_pyramid
 import bench_scan
 import bench_settings
 import bench_start
+import bench_vendors
 import bench_write
 from asked import Asked
 from machine import description
 
 BENCHES = {
     each.NAME: each.run_bench
-    for each in (bench_write, bench_scan, bench_start, bench_pyramid, bench_guarantees, bench_settings, bench_kernels)
+    for each in (
+        bench_write,
+        bench_scan,
+        bench_vendors,
+        bench_start,
+        bench_pyramid,
+        bench_guarantees,
+        bench_settings,
+        bench_kernels,
+    )
 }
 MEMORY_DISK = Path("/dev/shm")
 

@@ -35,6 +35,11 @@ def _tables(printed: str) -> list[list[list[str]]]:
 BENCHES = {
     "write": ("Writing one well", 2, {"ours"}),
     "scan": ("Scan, plan, init", 2, {"ours: files looked at", "ours"}),
+    "vendors": (
+        "Metadata of plate microscopes",
+        1,
+        {"tile table", "CellVoyager", "Operetta, Harmony 5", "MetaXpress export"},
+    ),
     "start": ("Cold start", 2, {"our compute job", "omezarr --help"}),
     "pyramid": ("An array in memory", 1, {"ours, lz4", "ngio 0.4, lz4"}),
     "guarantees": ("guarantees", 3, {"and a digest of every chunk"}),
