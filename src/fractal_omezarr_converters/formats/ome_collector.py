@@ -58,7 +58,7 @@ class OmePlanes:
                     -y if self.y_up else y,
                     found.height,
                     found.seconds,
-                    image.acquired + (found.seconds or 0.0) if image.acquired is not None else None,
+                    _clock(image, found, t),
                     place.page,
                     frame,
                     image.line,
@@ -92,3 +92,14 @@ class OmePlanes:
         return ConvertersToolsUserError(
             f"{self.described_in}, line {image.line}: image '{image.name or image.id}' {what}."
         )
+
+
+def _clock(image: OmeImageRecord, plane: OmePlane, t: int) -> float | None:
+    """When a plane was taken, in seconds since 1970; None for later frames of which nothing is stated."""
+    if image.acquired is None:
+        return None
+    if plane.seconds is not None:
+        return image.acquired + plane.seconds
+    if t and image.t_step is None:
+        return None
+    return image.acquired + t * (image.t_step or 0.0)
