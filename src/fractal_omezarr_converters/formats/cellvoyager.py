@@ -45,7 +45,7 @@ from fractal_omezarr_converters.formats.cellvoyager_shading import shading_corre
 from fractal_omezarr_converters.formats.clock_times import seconds_of
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Measurement, PlaneRecord
-from fractal_omezarr_converters.formats.plate_format import PlateFormat
+from fractal_omezarr_converters.formats.plate_format import PlateFormat, StackOptions
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 
 RECORDS, DETAIL = "MeasurementData.mlf", "MeasurementDetail.mrf"
@@ -54,7 +54,7 @@ SHORT_NAMES = {"Maximum": "MIP", "Minimum": "MinIP", "Sum": "SIP"}
 FAILURES_SHOWN = 3
 
 
-class CellvoyagerOptions(FormatOptions):
+class CellvoyagerOptions(StackOptions):
     """Options for measurements of CellVoyager, CQ1 and CQ3000."""
 
     model_config = ConfigDict(title="CellVoyager Options")

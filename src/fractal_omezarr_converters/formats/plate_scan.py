@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.formats.colour_channels import ColourChannels
 from fractal_omezarr_converters.formats.contract import Scan
 from fractal_omezarr_converters.formats.field_grid import grid_centres
+from fractal_omezarr_converters.formats.flat_channels import repeat_single_planes
 from fractal_omezarr_converters.formats.plane_axes import PlaneAxes, plane_axes
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plane_states import SortedPlanes, sort_planes
@@ -32,12 +34,13 @@ if TYPE_CHECKING:
     from fractal_omezarr_converters.core.tile_table import TileTable
 
 
-def plate_scan(measured: Measurement, acquisition: int) -> Scan:
+def plate_scan(measured: Measurement, acquisition: int, *, repeat_single: bool = False) -> Scan:
     """Make one tile per plane whose file is there; all states, steps and names are said in the scan.
 
     Args:
         measured: what the metadata say.
         acquisition: number of this acquisition of the plate.
+        repeat_single: show a channel's single plane at every plane of its well's stacks.
 
     Raises:
         ConvertersToolsUserError: no plane is named, or names and places contradict each other.
@@ -45,11 +48,18 @@ def plate_scan(measured: Measurement, acquisition: int) -> Scan:
     found = sort_planes(measured)
     axes = plane_axes(measured.planes, found.kept, measured.warnings, z_step=measured.z_step, t_step=measured.t_step)
     planes = [measured.planes[number] for number in found.kept]
-    channels = sorted({each.channel for each in measured.planes})
-    infos = channel_infos(measured.channels, channels, axes.z_offsets, measured.warnings)
-    sorted_out = _SortedOut(measured, planes, found, axes, channels, infos, _loaders(measured, found, planes))
+    if repeat_single:
+        planes, found, axes = repeat_single_planes(planes, found, axes, measured.warnings)
+    loaders = _loaders(measured, found, planes)
+    numbers = sorted({each.channel for each in measured.planes})
+    channels = ColourChannels.of(measured, numbers, planes, loaders if found.files_there else None)
+    infos = channel_infos(measured.channels, numbers, axes.z_offsets, measured.warnings)
+    infos = channels.infos(infos, measured.channels)
+    sorted_out = _SortedOut(measured, planes, found, axes, channels, infos, loaders)
+    tiles = _tiles(sorted_out, acquisition)
+    found.states.count_tiles(int(tiles.length[:, 1].sum()), there=found.files_there)
     return Scan(
-        tiles=_tiles(sorted_out, acquisition),
+        tiles=tiles,
         plate=measured.plate,
         states=found.states,
         warnings=measured.warnings,
@@ -67,7 +77,7 @@ class _SortedOut:
     planes: list[PlaneRecord]
     found: SortedPlanes
     axes: PlaneAxes
-    channels: list[int]
+    channels: ColourChannels
     infos: list[ChannelInfo]
     loaders: LoaderColumns
 
@@ -202,10 +212,11 @@ def _tiles(given: _SortedOut, acquisition: int) -> TileTable:
     fields, field = _numbered([each.field for each in planes])
     start = np.empty((len(planes), 5))
     start[:, 0] = np.array(axes.frame_starts)[axes.t_index]
-    start[:, 1] = np.searchsorted(given.channels, [each.channel for each in planes])
+    start[:, 1], channels = given.channels.places([each.channel for each in planes])
     start[:, 2] = axes.z_origin + axes.z_index * axes.z_step
     start[:, 3:] = _centres(given, size * pixel) - size * pixel / 2
     length = np.ones((len(planes), 5))
+    length[:, 1] = channels
     length[:, 3:] = size
     return TileTable(
         fov_names=[measured.field_names.get(number, f"FOV_{number}") for number in fields],
@@ -266,7 +277,7 @@ def _details(
 
 def _facts(given: _SortedOut) -> dict[str, Any]:
     measured, axes = given.measured, given.axes
-    channels = [(number, measured.channels.get(number) or ChannelFacts()) for number in given.channels]
+    channels = [(number, measured.channels.get(number) or ChannelFacts()) for number in given.channels.numbers]
     return {
         "wells": len({each[:2] for each in given.planes}),
         "fields": len({each.field for each in given.planes}),

@@ -15,6 +15,7 @@ docs/formats/scanr.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -32,6 +33,7 @@ from fractal_omezarr_converters.formats.scanr_descriptor import Descriptor, read
 from fractal_omezarr_converters.formats.scanr_files import (
     OFFSET,
     NamedPlane,
+    lies_above_offset,
     list_planes,
     offset_loaders,
     stores_offset,
@@ -111,9 +113,8 @@ class Scanr(PlateFormat[ScanrOptions]):
                 raise ConvertersToolsFileNotFoundError(f"'{data}' holds no image of ScanR; copy the images there.")
             planes, frames, channels = _planes_of_names(named, descriptor, options, str(data))
             described_in, instrument = str(data), "ScanR"
-        first = next((str(data / each.file) for each in planes if each.file and (data / each.file).is_file()), None)
         subtract = options.offset == "subtract" or (
-            options.offset == "auto" and first is not None and stores_offset(first)
+            options.offset == "auto" and _holds_offset(data, planes, is_old=instrument == "ScanR")
         )
         measured = Measurement(
             described_in=described_in,
@@ -145,6 +146,15 @@ class Scanr(PlateFormat[ScanrOptions]):
             measured.make_loaders = offset_loaders
             measured.corrections = [{"name": "subtract_offset", "params": {"offset": OFFSET}}]
         return measured
+
+
+def _holds_offset(data: Path, planes: Sequence[PlaneRecord], *, is_old: bool) -> bool:
+    """Ask the header of the first image; in older acquisitions whose images were saved again, a few images themselves."""
+    names = (str(data / each.file) for each in planes if each.file)
+    first = next((path for path in names if Path(path).is_file()), None)
+    if first is None or stores_offset(first):
+        return first is not None
+    return is_old and lies_above_offset([first, *(path for path in names if Path(path).is_file())])
 
 
 def _planes_of_names(
