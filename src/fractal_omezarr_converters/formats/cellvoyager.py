@@ -23,7 +23,12 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsUserError,
+    collecting,
+    raise_together,
+)
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
 from fractal_omezarr_converters.formats.cellvoyager_heights import autofocus_planes
 from fractal_omezarr_converters.formats.cellvoyager_protocol import (
@@ -90,10 +95,7 @@ class Cellvoyager(PlateFormat[CellvoyagerOptions]):
     def measure(self, source: Path, options: CellvoyagerOptions, plate_name: str | None) -> Measurement:
         """Read records, plate and protocol; no image is opened."""
         folder = self._folder(source)
-        detail = read_detail(folder / DETAIL)
-        data = read_records(str(folder / RECORDS))
-        protocol_file = find_protocol(folder, detail)
-        protocol = read_protocol(protocol_file) if protocol_file else Protocol("")
+        data, detail, protocol_file, protocol = _documents(folder)
         warnings = [*data.warnings, *detail.warnings, *protocol.warnings]
         if protocol_file is None:
             warnings.append(f"'{folder}' holds no protocol (.mes); channels are named by action and number.")
@@ -153,6 +155,22 @@ class Cellvoyager(PlateFormat[CellvoyagerOptions]):
                 f"'{here[0].parent}' holds {RECORDS} but no {DETAIL}, which states pixel size and plate; copy it there."
             )
         return here[0].parent
+
+
+def _documents(folder: Path) -> tuple[MeasurementData, MeasurementDetail, Path | None, Protocol]:
+    """Records, plate and protocol; problems of all three files are said together."""
+    problems: list[str] = []
+    detail = data = protocol_file = None
+    protocol = Protocol("")
+    with collecting(problems):
+        detail = read_detail(folder / DETAIL)
+        protocol_file = find_protocol(folder, detail)
+        protocol = read_protocol(protocol_file) if protocol_file else protocol
+    with collecting(problems):
+        data = read_records(str(folder / RECORDS))
+    raise_together(problems, f"The metadata in '{folder}' cannot be used")
+    assert data is not None and detail is not None
+    return data, detail, protocol_file, protocol
 
 
 def _chosen(data: MeasurementData, projection: str, warnings: list[str]) -> tuple[list[ImageRecord], str]:

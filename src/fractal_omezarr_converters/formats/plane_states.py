@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import PurePath
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
@@ -13,6 +14,11 @@ from fractal_omezarr_converters.formats.plane_records import Measurement, PlaneR
 from fractal_omezarr_converters.models.well_names import row_name
 
 MAX_PROBLEMS = 20
+SMALLEST_PIXEL, LARGEST_PIXEL = 1e-6, 1e6  # µm
+#: Seconds since 1970 at the end of the year 9999, the last day that has a date.
+LAST_MOMENT = 253402300799.0
+MOST = 2**31
+NAMES = {"z": "plane", "t": "frame"}
 MAX_EXAMPLES = 6
 MAX_WELLS = 24
 
@@ -36,6 +42,7 @@ def sort_planes(measured: Measurement) -> SortedPlanes:
     Raises:
         ConvertersToolsUserError: a file name leads out of the folder, two files claim one place, or no plane is named.
     """
+    _check_numbers(measured)
     planes = measured.planes
     found = SortedPlanes()
     named = []
@@ -67,6 +74,34 @@ def sort_planes(measured: Measurement) -> SortedPlanes:
     _warn_of_wells(measured, found)
     _count_never_acquired(measured, found.states)
     return found
+
+
+def _check_numbers(measured: Measurement) -> None:
+    """Refuse pixels that no microscope has, dates without a calendar, and numbers that no instrument counts to."""
+    problems = []
+    # planes without a file may have any size
+    used = {each.frame for each in measured.planes if each.file is not None}
+    sizes = sorted({size for number in used for size in measured.frames[number][2:]})
+    wrong = [f"{size:g}" for size in sizes if not SMALLEST_PIXEL <= size <= LARGEST_PIXEL]
+    if wrong:
+        problems.append(
+            f"'{measured.described_in}' states pixels of {', '.join(wrong)} µm, which no microscope has; expected"
+            f" {SMALLEST_PIXEL:g} to {LARGEST_PIXEL:g}: correct the metadata."
+        )
+    latest = max(measured.planes, key=lambda each: abs(each.clock or 0.0), default=None)
+    if latest is not None and abs(latest.clock or 0.0) > LAST_MOMENT:
+        problems.append(
+            f"'{measured.described_in}' says that '{latest.file}' was taken {latest.clock:g} s after 1970, a day that no"
+            " calendar has; correct the metadata."
+        )
+    for axis in ("field", "channel", "z", "t"):
+        most = max(map(attrgetter(axis), measured.planes), default=0)
+        if most > MOST:
+            problems.append(
+                f"'{measured.described_in}' states the number {most} of a {NAMES.get(axis, axis)}; no instrument counts so"
+                " far: correct the metadata."
+            )
+    raise_together(problems, f"'{measured.described_in}' has numbers that cannot be right")
 
 
 def _locate(measured: Measurement, named: Sequence[int]) -> dict[int, tuple[str, bool]]:

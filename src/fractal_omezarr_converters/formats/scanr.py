@@ -21,7 +21,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
-from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsUserError,
+    raise_together,
+)
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.field_grid import FieldGrid
@@ -175,11 +179,17 @@ def _planes_of_names(
             " options of the format."
         )
     planes = []
+    problems: dict[str, None] = {}
     for each in named:
-        row, column = descriptor.well(each.label, each.well, described_in)
+        try:
+            row, column = descriptor.well(each.label, each.well, described_in)
+        except ConvertersToolsUserError as error:
+            problems[str(error)] = None
+            continue
         x, y = descriptor.fields.get(each.position, (0.0, 0.0))
         planes.append(
             PlaneRecord(row, column, each.position, labels.index(each.channel), each.z, each.t, each.file, x, -y)
         )
+    raise_together(list(problems), f"Wells of the images in '{described_in}' cannot be told")
     channels = {number: ChannelFacts(name=label) for number, label in enumerate(labels)}
     return planes, [Frame(None, None, size, size)], channels

@@ -27,6 +27,7 @@ from pydantic import ConfigDict, Field
 from fractal_omezarr_converters.errors import (
     ConvertersToolsFileNotFoundError,
     ConvertersToolsUserError,
+    collecting,
     raise_together,
 )
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
@@ -92,15 +93,13 @@ class Squid(PlateFormat[SquidOptions]):
                 f"'{source}' holds neither '{PARAMETERS}' nor '{ACQUISITION}'; give the folder of one acquisition."
             )
         folder, described_in = marked[0].parent, str(marked[0])
-        settings = read_settings(folder)
+        settings, times, planned = _documents(folder)
         pixel_size = options.pixel_size or settings.pixel_size
         if pixel_size is None:
             raise ConvertersToolsUserError(
                 f"'{described_in}' does not state all that makes the pixel size (sensor_pixel_size_um, tube_lens_mm, and"
                 " magnification and tube_lens_f_mm of the objective); set pixel_size in the options of the format."
             )
-        times = time_points(folder)
-        planned = _read_places(folder, times, settings)
         images = list_images(folder, times)
         named = [*images.planes, *not_there(images, times)]
         names = _in_order({each.channel for each in named}, settings)
@@ -137,20 +136,22 @@ class Squid(PlateFormat[SquidOptions]):
         )
 
 
-def _read_places(folder: Path, times: Sequence[TimePoint], settings: Settings) -> Coordinates:
-    """Read the coordinates of all time points into them, and give the planned ones."""
+def _documents(folder: Path) -> tuple[Settings, list[TimePoint], Coordinates]:
+    """Settings, time points with their coordinates, and planned coordinates; problems of all files are said together."""
     problems: list[str] = []
+    settings, planned, times = Settings(), Coordinates(), time_points(folder)
+    with collecting(problems):
+        settings = read_settings(folder)
     for time in times:
         path = folder / time.name / COORDINATES
         if path.is_file():
             settings.files.append(str(path))
             time.coordinates = read_coordinates(path, problems)
-    planned = Coordinates()
     if (folder / COORDINATES).is_file():
         settings.files.append(str(folder / COORDINATES))
         planned = read_coordinates(folder / COORDINATES, problems)
-    raise_together(problems, f"The coordinates of '{folder}' cannot be used")
-    return planned
+    raise_together(problems, f"The metadata in '{folder}' cannot be used")
+    return settings, times, planned
 
 
 def _in_order(channels: set[str], settings: Settings) -> list[str]:
