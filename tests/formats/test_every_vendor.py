@@ -183,3 +183,57 @@ def test_wells_and_planes_can_be_chosen(vendor: Vendor, tmp_path: Path) -> None:
     source = vendor.made(tmp_path).folders[0]
     made = plan(source, format=vendor.format, format_options=vendor.options, wells=["C04"])
     assert [each.path.split("/")[1:3] for each in made.images] == [["C", "04"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "damaged"),
+    [
+        ("cellvoyager", ["MeasurementData.mlf", "MeasurementDetail.mrf"]),
+        ("micromanager_images", ["B03-Site_0/metadata.txt", "C04-Site_1/metadata.txt"]),
+        ("micromanager_stacks", ["*B03-Site_0.ome.tif", "*C04-Site_1.ome.tif"]),
+        ("squid", ["acquisition parameters.json", "0/coordinates.csv", "acquisition.yaml"]),
+    ],
+)
+def test_problems_of_several_files_are_said_together(name: str, damaged: list[str], tmp_path: Path) -> None:
+    source = VENDORS[name].made(tmp_path).folders[0]
+    paths = [next(source.glob(each)) for each in damaged]
+    for path in paths:
+        begin = b"{" if path.name == "metadata.txt" else b""
+        path.write_bytes(begin + b'"Summary" this is no metadata: at all')
+    with pytest.raises(ConvertersToolsUserError, match=r"\(\d problems\)") as raised:
+        VENDORS[name].scan(source)
+    for path in paths:
+        assert str(path) in str(raised.value)
+
+
+def test_a_second_description_in_a_folder_is_refused_or_said(tmp_path: Path) -> None:
+    """Two generations or two measurements in one folder: never one of them in silence."""
+    plates = {name: each.made(tmp_path / name, planes=1).folders[0] for name, each in VENDORS.items()}
+    for name, marker in (
+        ("incell", "*.xdce"),
+        ("imagexpress_hcsai", "experiment/*.jdce"),
+        ("ome_plate", "*.companion.ome"),
+    ):
+        (first,) = plates[name].glob(marker)
+        (first.parent / f"other{''.join(first.suffixes)}").write_bytes(first.read_bytes())
+        with pytest.raises(ConvertersToolsUserError, match=r"holds 2 .*other"):
+            VENDORS[name].scan(plates[name])
+    for name in ("cellvoyager", "operetta", "metaxpress"):
+        both = VENDORS[name].made(tmp_path / f"two_{name}", planes=1, acquisitions=2).folders
+        with pytest.raises(ConvertersToolsUserError, match=r"holds 2 (measurements|acquisitions)"):
+            VENDORS[name].scan(both[0].parent)
+    newer = VENDORS["operetta"].made(tmp_path / "newer", planes=1, flavour="V7").folders[0]
+    (index,) = newer.rglob("Index.xml")
+    (plates["operetta"] / "Images" / "Index.xml").write_bytes(index.read_bytes())
+    assert any("holds more than one index" in each for each in VENDORS["operetta"].scan(plates["operetta"]).warnings)
+    for path in plates["micromanager_stacks"].glob("*.tif"):
+        (plates["micromanager_images"] / path.name).write_bytes(path.read_bytes())
+    mixed = VENDORS["micromanager_images"].scan(plates["micromanager_images"])
+    assert any("the stacks are converted" in each for each in mixed.warnings)
+
+
+def test_files_that_an_ome_plate_does_not_name_are_said(tmp_path: Path) -> None:
+    source = VENDORS["ome_plate"].made(tmp_path, planes=1).folders[0]
+    first = next(source.glob("*.ome.tif"))
+    (source / "other.ome.tif").write_bytes(first.read_bytes())
+    assert any("does not name 1 OME-TIFF files" in each for each in VENDORS["ome_plate"].scan(source).warnings)

@@ -41,6 +41,7 @@ from fractal_omezarr_converters.formats.plate_format import PlateFormat
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 
 COMPANIONS = ("*.companion.ome", "*.ome.xml")
+MAX_NAMED = 4
 TIFFS = ("*.ome.tif", "*.ome.tiff", "*.ome.tf2", "*.ome.tf8", "*.ome.btf")
 #: Types of pixels of the schema that have other names here; ``bit`` is stored as bytes.
 PIXEL_TYPES = {
@@ -97,6 +98,7 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
             raise ConvertersToolsFileNotFoundError(
                 f"'{source}' holds no OME-XML: neither a companion (*.companion.ome) nor an OME-TIFF file (*.ome.tif)."
             )
+        self._check_companions(source)
         document = _read(file)
         plate = _chosen_plate(document, options.plate)
         warnings = document.warnings
@@ -109,6 +111,7 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
             problems.append(f"'{document.path}' describes the plate '{plate.name or plate.id}' with {what}.")
         raise_together(problems, f"'{document.path}' cannot be used")
         _check_positions(found, document, options)
+        self._warn_of_others(source, document, file)
         used = [document.images[s.image] for w in plate.wells for s in w.samples if s.image in document.images]
         return Measurement(
             described_in=document.path,
@@ -134,6 +137,27 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
             warnings=warnings,
             facts={"software": document.creator},
         )
+
+    def _check_companions(self, source: Path) -> None:
+        """Refuse several companions: each describes a plate of its own, or the same one differently."""
+        several = [each.name for each in self.marker_files(source) if each.suffix in (".ome", ".xml")]
+        if len(several) > 1 and source.is_dir():
+            raise ConvertersToolsUserError(
+                f"'{source}' holds {len(several)} companions with OME-XML: {', '.join(several[:MAX_NAMED])}"
+                f"{', ...' if len(several) > MAX_NAMED else ''}; give the one that is meant instead of the folder."
+            )
+
+    def _warn_of_others(self, source: Path, document: OmeDocument, file: Path) -> None:
+        """Say which OME-TIFF files of the folder the OME-XML does not name: they may be another plate."""
+        if source.is_file():
+            return
+        named = {place.file for image in document.images.values() for place in image.places.values()}
+        others = [each.name for each in self.marker_files(source) if each.name not in named and each != file]
+        if others:
+            document.warnings.append(
+                f"The OME-XML of '{document.path}' does not name {len(others)} OME-TIFF files of its folder; they are left"
+                f" out: {', '.join(others[:MAX_NAMED])}{', ...' if len(others) > MAX_NAMED else ''}."
+            )
 
     def _document_file(self, source: Path) -> Path | None:
         """The file whose OME-XML describes everything: a companion, else the first OME-TIFF."""
