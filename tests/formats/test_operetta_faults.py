@@ -150,7 +150,7 @@ def test_images_that_harmony_corrected_lie_in_a_folder_of_their_own(tmp_path: Pa
     scan = registry.get("operetta").scan(str(truth.folders[0]))
     assert scan.states.present == 8 and scan.states.missing_file == 0
     assert any("which Harmony corrected for uneven illumination" in each for each in scan.warnings)
-    with pytest.raises(ConvertersToolsUserError, match=r"flex' were corrected by Harmony .* flat_field to 'off'"):
+    with pytest.raises(ConvertersToolsUserError, match=r"flex' were corrected by Harmony .* set flat_field to 'off'"):
         registry.get("operetta").scan(str(truth.folders[0]), options={"flat_field": "divide"})
 
 

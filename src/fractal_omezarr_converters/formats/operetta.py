@@ -159,8 +159,8 @@ def _in_flex_folder(
         return planes
     if options.flat_field != "off":
         raise ConvertersToolsUserError(
-            f"The images in '{folder / FLEX.partition('/')[0]}' were corrected by Harmony when they were exported; set flat_field to"
-            " 'off', so that they are not corrected twice."
+            f"The images in '{folder / FLEX.partition('/')[0]}' were corrected by Harmony when they were exported; set"
+            " flat_field to 'off', so that they are not corrected twice."
         )
     warnings.append(
         f"The images are those in '{FLEX.partition('/')[0]}', which Harmony corrected for uneven illumination."
