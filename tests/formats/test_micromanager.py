@@ -320,6 +320,22 @@ def test_images_in_colour_become_three_channels(tmp_path: Path, files: str) -> N
     assert made.verification is not None and made.verification.ok
 
 
+def test_positions_without_a_well_in_their_name_have_that_of_the_plate_in_the_ome_xml(tmp_path: Path) -> None:
+    settings = {**UGLY, "wells": ("B03", "C05"), "absent": [], "files": "stacks", "states_plate": True}
+    truth = write_micromanager(tmp_path / "in", **settings)
+    check_format("micromanager", truth.folders[0])
+    convert_and_compare(truth, tmp_path / "out", format_name="micromanager")
+    scan = _scan(truth)
+    assert {each.well for each in scan.tiles.collections} == {"B03", "C05"} and not scan.warnings
+    assert scan.plate is not None and (scan.plate.rows, scan.plate.columns) == (8, 12)
+    assert scan.facts["positions"]["C05 FOV_2"] == "Pos7"
+    first = next(truth.folders[0].glob("*_Pos0.ome.tif"))
+    first.write_bytes(first.read_bytes().replace(b'Row="1"', b'Row="x"'))
+    damaged = _scan(truth)
+    assert {each.well for each in damaged.tiles.collections} == {"A01"}
+    assert any("The plate in the OME-XML" in each and "is not used" in each for each in damaged.warnings)
+
+
 def test_folders_that_lack_something(tmp_path: Path) -> None:
     truth = _small(tmp_path)
     (path,) = truth.folders[0].glob("*Site_0*")

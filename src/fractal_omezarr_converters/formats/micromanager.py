@@ -98,6 +98,8 @@ class Micromanager(PlateFormat[MicromanagerOptions]):
                 name=plate_name or str(summary.get("Prefix") or "").strip() or found.name,
                 described_in=str(found.described_in),
                 warnings=warnings,
+                rows=found.plate.rows,
+                columns=found.plate.columns,
                 acquisition_name=found.name,
                 acquisition_description=_software(found),
                 start_time=int(min(clocks)) if clocks else None,

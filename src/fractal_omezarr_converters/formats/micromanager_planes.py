@@ -61,7 +61,7 @@ def frame_planes(found: Acquired, pixel_size: float | None, free: FreePositions)
     if not raw:
         raise ConvertersToolsUserError(f"'{found.described_in}' describes no image; nothing was acquired.")
     keys = [key_of(each) for each in raw]
-    places = places_of(keys, free, found.warnings)
+    places = places_of(keys, free, found.warnings, found.plate.sites)
     pixels = _pixel_sizes(found, pixel_size)
     centres = _centres(found, keys, pixels)
     frames: dict[Frame, int] = {}

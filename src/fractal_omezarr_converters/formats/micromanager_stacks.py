@@ -20,6 +20,7 @@ from fractal_omezarr_converters.errors import (
     raise_together,
 )
 from fractal_omezarr_converters.formats.micromanager_frames import Acquired, RawPlane, frame_facts, index_axes
+from fractal_omezarr_converters.formats.micromanager_ome import stated_plate
 from fractal_omezarr_converters.formats.micromanager_pages import StackFile
 
 _STACK = re.compile(r"(?P<name>.*)_MMStack(?:_(?P<label>.*?))?(?:_\d+)?(?:\.ome)?\.tiff?", re.IGNORECASE)
@@ -53,6 +54,7 @@ def read_stacks(source: Path, files: list[Path]) -> Acquired:
             with closing(StackFile(path)) as stack:
                 _take_pages(found, stack, path, index_map)
     raise_together(problems, f"Stacks in '{found.folder}' cannot be read")
+    found.plate = stated_plate(files[0], found.warnings)
     return found
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
@@ -31,7 +32,8 @@ class SyntheticMicromanager(SyntheticPlate):
     ``files`` is the kind of files. ``affine`` (a, b, c, d: µm on the stage for a pixel) is the camera's turn on the stage, None
     as if it were not set. ``named_wells`` off: positions have the names of a grid, in the first well only. ``states_step``
     and ``states_stage`` off: as newer software, which leaves z step and places to the frames, or to nobody. ``in_colour``: red,
-    green and blue of 8 bits, as a colour camera gives them.
+    green and blue of 8 bits, as a colour camera gives them. ``states_plate``: stacks hold OME-XML with a plate, and positions
+    have names that say nothing.
     """
 
     files: Files = "stacks"
@@ -40,9 +42,12 @@ class SyntheticMicromanager(SyntheticPlate):
     states_step: bool = True
     states_stage: bool = True
     in_colour: bool = False
+    states_plate: bool = False
 
     def label(self, key: PlaneKey) -> str:
         """Name of a position."""
+        if self.states_plate:
+            return f"Pos{self.position(key)}"
         if self.named_wells:
             return f"{key.well}-Site_{key.field - 1}"
         row, column = divmod(key.field - 1, self.layout[1])
@@ -196,13 +201,19 @@ def _write_pages(truth: SyntheticMicromanager, path: Path, keys: Sequence[PlaneK
         pixels = truth.stored(key).astype("u1" if truth.in_colour else "<u2").tobytes()
         at = start + len(_directory((0, 0), (0, 0, 0), 0, start, in_colour=truth.in_colour))
         places.append((key, start))
-        following = at + len(pixels) + len(text)
+        at += 12 if truth.states_plate and number == 0 else 0
+        behind = at + len(pixels) + len(text)
+        described = _ome_of(truth, keys).encode() if truth.states_plate and number == 0 else b""
+        following = behind + len(described)
         following += following & 1
         last = number == len(keys) - 1
         size = width, height
         following = 0 if last else following
-        data += _directory(size, (at, len(pixels), len(text)), following, start, in_colour=truth.in_colour)
-        data += pixels + text
+        entry = (270, 2, len(described), behind) if described else None
+        data += _directory(
+            size, (at, len(pixels), len(text)), following, start, in_colour=truth.in_colour, description=entry
+        )
+        data += pixels + text + described
         if version:
             kind = 2 if truth.in_colour else 1
             index += _index_entry(_axes(truth, key), path.name, (*size, kind), (at, len(pixels), len(text)))
@@ -220,8 +231,38 @@ def _write_pages(truth: SyntheticMicromanager, path: Path, keys: Sequence[PlaneK
     return index
 
 
+def _ome_of(truth: SyntheticMicromanager, keys: Sequence[PlaneKey]) -> str:
+    """OME-XML of all positions with their plate, as newer versions write it; samples are not in the order of their numbers."""
+    height, width = truth.field_shape
+    places = {truth.label(each): each for each in truth.listed(keys[0].acquisition)}
+    images = "".join(
+        f'<Image ID="Image:{truth.position(key)}" Name={quoteattr(f"{truth.plate_name}_MMStack_{label}")}><Pixels ID="P:{label}"'
+        f' DimensionOrder="XYCZT" Type="uint16" SizeX="{width}" SizeY="{height}" SizeC="1" SizeZ="1" SizeT="1"/></Image>'
+        for label, key in places.items()
+    )
+    wells = ""
+    for well in truth.wells:
+        row, column = row_and_column(well)
+        samples = "".join(
+            f'<WellSample ID="S:{label}" Index="{truth.position(key)}"><ImageRef ID="Image:{truth.position(key)}"/></WellSample>'
+            for label, key in reversed(places.items())
+            if key.well == well
+        )
+        wells += f'<Well ID="W:{well}" Row="{row - 1}" Column="{column - 1}">{samples}</Well>'
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+        f'<Plate ID="Plate:0" Rows="8" Columns="12">{wells}</Plate>{images}</OME>\0'
+    )
+
+
 def _directory(
-    size: tuple[int, int], lengths: tuple[int, int, int], following: int, start: int, *, in_colour: bool
+    size: tuple[int, int],
+    lengths: tuple[int, int, int],
+    following: int,
+    start: int,
+    *,
+    in_colour: bool,
+    description: tuple[int, int, int, int] | None = None,
 ) -> bytes:
     """Describe the page at ``start``; ``lengths`` are where its pixels begin, their bytes, and those of the metadata behind."""
     (width, height), (pixels, many, said) = size, lengths
@@ -231,6 +272,7 @@ def _directory(
         (258, 3, 1, 16),
         (259, 3, 1, 1),
         (262, 3, 1, 1),
+        *([description] if description else []),
         (273, 4, 1, pixels),
         *([(277, 3, 1, 3)] if in_colour else []),
         (278, 4, 1, height),
