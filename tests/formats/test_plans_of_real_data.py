@@ -6,6 +6,7 @@ that is meant, ``pytest tests/formats/test_plans_of_real_data.py --update-snapsh
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from fractal_omezarr_converters.convert import convert
+from fractal_omezarr_converters.ngff.reader import open_image
 from fractal_omezarr_converters.testing import check_plan_snapshot
 
 pytestmark = pytest.mark.filterwarnings("ignore::fractal_omezarr_converters.errors.ConvertersToolsWarning")
@@ -100,6 +103,30 @@ def test_plan(shared_data: Path, name: str, update_snapshots: bool) -> None:
         format=chosen,
         options=options,
     )
+
+
+def _holds_pixels(name: str) -> bool:
+    """Whether images are there, by the snapshot."""
+    stored = PLANS / f"{name}.json"
+    return stored.is_file() and json.loads(stored.read_text("utf-8"))["states"]["present"] > 0
+
+
+@pytest.mark.parametrize("name", filter(_holds_pixels, CASES))
+def test_conversion(shared_data: Path, tmp_path: Path, name: str) -> None:
+    """Whatever has pixels is converted, and every pixel compared with its source."""
+    place, options = CASES[name]
+    chosen = name.partition("/")[0]
+    made = convert(
+        shared_data / place, tmp_path, workers=1, verify=True, format=chosen, format_options=options, executor="threads"
+    )
+    assert made.verification is not None and made.verification.ok
+    stored = json.loads((PLANS / f"{name}.json").read_text("utf-8"))
+    found = {
+        Path(each["zarr_url"]).relative_to(tmp_path).as_posix(): open_image(each["zarr_url"]) for each in made.updates
+    }
+    assert {path: list(image.shape) for path, image in found.items()} == {
+        path: image["shape"] for path, image in stored["images"].items()
+    }
 
 
 @pytest.mark.parametrize("name", CELLVOYAGER_PAIRS)
