@@ -14,6 +14,9 @@ settings.register_profile("local", deadline=None, suppress_health_check=[HealthC
 settings.register_profile("ci", parent=settings.get_profile("local"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+#: Brings the option --update-snapshots, which writes expected plans anew.
+pytest_plugins = ["fractal_omezarr_converters.testing.plugin"]
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 

@@ -15,7 +15,8 @@ A message is one sentence: what is wrong, where (file, element, value), what to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Self
 
 REPORT_URL = "https://github.com/fractal-analytics-platform/fractal-omezarr-converters/issues"
@@ -75,5 +76,15 @@ def raise_together(problems: Sequence[str], heading: str) -> None:
         return
     if len(problems) == 1:
         raise ConvertersToolsUserError(problems[0])
-    listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, 1))
+    indented = (problem.replace("\n", "\n  ") for problem in problems)  # a problem may be such a list itself
+    listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(indented, 1))
     raise ConvertersToolsUserError(f"{heading} ({len(problems)} problems):\n{listed}")
+
+
+@contextmanager
+def collecting(problems: list[str]) -> Iterator[None]:
+    """Put a user error aside, so that the next file is looked at, too; :func:`raise_together` then says all of them."""
+    try:
+        yield
+    except ConvertersToolsUserError as error:
+        problems.append(str(error))

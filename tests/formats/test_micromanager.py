@@ -305,10 +305,35 @@ def test_values_with_a_type_and_what_is_not_a_number(tmp_path: Path) -> None:
     assert scan.facts["frame_times_s"] == [0.0, 60.0]
 
 
-def test_colour_images_are_refused(tmp_path: Path) -> None:
-    truth = _small(tmp_path, files="images")
-    with pytest.raises(ConvertersToolsUserError, match="colour images"):
-        _scan(_edited(truth, '"GRAY16"', '"RGB32"'))
+@pytest.mark.parametrize("files", KINDS)
+def test_images_in_colour_become_three_channels(tmp_path: Path, files: str) -> None:
+    truth = _small(tmp_path / "in", files=files, in_colour=True, dtype="uint8")
+    check_format("micromanager", truth.folders[0])
+    scan = _scan(truth)
+    labels = [each.channel_label for each in scan.tiles.acquisitions[0].channels or ()]
+    assert labels == [f"{each.name}_{letter}" for each in truth.channels for letter in "RGB"]
+    assert {tile.start_c for tile in scan.tiles} == {0, 3}
+    for tile in scan.tiles:
+        key = PlaneKey("B03", int(tile.fov_name[-1]), int(tile.start_c) // 3, 0, 0)
+        np.testing.assert_array_equal(tile.image_loader.load_data(), np.moveaxis(truth.stored(key), -1, 0))
+    made = convert(truth.folders[0], tmp_path / "out", workers=1, verify=True)
+    assert made.verification is not None and made.verification.ok
+
+
+def test_positions_without_a_well_in_their_name_have_that_of_the_plate_in_the_ome_xml(tmp_path: Path) -> None:
+    settings = {**UGLY, "wells": ("B03", "C05"), "absent": [], "files": "stacks", "states_plate": True}
+    truth = write_micromanager(tmp_path / "in", **settings)
+    check_format("micromanager", truth.folders[0])
+    convert_and_compare(truth, tmp_path / "out", format_name="micromanager")
+    scan = _scan(truth)
+    assert {each.well for each in scan.tiles.collections} == {"B03", "C05"} and not scan.warnings
+    assert scan.plate is not None and (scan.plate.rows, scan.plate.columns) == (8, 12)
+    assert scan.facts["positions"]["C05 FOV_2"] == "Pos7"
+    first = next(truth.folders[0].glob("*_Pos0.ome.tif"))
+    first.write_bytes(first.read_bytes().replace(b'Row="1"', b'Row="x"'))
+    damaged = _scan(truth)
+    assert {each.well for each in damaged.tiles.collections} == {"A01"}
+    assert any("The plate in the OME-XML" in each and "is not used" in each for each in damaged.warnings)
 
 
 def test_folders_that_lack_something(tmp_path: Path) -> None:

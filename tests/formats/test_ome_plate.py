@@ -114,7 +114,7 @@ def test_one_of_several_plates_is_chosen_by_name(tmp_path: Path) -> None:
     with pytest.raises(ConvertersToolsUserError, match="describes the plates Synthetic Plate, Other; name one"):
         _scan(truth)
     assert len(_scan(truth, plate="Synthetic Plate").tiles) == 16
-    with pytest.raises(ConvertersToolsUserError, match="describes no image of plate 'Other'"):
+    with pytest.raises(ConvertersToolsUserError, match="describes the plate 'Other' with no well"):
         _scan(truth, plate="Other")
 
 
@@ -142,6 +142,16 @@ def test_metadata_that_lie(tmp_path: Path, old: str, new: str, message: str) -> 
 def test_images_without_a_plate_are_not_a_plate(tmp_path: Path, shared_data: Path) -> None:
     source = shared_data / "ometiff" / "ome-types"
     assert not registry.get("ome_plate").recognises(source)
+    overview = source / "xml" / "OverViewScan.ome.xml"  # has a plate by name, without wells
+    assert not registry.get("ome_plate").recognises(overview)
+    with pytest.raises(ConvertersToolsUserError, match="describes the plate 'Plate:1' with no well"):
+        registry.get("ome_plate").scan(str(overview))
+    companions = shared_data / "ome-tiff-spw" / "faim-companion-ome"
+    assert not any(registry.get("ome_plate").recognises(each) for each in [companions, *companions.glob("*.ome")])
+    with pytest.raises(ConvertersToolsUserError, match="describes no plate, but images alone"):
+        registry.get("ome_plate").scan(str(companions / "c3_z33.companion.ome"))
+    with pytest.raises(ConvertersToolsUserError, match=r"begins at c 0, z 0, t 5, outside of image .* 5 frames"):
+        registry.get("ome_plate").scan(str(next(companions.glob("2024*"))))
     with pytest.raises(ConvertersToolsFileNotFoundError, match="holds no OME-XML"):
         registry.get("ome_plate").scan(str(tmp_path))
 

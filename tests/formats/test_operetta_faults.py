@@ -12,6 +12,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, 
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.formats.contract import Scan
 from fractal_omezarr_converters.testing import write_operetta
+from fractal_omezarr_converters.testing.operetta_truth import PROFILE
 
 
 @pytest.fixture
@@ -137,6 +138,20 @@ def test_harmony_archive_is_named(tmp_path: Path) -> None:
     assert registry.detect(tmp_path).name == "operetta"
     with pytest.raises(ConvertersToolsUserError, match=r"Harmony archive.*Export Data"):
         registry.get("operetta").scan(str(tmp_path))
+
+
+def test_images_that_harmony_corrected_lie_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    """The index names the plain files; the export holds ``flex/flex_<name>`` instead. They must not be corrected twice."""
+    truth = write_operetta(tmp_path, wells=("B03",), planes=1, profile=PROFILE)
+    images = truth.folders[0] / "Images"
+    (images / "flex").mkdir()
+    for path in sorted(images.glob("*.tiff")):
+        path.rename(images / "flex" / f"flex_{path.name}")
+    scan = registry.get("operetta").scan(str(truth.folders[0]))
+    assert scan.states.present == 8 and scan.states.missing_file == 0
+    assert any("which Harmony corrected for uneven illumination" in each for each in scan.warnings)
+    with pytest.raises(ConvertersToolsUserError, match=r"flex' were corrected by Harmony .* set flat_field to 'off'"):
+        registry.get("operetta").scan(str(truth.folders[0]), options={"flat_field": "divide"})
 
 
 def test_folders_that_are_not_operetta(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -130,6 +131,24 @@ def test_detection(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConvertersToolsUserError, match=r"Images/Index\.idx\.xml"):
         registry.detect(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("MeasurementResult.xml", "CellVoyager CV1000"),
+        ("R1/C3.im", "InCell 1000"),
+        ("001001000.flex", "Opera with .flex files"),
+        ("AS_A01f00d0.C01", "ArrayScan with .C01 files"),
+        ("plate.ome.zarr/zarr.json", "OME-Zarr already"),
+    ],
+)
+def test_plates_that_are_known_and_not_read(tmp_path: Path, file: str, said: str) -> None:
+    source = tmp_path / "plate"
+    (source / file).parent.mkdir(parents=True)
+    (source / file).write_bytes(b"")
+    with pytest.raises(ConvertersToolsUserError, match=rf"plate' is .*{re.escape(said)}.*; \w+"):
+        registry.detect(source)
 
 
 def test_importing_all_formats_imports_nothing_heavy() -> None:

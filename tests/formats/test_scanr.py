@@ -98,6 +98,23 @@ def test_the_offset_is_subtracted_never_masked(tmp_path: Path) -> None:
     assert max(int(tile.image_loader.load_data().max()) for tile in kept.tiles) == 65535 and not kept.corrections
 
 
+def test_the_offset_is_found_where_headers_were_lost(tmp_path: Path) -> None:
+    """Images that another program saved again: no pixel is below 32768. One darker image, or a newer ScanR, decides otherwise."""
+    truth = write_scanr(tmp_path, generation="old", planes=1, wells=("B03",))
+    files = sorted((truth.folders[0] / "data").glob("*.tif"))
+    for path in files:
+        tifffile.imwrite(path, tifffile.imread(path), metadata=None)
+    scan = _scan(truth)
+    assert scan.facts["offset_subtracted"] == OFFSET
+    assert max(int(tile.image_loader.load_data().max()) for tile in scan.tiles) < OFFSET
+    tifffile.imwrite(files[-1], tifffile.imread(files[-1]) - np.uint16(OFFSET), metadata=None)
+    assert _scan(truth).facts["offset_subtracted"] == 0
+    newer = write_scanr(tmp_path / "newer", planes=1, wells=("B03",))
+    for path in (newer.folders[0] / "data").glob("*.tif"):
+        tifffile.imwrite(path, np.full(truth.field_shape, 40000, np.uint16), metadata=None)
+    assert _scan(newer).facts["offset_subtracted"] == 0
+
+
 def test_newer_files_are_left_alone(tmp_path: Path) -> None:
     scan = _scan(write_scanr(tmp_path, planes=1))
     assert not scan.corrections and scan.facts["offset_subtracted"] == 0

@@ -148,10 +148,13 @@ def test_images_in_colour_become_three_channels(tmp_path: Path) -> None:
     assert [each.channel_label for each in scan.tiles.acquisitions[0].channels or ()][1:] == [
         f"BF LED matrix/full_{letter}" for letter in "RGB"
     ]
-    for tile in scan.tiles:
-        if tile.start_c > 0:
-            found = np.squeeze(tile.image_loader.load_data())
-            np.testing.assert_array_equal(found, made[int(tile.fov_name[-1])][..., int(tile.start_c) - 1])
+    coloured = [tile for tile in scan.tiles if tile.start_c > 0]
+    assert {(tile.start_c, tile.length_c) for tile in coloured} == {(1, 3)} and len(coloured) == len(made)
+    for tile in coloured:
+        expected = np.moveaxis(made[int(tile.fov_name[-1])], -1, 0)
+        np.testing.assert_array_equal(tile.image_loader.load_data(), expected)
+    done = convert(truth.folders[0], tmp_path / "out", workers=1, verify=True)
+    assert done.verification is not None and done.verification.ok
 
 
 def test_a_time_point_that_is_not_done_is_said(tmp_path: Path) -> None:

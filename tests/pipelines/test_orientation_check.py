@@ -109,3 +109,46 @@ def test_the_real_pair_of_an_operetta_lies_as_read(shared_data: Path) -> None:
     mirrored = check_orientation(with_options(tiles, AcquisitionOptions(stage_orientation={"flip_x": True})))
     assert mirrored is not None and mirrored.is_clear and mirrored.best == StageOrientation(flip_x=True)
     assert np.isclose(mirrored.correlation, finding.as_read)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "options"),
+    [
+        ("metaxpress", "metaxpress/zmb-9987_Plate_3433", {}),
+        ("metaxpress", "metaxpress/zmb-9987_Plate_3433", {"planes": "projections"}),
+        ("metaxpress", "metaxpress/exported-9987_Plate_3435", {}),
+    ],
+)
+def test_real_plates_lie_as_read_and_mirrored_ones_are_noticed(shared_data: Path, name, source, options) -> None:
+    """Sites beside each other along x, 10 % overlap: right as read, and mirrored along x clearly wrong."""
+    tiles = registry.get(name).scan(str(shared_data / source), options=options).tiles
+    finding = check_orientation(tiles)
+    assert finding is not None and not finding.is_clear and finding.as_read > 0.95
+    mirrored = check_orientation(with_options(tiles, AcquisitionOptions(stage_orientation={"flip_x": True})))
+    assert mirrored is not None and mirrored.is_clear and mirrored.best == StageOrientation(flip_x=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "options"),
+    [
+        # fields that do not overlap, a single one, empty images, random overlap that nobody measured
+        ("operetta", "operetta/operetta-compose-plate", {"field_positions": "nominal"}),
+        ("operetta", "operetta/pe2loaddata-Version1", {}),
+        ("metaxpress", "metaxpress/ix-SingleChannel", {}),
+        ("metaxpress", "metaxpress/ix-1well-3C-2S-Zmix-T", {}),
+        ("cellvoyager", "cellvoyager/cv8000-minimal-2c3w4s/CV8000-Minimal-DataSet-2C-3W-4S-FP2-stack", {}),
+        ("cellvoyager", "cellvoyager/ftc-png", {}),
+        ("named_images", "arrayscan-tiff/cellprofiler-AS_09047-rowO", {"pixel_size": 1, "field_grid": {"columns": 3}}),
+        (
+            "named_images",
+            "arrayscan-tiff/cellprofiler-AS_09047-rowO",
+            {"pixel_size": 1, "field_grid": {"columns": 3, "overlap": 0.1}},
+        ),
+        ("imagexpress_hcsai", "imagexpress-hcsai/uzh-1w1s1t1c1z_binning4x4", {}),
+    ],
+)
+def test_real_plates_that_cannot_tell_are_never_doubted(shared_data: Path, name, source, options) -> None:
+    for turned in (StageOrientation(), StageOrientation(flip_y=True), StageOrientation(flip_x=True, swap_xy=True)):
+        tiles = registry.get(name).scan(str(shared_data / source), options=options).tiles
+        finding = check_orientation(with_options(tiles, AcquisitionOptions(stage_orientation=turned)))
+        assert finding is None or not finding.is_clear

@@ -23,7 +23,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import ConfigDict, Field
 
-from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsUserError,
+    collecting,
+    raise_together,
+)
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
 from fractal_omezarr_converters.formats.cellvoyager_heights import autofocus_planes
 from fractal_omezarr_converters.formats.cellvoyager_protocol import (
@@ -46,7 +51,7 @@ from fractal_omezarr_converters.formats.clock_times import seconds_of
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Measurement
 from fractal_omezarr_converters.formats.plane_table import PlaneTable, joint_ranks, ranked
-from fractal_omezarr_converters.formats.plate_format import PlateFormat
+from fractal_omezarr_converters.formats.plate_format import PlateFormat, StackOptions
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 
 if TYPE_CHECKING:
@@ -58,7 +63,7 @@ SHORT_NAMES = {"Maximum": "MIP", "Minimum": "MinIP", "Sum": "SIP"}
 FAILURES_SHOWN = 3
 
 
-class CellvoyagerOptions(FormatOptions):
+class CellvoyagerOptions(StackOptions):
     """Options for measurements of CellVoyager, CQ1 and CQ3000."""
 
     model_config = ConfigDict(title="CellVoyager Options")
@@ -94,10 +99,7 @@ class Cellvoyager(PlateFormat[CellvoyagerOptions]):
     def measure(self, source: Path, options: CellvoyagerOptions, plate_name: str | None) -> Measurement:
         """Read records, plate and protocol; no image is opened."""
         folder = self._folder(source)
-        detail = read_detail(folder / DETAIL)
-        data = read_records(str(folder / RECORDS))
-        protocol_file = find_protocol(folder, detail)
-        protocol = read_protocol(protocol_file) if protocol_file else Protocol("")
+        data, detail, protocol_file, protocol = _documents(folder)
         warnings = [*data.warnings, *detail.warnings, *protocol.warnings]
         if protocol_file is None:
             warnings.append(f"'{folder}' holds no protocol (.mes); channels are named by action and number.")
@@ -157,6 +159,22 @@ class Cellvoyager(PlateFormat[CellvoyagerOptions]):
                 f"'{here[0].parent}' holds {RECORDS} but no {DETAIL}, which states pixel size and plate; copy it there."
             )
         return here[0].parent
+
+
+def _documents(folder: Path) -> tuple[MeasurementData, MeasurementDetail, Path | None, Protocol]:
+    """Records, plate and protocol; problems of all three files are said together."""
+    problems: list[str] = []
+    detail = data = protocol_file = None
+    protocol = Protocol("")
+    with collecting(problems):
+        detail = read_detail(folder / DETAIL)
+        protocol_file = find_protocol(folder, detail)
+        protocol = read_protocol(protocol_file) if protocol_file else protocol
+    with collecting(problems):
+        data = read_records(str(folder / RECORDS))
+    raise_together(problems, f"The metadata in '{folder}' cannot be used")
+    assert data is not None and detail is not None
+    return data, detail, protocol_file, protocol
 
 
 def _chosen(data: MeasurementData, projection: str, warnings: list[str]) -> tuple[ImageColumns, str]:

@@ -70,6 +70,13 @@ class PlaneStates:
         if len(kept) < EXAMPLES_KEPT:
             kept.append(example)
 
+    def count_tiles(self, planes: int, *, there: bool) -> None:
+        """Take over how many planes the tiles hold: an image in colour is three, and a plane may be repeated along z."""
+        if there:
+            self.present = planes
+        else:
+            self.missing_file = max(self.missing_file, planes)
+
     def sentences(self) -> list[str]:
         """Say in one sentence per state which planes will stay empty."""
         words = {

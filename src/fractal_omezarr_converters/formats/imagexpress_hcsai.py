@@ -32,7 +32,7 @@ from fractal_omezarr_converters.formats.imagexpress_jdce import (
     read_protocol,
 )
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, Measurement, PlaneRecord
-from fractal_omezarr_converters.formats.plate_format import PlateFormat
+from fractal_omezarr_converters.formats.plate_format import PlateFormat, StackOptions
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 
 STACKS, PLANES, MONTAGES = "experiment_z_stack", "experiment", "experiment_montage"
@@ -40,7 +40,7 @@ MAX_ROW, MAX_COLUMN, MAX_SIZE = 32, 48, 1_000_000
 PROTOCOL = "ImageStack.AutoLeadAcquisitionProtocol"
 
 
-class ImagexpressHcsaiOptions(FormatOptions):
+class ImagexpressHcsaiOptions(StackOptions):
     """Options for acquisitions of ImageXpress HCS.ai."""
 
     model_config = ConfigDict(title="ImageXpress HCS.ai Options")

@@ -29,7 +29,7 @@ from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFile
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.incell_protocol import StackProtocol, read_protocol
 from fractal_omezarr_converters.formats.plane_records import Measurement, PlaneRecord
-from fractal_omezarr_converters.formats.plate_format import PlateFormat
+from fractal_omezarr_converters.formats.plate_format import PlateFormat, StackOptions
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 from fractal_omezarr_converters.formats.xml_records import XmlRecord
 from fractal_omezarr_converters.models.well_names import parse_well, row_index
@@ -40,7 +40,7 @@ MAX_ID = 1 << 31
 MAX_POSITION_UM = 1e6
 
 
-class IncellOptions(FormatOptions):
+class IncellOptions(StackOptions):
     """Options for measurements of InCell Analyzers."""
 
     model_config = ConfigDict(title="InCell Options")

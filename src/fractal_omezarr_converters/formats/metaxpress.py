@@ -39,11 +39,11 @@ from fractal_omezarr_converters.formats.metaxpress_tags import PlaneTags
 from fractal_omezarr_converters.formats.metaxpress_tree import AcquisitionTree, acquisition_folders, read_tree
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, Measurement
 from fractal_omezarr_converters.formats.plane_table import PlaneTable, joint_ranks, ranked
-from fractal_omezarr_converters.formats.plate_format import PlateFormat
+from fractal_omezarr_converters.formats.plate_format import PlateFormat, StackOptions
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 
 
-class MetaxpressOptions(FormatOptions):
+class MetaxpressOptions(StackOptions):
     """Options for plates of MetaXpress."""
 
     model_config = ConfigDict(title="MetaXpress Options")

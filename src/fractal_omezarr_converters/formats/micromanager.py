@@ -98,6 +98,8 @@ class Micromanager(PlateFormat[MicromanagerOptions]):
                 name=plate_name or str(summary.get("Prefix") or "").strip() or found.name,
                 described_in=str(found.described_in),
                 warnings=warnings,
+                rows=found.plate.rows,
+                columns=found.plate.columns,
                 acquisition_name=found.name,
                 acquisition_description=_software(found),
                 start_time=int(min(clocks)) if clocks else None,
@@ -117,10 +119,22 @@ class Micromanager(PlateFormat[MicromanagerOptions]):
         files = self.marker_files(source)
         index = next((each for each in files if each.name == INDEX), None)
         if index is not None:
-            return read_ndtiff(index)
+            acquired = read_ndtiff(index)
+            if others := [
+                each.name for each in files if each not in {index, *acquired.metadata_files} and each.name != INDEX
+            ]:
+                acquired.warnings.append(
+                    f"'{source}' also holds {', '.join(others[:4])}; the NDTiff data set is converted."
+                )
+            return acquired
         described = [each for each in files if each.name == DESCRIPTION]
         if stacks := [each for each in files if each.name != DESCRIPTION]:
-            return read_stacks(source, stacks)
+            acquired = read_stacks(source, stacks)
+            if any(map(_is_description, described)):
+                acquired.warnings.append(
+                    f"'{source}' holds stacks and, beside them, single images with '{DESCRIPTION}'; the stacks are converted."
+                )
+            return acquired
         if described := [each for each in described if _is_description(each)]:
             here = [each for each in described if each.parent == source]
             return read_images(source, here or described)

@@ -59,6 +59,15 @@ class RawPlane(NamedTuple):
     stored: str = ""
 
 
+@dataclass(frozen=True)
+class StatedPlate:
+    """Row and column of the well (from 1) and site (from 0) of positions by their labels, and the size of the plate."""
+
+    sites: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    rows: int | None = None
+    columns: int | None = None
+
+
 @dataclass
 class Acquired:
     """One acquisition: ``layout`` is the kind of files, ``folder`` is what the names of the files are relative to."""
@@ -72,6 +81,7 @@ class Acquired:
     warnings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     metadata_files: list[str] = field(default_factory=list)
+    plate: StatedPlate = field(default_factory=StatedPlate)
 
 
 def frame_facts(said: Mapping[str, Any]) -> FrameFacts:

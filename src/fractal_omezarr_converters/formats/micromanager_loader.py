@@ -100,11 +100,11 @@ class MicromanagerLoader(ImageLoaderInterface):
 
 
 def loader_maker(raw: Sequence[RawPlane]) -> LoaderMaker | None:
-    """Give what makes loaders of planes by their place; None when one of them is not in one piece."""
+    """Give what makes loaders of planes by their place; None when one of them is not in one piece, or in colour."""
     places: dict[tuple[str, int | None], RawPlane] = {
         (each.file, each.page): each for each in raw if each.page is not None
     }
-    if not places or any(each.offset is None for each in places.values()):
+    if not places or any(each.offset is None or each.facts.is_colour for each in places.values()):
         return None
 
     def make(files: Sequence[str], planes: Sequence[PlaneRecord]) -> LoaderColumns:

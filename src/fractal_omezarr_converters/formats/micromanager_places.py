@@ -85,8 +85,10 @@ def key_of(plane: RawPlane) -> PositionKey:
     return PositionKey(position, label, whole(plane.axes.get("row")), whole(plane.axes.get("column")))
 
 
-def places_of(keys: Iterable[PositionKey], free: FreePositions, warnings: list[str]) -> dict[PositionKey, Place]:
-    """Give every position its well and field; positions without a well in their label go where ``free`` says.
+def places_of(
+    keys: Iterable[PositionKey], free: FreePositions, warnings: list[str], stated: Mapping[str, tuple[int, int, int]]
+) -> dict[PositionKey, Place]:
+    """Give every position its well and field: by its label, else as ``stated`` for it, else where ``free`` says.
 
     Raises:
         ConvertersToolsUserError: there are more free positions than wells.
@@ -95,6 +97,7 @@ def places_of(keys: Iterable[PositionKey], free: FreePositions, warnings: list[s
     without: list[PositionKey] = []
     for key in sorted(set(keys), key=_natural):
         named = site_of(key.label) or (site_of(key.position) if isinstance(key.position, str) else None)
+        named = named or stated.get(key.label)
         if named is None:
             without.append(key)
         else:

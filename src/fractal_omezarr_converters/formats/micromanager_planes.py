@@ -55,17 +55,13 @@ def frame_planes(found: Acquired, pixel_size: float | None, free: FreePositions)
     """Number wells, fields, channels, z and t, and lay the fields out.
 
     Raises:
-        ConvertersToolsUserError: there is no frame, or frames are in colour.
+        ConvertersToolsUserError: there is no frame.
     """
     raw = found.planes
     if not raw:
         raise ConvertersToolsUserError(f"'{found.described_in}' describes no image; nothing was acquired.")
-    if any(each.facts.is_colour for each in raw):
-        raise ConvertersToolsUserError(
-            f"'{found.described_in}' describes colour images (RGB), which are not read; export them in grey, one channel each."
-        )
     keys = [key_of(each) for each in raw]
-    places = places_of(keys, free, found.warnings)
+    places = places_of(keys, free, found.warnings, found.plate.sites)
     pixels = _pixel_sizes(found, pixel_size)
     centres = _centres(found, keys, pixels)
     frames: dict[Frame, int] = {}
@@ -169,6 +165,7 @@ def _channels(
         added = [f"{axis} {value}" for axis, value in zip(custom, colour[1:], strict=True) if value != ""]
         channels[numbers[colour]] = ChannelFacts(
             name=" ".join([name or (f"channel_{value}" if added else ""), *added]).strip(),
+            samples=3 if each.facts.is_colour else None,
             facts={"exposure_ms": each.facts.exposure_ms},
         )
     return channels, numbers

@@ -9,11 +9,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsUserError,
+    collecting,
+    raise_together,
+)
 from fractal_omezarr_converters.formats.micromanager_frames import Acquired, RawPlane, frame_facts, index_axes
+from fractal_omezarr_converters.formats.micromanager_ome import stated_plate
 from fractal_omezarr_converters.formats.micromanager_pages import StackFile
 
 _STACK = re.compile(r"(?P<name>.*)_MMStack(?:_(?P<label>.*?))?(?:_\d+)?(?:\.ome)?\.tiff?", re.IGNORECASE)
@@ -39,14 +46,15 @@ def read_stacks(source: Path, files: list[Path]) -> Acquired:
             f"'{source}' holds {len(names)} acquisitions: {', '.join(names)}; give one file of each instead of the folder."
         )
     found = Acquired("MMStack", files[0], files[0].parent, names[0])
+    problems: list[str] = []
     for path in files:
-        summary, index_map = header_of(path)
-        found.summary = found.summary or summary
-        stack = StackFile(path)
-        try:
-            _take_pages(found, stack, path, index_map)
-        finally:
-            stack.close()
+        with collecting(problems):
+            summary, index_map = header_of(path)
+            found.summary = found.summary or summary
+            with closing(StackFile(path)) as stack:
+                _take_pages(found, stack, path, index_map)
+    raise_together(problems, f"Stacks in '{found.folder}' cannot be read")
+    found.plate = stated_plate(files[0], found.warnings)
     return found
 
 
@@ -96,8 +104,13 @@ def read_images(source: Path, files: list[Path]) -> Acquired:
     """
     folder = files[0].parent if files[0].parent == source or source == files[0] else source
     found = Acquired("single images", files[0], folder, folder.name)
+    problems: list[str] = []
     for path in files:
-        said = _json_of(path, found.warnings)
+        said: dict[str, Any] = {}
+        with collecting(problems):
+            said = _json_of(path, found.warnings)
+        if problems:
+            continue
         summary = said.get("Summary")
         found.summary = found.summary or (summary if isinstance(summary, dict) else {})
         beside = "" if path.parent == folder else f"{path.parent.name}/"
@@ -108,6 +121,7 @@ def read_images(source: Path, files: list[Path]) -> Acquired:
         if len(found.planes) == before:
             found.warnings.append(f"'{path}' lists no image; this position is left out.")
         found.metadata_files.append(str(path))
+    raise_together(problems, f"Descriptions in '{folder}' cannot be read")
     return found
 
 

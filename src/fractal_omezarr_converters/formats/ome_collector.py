@@ -24,7 +24,7 @@ class OmePlanes:
     planes: list[PlaneRecord] = field(default_factory=list)
     channels: dict[int, ChannelFacts] = field(default_factory=dict)
     _frames: dict[Frame, int] = field(default_factory=dict)
-    _numbers: dict[tuple[str, int], int] = field(default_factory=dict)
+    _numbers: dict[tuple[str, int, int], int] = field(default_factory=dict)
 
     @property
     def frames(self) -> list[Frame]:
@@ -37,7 +37,7 @@ class OmePlanes:
         """Take all planes of an image that is field ``number`` of a well; ``at`` is its position where planes state none.
 
         Raises:
-            ConvertersToolsUserError: the image has no pixel size, or is a colour image.
+            ConvertersToolsUserError: the image has no pixel size.
         """
         frame = self._frames.setdefault(self._frame(image), len(self._frames))
         channels = self._channels(image)
@@ -58,7 +58,7 @@ class OmePlanes:
                     -y if self.y_up else y,
                     found.height,
                     found.seconds,
-                    image.acquired + (found.seconds or 0.0) if image.acquired is not None else None,
+                    _clock(image, found, t),
                     place.page,
                     frame,
                     image.line,
@@ -66,10 +66,6 @@ class OmePlanes:
             )
 
     def _frame(self, image: OmeImageRecord) -> Frame:
-        if image.samples > 1:
-            raise self._problem(
-                image, "is a colour image, which a plate with channels cannot hold; save it as channels"
-            )
         x = self.pixel_size or image.pixel_x
         y = self.pixel_size or image.pixel_y or x
         if x is None or y is None:
@@ -81,10 +77,10 @@ class OmePlanes:
         seen: Counter[str] = Counter()
         for place in range(image.sizes["c"]):
             facts = image.channels[place] if place < len(image.channels) else ChannelFacts(kind=f"channel_{place}")
-            key = (facts.name, seen[facts.name]) if facts.name else ("", place)
+            key = (facts.name, seen[facts.name], image.samples) if facts.name else ("", place, image.samples)
             seen[facts.name] += 1
             number = self._numbers.setdefault(key, len(self._numbers))
-            self.channels.setdefault(number, replace(facts))
+            self.channels.setdefault(number, replace(facts, samples=image.samples))
             numbers.append(number)
         return numbers
 
@@ -92,3 +88,14 @@ class OmePlanes:
         return ConvertersToolsUserError(
             f"{self.described_in}, line {image.line}: image '{image.name or image.id}' {what}."
         )
+
+
+def _clock(image: OmeImageRecord, plane: OmePlane, t: int) -> float | None:
+    """When a plane was taken, in seconds since 1970; None for later frames of which nothing is stated."""
+    if image.acquired is None:
+        return None
+    if plane.seconds is not None:
+        return image.acquired + plane.seconds
+    if t and image.t_step is None:
+        return None
+    return image.acquired + t * (image.t_step or 0.0)

@@ -28,13 +28,28 @@ from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFile
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.field_grid import FieldGrid
 from fractal_omezarr_converters.formats.ome_collector import OmePlanes
-from fractal_omezarr_converters.formats.ome_xml import OmeDocument, OmePlate, OmeWell, read_ome_xml, tiff_description
+from fractal_omezarr_converters.formats.ome_xml import (
+    OmeDocument,
+    OmeImageRecord,
+    OmePlate,
+    OmeWell,
+    read_ome_xml,
+    tiff_description,
+)
 from fractal_omezarr_converters.formats.plane_records import Measurement
 from fractal_omezarr_converters.formats.plate_format import PlateFormat
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 
 COMPANIONS = ("*.companion.ome", "*.ome.xml")
+MAX_NAMED = 4
 TIFFS = ("*.ome.tif", "*.ome.tiff", "*.ome.tf2", "*.ome.tf8", "*.ome.btf")
+#: Types of pixels of the schema that have other names here; ``bit`` is stored as bytes.
+PIXEL_TYPES = {
+    **{name: name for name in ("uint8", "uint16", "uint32", "int8", "int16", "int32")},
+    "float": "float32",
+    "double": "float64",
+    "bit": "uint8",
+}
 OF_MICRO_MANAGER = ("*metadata.txt", "NDTiff.index", "*_MMStack_*")
 
 
@@ -70,7 +85,9 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
             return False
         try:
             found = self._document_file(place)
-            return found is not None and b"Plate" in (_text(found)[0] or b"") and bool(_read(found).plates)
+            return (
+                found is not None and b"Plate" in (_text(found)[0] or b"") and any(p.wells for p in _read(found).plates)
+            )
         except ConvertersToolsError:
             return False
 
@@ -81,6 +98,7 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
             raise ConvertersToolsFileNotFoundError(
                 f"'{source}' holds no OME-XML: neither a companion (*.companion.ome) nor an OME-TIFF file (*.ome.tif)."
             )
+        self._check_companions(source)
         document = _read(file)
         plate = _chosen_plate(document, options.plate)
         warnings = document.warnings
@@ -89,9 +107,11 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
         for well in plate.wells:
             _take_well(document, well, found, problems)
         if not found.planes and not problems:
-            problems.append(f"'{document.path}' describes no image of plate '{plate.name}'.")
+            what = "no field with an image" if plate.wells else "no well"
+            problems.append(f"'{document.path}' describes the plate '{plate.name or plate.id}' with {what}.")
         raise_together(problems, f"'{document.path}' cannot be used")
         _check_positions(found, document, options)
+        self._warn_of_others(source, document, file)
         used = [document.images[s.image] for w in plate.wells for s in w.samples if s.image in document.images]
         return Measurement(
             described_in=document.path,
@@ -113,9 +133,31 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
             field_grid=options.field_grid,
             z_step=_shared(image.z_step for image in used),
             t_step=_shared(image.t_step for image in used),
+            data_type=_data_type(used),
             warnings=warnings,
             facts={"software": document.creator},
         )
+
+    def _check_companions(self, source: Path) -> None:
+        """Refuse several companions: each describes a plate of its own, or the same one differently."""
+        several = [each.name for each in self.marker_files(source) if each.suffix in (".ome", ".xml")]
+        if len(several) > 1 and source.is_dir():
+            raise ConvertersToolsUserError(
+                f"'{source}' holds {len(several)} companions with OME-XML: {', '.join(several[:MAX_NAMED])}"
+                f"{', ...' if len(several) > MAX_NAMED else ''}; give the one that is meant instead of the folder."
+            )
+
+    def _warn_of_others(self, source: Path, document: OmeDocument, file: Path) -> None:
+        """Say which OME-TIFF files of the folder the OME-XML does not name: they may be another plate."""
+        if source.is_file():
+            return
+        named = {place.file for image in document.images.values() for place in image.places.values()}
+        others = [each.name for each in self.marker_files(source) if each.name not in named and each != file]
+        if others:
+            document.warnings.append(
+                f"The OME-XML of '{document.path}' does not name {len(others)} OME-TIFF files of its folder; they are left"
+                f" out: {', '.join(others[:MAX_NAMED])}{', ...' if len(others) > MAX_NAMED else ''}."
+            )
 
     def _document_file(self, source: Path) -> Path | None:
         """The file whose OME-XML describes everything: a companion, else the first OME-TIFF."""
@@ -189,6 +231,13 @@ def _check_positions(found: OmePlanes, document: OmeDocument, options: OmePlateO
             f"The OME-XML of '{document.path}' states no positions of the fields, or the same for all; set field_grid"
             " (number of columns, order, overlap) in the options of the format."
         )
+
+
+def _data_type(images: Iterable[OmeImageRecord]) -> str:
+    """The type that images state, for a plan without files: ``Type`` of their pixels."""
+    stated = {PIXEL_TYPES.get(image.pixel_type.lower()) for image in images}
+    known = next(iter(stated)) if len(stated) == 1 else None
+    return known or "uint16"
 
 
 def _shared(values: Iterable[float | None]) -> float | None:

@@ -52,6 +52,7 @@ class OmeImageRecord:
     t_step: float | None = None
     acquired: float | None = None
     samples: int = 1
+    pixel_type: str = ""
     channels: list[ChannelFacts] = field(default_factory=list)
     planes: dict[Key, OmePlane] = field(default_factory=dict)
     places: dict[Key, PlanePlace] = field(default_factory=dict)
@@ -164,6 +165,7 @@ def _images(record: XmlRecord, own_pages: int, *, plane_per_block: bool) -> Iter
             z_step=_positive(pixels, "PhysicalSizeZ", "µm"),
             t_step=_positive(pixels, "TimeIncrement", "s"),
             acquired=seconds_of(stamp),
+            pixel_type=pixels.attributes.get("Type") or pixels.attributes.get("PixelType") or "",
             line=record.line,
         )
         _take_channels(image, pixels)

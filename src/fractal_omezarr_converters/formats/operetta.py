@@ -15,6 +15,7 @@ is another layout and is refused with a sentence that says how to export. Facts 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -39,6 +40,8 @@ from fractal_omezarr_converters.models.plate_facts import PlateFacts
 
 INDEX_NAMES = ("Index.idx.xml", "Index.xml", "Index.ref.xml", "ImageIndex.ColumbusIDX.xml")
 IMAGE_FOLDERS = ("", "Images/", "images/")
+#: Before the names of images that were exported with flat-field correction.
+FLEX = "flex/flex_"
 ARCHIVE_MARKERS = ("XML/MEASUREMENT/*.xml", "IMAGES/*/IMAGES.sqlite")
 
 
@@ -95,6 +98,7 @@ class Operetta(PlateFormat[OperettaOptions]):
         if options.field_grid is None:
             centres = field_centres(index, positions=options.field_positions, warnings=warnings)
         planes, frames = plane_table(index, centres)
+        planes = _in_flex_folder(planes, index_file, options, warnings)
         warn_of_index(index, warnings)
         flat_fields = _flat_fields(index, options, warnings) if options.flat_field != "off" else {}
         measured = Measurement(
@@ -144,6 +148,23 @@ class Operetta(PlateFormat[OperettaOptions]):
         raise ConvertersToolsFileNotFoundError(
             f"'{source}' holds no index of Harmony or Columbus; looked for {', '.join(INDEX_NAMES)} there and in Images."
         )
+
+
+def _in_flex_folder(planes: PlaneTable, index_file: Path, options: OperettaOptions, warnings: list[str]) -> PlaneTable:
+    """Planes by the names that an export with flat-field correction gives them, if only those are there."""
+    first = next((file for file in planes.file if file), None)
+    folder = index_file.parent
+    if first is None or (folder / first).is_file() or not (folder / f"{FLEX}{first}").is_file():
+        return planes
+    if options.flat_field != "off":
+        raise ConvertersToolsUserError(
+            f"The images in '{folder / FLEX.partition('/')[0]}' were corrected by Harmony when they were exported; set"
+            " flat_field to 'off', so that they are not corrected twice."
+        )
+    warnings.append(
+        f"The images are those in '{FLEX.partition('/')[0]}', which Harmony corrected for uneven illumination."
+    )
+    return replace(planes, file=[f"{FLEX}{file}" if file else None for file in planes.file])
 
 
 def _measurement_folder(index_file: Path) -> Path:

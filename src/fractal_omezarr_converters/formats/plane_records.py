@@ -72,7 +72,8 @@ class Frame(NamedTuple):
 class ChannelFacts:
     """What the metadata say of one channel; ``kind`` names it when it has neither a name nor a wavelength.
 
-    ``wavelength_id`` is the second key tasks select channels by; the emission in nm when it is not given.
+    ``wavelength_id`` is the second key tasks select channels by; the emission in nm when it is not given. ``samples`` are
+    the values per pixel, 3 for colour images; None: a file is asked.
     """
 
     name: str = ""
@@ -81,6 +82,7 @@ class ChannelFacts:
     excitation_nm: float | None = None
     wavelength_id: str | None = None
     color: str | None = None
+    samples: int | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
 

@@ -5,12 +5,25 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
+
+from pydantic import Field
 
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError
 from fractal_omezarr_converters.formats.contract import Format, FormatOptions, Scan
 from fractal_omezarr_converters.formats.plane_records import Measurement
 from fractal_omezarr_converters.formats.plate_scan import plate_scan
+
+
+class StackOptions(FormatOptions):
+    """Options of microscopes that take some channels as stacks and others as single planes."""
+
+    single_planes: Literal["once", "repeat"] = Field(default="once", title="Single Planes")
+    """What becomes of channels that were taken in one plane only, beside channels with stacks:
+
+    - `once`: the plane is written where it was taken, the others stay empty.
+    - `repeat`: the plane is written at every height of the stack.
+    """
 
 
 class PlateFormat[Options: FormatOptions](Format):
@@ -46,4 +59,5 @@ class PlateFormat[Options: FormatOptions](Format):
         place = Path(source).absolute()
         if not place.exists():
             raise ConvertersToolsFileNotFoundError(f"There is no folder '{source}'; check the path.")
-        return plate_scan(self.measure(place, chosen, plate_name), acquisition)
+        repeat = isinstance(chosen, StackOptions) and chosen.single_planes == "repeat"
+        return plate_scan(self.measure(place, chosen, plate_name), acquisition, repeat_single=repeat)

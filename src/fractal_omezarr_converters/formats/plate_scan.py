@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.formats.colour_channels import ColourChannels
 from fractal_omezarr_converters.formats.contract import Scan
 from fractal_omezarr_converters.formats.field_grid import grid_centres
+from fractal_omezarr_converters.formats.flat_channels import repeat_single_planes
 from fractal_omezarr_converters.formats.plane_axes import PlaneAxes, plane_axes
+from fractal_omezarr_converters.formats.plane_numbers import check_numbers
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plane_states import SortedPlanes, sort_planes
 from fractal_omezarr_converters.formats.plane_table import NO_PAGE, WELL_COLUMNS, PlaneTable, in_order, ranked
@@ -34,26 +37,35 @@ if TYPE_CHECKING:
     from fractal_omezarr_converters.core.tile_table import TileTable
 
 
-def plate_scan(measured: Measurement, acquisition: int) -> Scan:
+def plate_scan(measured: Measurement, acquisition: int, *, repeat_single: bool = False) -> Scan:
     """Make one tile per plane whose file is there; all states, steps and names are said in the scan.
 
     Args:
         measured: what the metadata say.
         acquisition: number of this acquisition of the plate.
+        repeat_single: show a channel's single plane at every plane of its well's stacks.
 
     Raises:
         ConvertersToolsUserError: no plane is named, or names and places contradict each other.
     """
+    check_numbers(measured)
     listed = PlaneTable.of(measured.planes)
     found = sort_planes(measured, listed)
     measured.files.forget()
     axes = plane_axes(listed, found.kept, measured.warnings, z_step=measured.z_step, t_step=measured.t_step)
     planes = listed.select(found.kept)
-    channels = ranked(listed.channel)[0].tolist()
-    infos = channel_infos(measured.channels, channels, axes.z_offsets, measured.warnings)
-    sorted_out = _SortedOut(measured, listed, planes, found, axes, channels, infos, _loaders(measured, found, planes))
+    if repeat_single:
+        planes, found, axes = repeat_single_planes(planes, found, axes, measured.warnings)
+    loaders = _loaders(measured, found, planes)
+    numbers = ranked(listed.channel)[0].tolist()
+    channels = ColourChannels.of(measured, numbers, planes, loaders if found.files_there else None)
+    infos = channel_infos(measured.channels, numbers, axes.z_offsets, measured.warnings)
+    infos = channels.infos(infos, measured.channels)
+    sorted_out = _SortedOut(measured, listed, planes, found, axes, channels, infos, loaders)
+    tiles = _tiles(sorted_out, acquisition)
+    found.states.count_tiles(int(tiles.length[:, 1].sum()), there=found.files_there)
     return Scan(
-        tiles=_tiles(sorted_out, acquisition),
+        tiles=tiles,
         plate=measured.plate,
         states=found.states,
         warnings=measured.warnings,
@@ -72,7 +84,7 @@ class _SortedOut:
     planes: PlaneTable
     found: SortedPlanes
     axes: PlaneAxes
-    channels: list[int]
+    channels: ColourChannels
     infos: list[ChannelInfo]
     loaders: LoaderColumns
 
@@ -205,10 +217,11 @@ def _tiles(given: _SortedOut, acquisition: int) -> TileTable:
     fields, field = in_order(planes.field)
     start = np.empty((len(planes), 5))
     start[:, 0] = np.array(axes.frame_starts)[axes.t_index]
-    start[:, 1] = np.searchsorted(given.channels, planes.channel)
+    start[:, 1], channels = given.channels.places(planes.channel)
     start[:, 2] = axes.z_origin + axes.z_index * axes.z_step
     start[:, 3:] = _centres(given, size * pixel) - size * pixel / 2
     length = np.ones((len(planes), 5))
+    length[:, 1] = channels
     length[:, 3:] = size
     return TileTable(
         fov_names=[measured.field_names.get(number, f"FOV_{number}") for number in fields],
@@ -272,7 +285,7 @@ def _details(
 
 def _facts(given: _SortedOut) -> dict[str, Any]:
     measured, axes = given.measured, given.axes
-    channels = [(number, measured.channels.get(number) or ChannelFacts()) for number in given.channels]
+    channels = [(number, measured.channels.get(number) or ChannelFacts()) for number in given.channels.numbers]
     return {
         "wells": len(ranked(given.planes.wells())[0]),
         "fields": len(ranked(given.planes.field)[0]),

@@ -25,6 +25,7 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsWarning,
 )
 from fractal_omezarr_converters.formats.contract import Format
+from fractal_omezarr_converters.formats.not_read import why_not_read
 
 ENTRY_POINT_GROUP = "fractal_omezarr_converters.formats"
 
@@ -65,6 +66,8 @@ def detect(source: str | Path) -> Format:
         raise ConvertersToolsUserError(
             f"'{source}' can be read as more than one format: {', '.join(found)}; name the one that is meant."
         )
+    if (why := why_not_read(source)) is not None:
+        raise ConvertersToolsUserError(why)
     looked_for = "\n".join(f"  {name}: {', '.join(each.markers)}" for name, each in known.items())
     raise ConvertersToolsUserError(
         f"No format recognises '{source}'; give the folder that holds the instrument's own metadata file."

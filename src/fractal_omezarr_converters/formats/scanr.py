@@ -15,12 +15,17 @@ docs/formats/scanr.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
-from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsUserError,
+    raise_together,
+)
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.field_grid import FieldGrid
@@ -32,6 +37,7 @@ from fractal_omezarr_converters.formats.scanr_descriptor import Descriptor, read
 from fractal_omezarr_converters.formats.scanr_files import (
     OFFSET,
     NamedPlane,
+    lies_above_offset,
     list_planes,
     offset_loaders,
     stores_offset,
@@ -111,9 +117,8 @@ class Scanr(PlateFormat[ScanrOptions]):
                 raise ConvertersToolsFileNotFoundError(f"'{data}' holds no image of ScanR; copy the images there.")
             planes, frames, channels = _planes_of_names(named, descriptor, options, str(data))
             described_in, instrument = str(data), "ScanR"
-        first = next((str(data / each.file) for each in planes if each.file and (data / each.file).is_file()), None)
         subtract = options.offset == "subtract" or (
-            options.offset == "auto" and first is not None and stores_offset(first)
+            options.offset == "auto" and _holds_offset(data, planes, is_old=instrument == "ScanR")
         )
         measured = Measurement(
             described_in=described_in,
@@ -147,6 +152,15 @@ class Scanr(PlateFormat[ScanrOptions]):
         return measured
 
 
+def _holds_offset(data: Path, planes: Sequence[PlaneRecord], *, is_old: bool) -> bool:
+    """Ask the header of the first image; in older acquisitions whose images were saved again, a few images themselves."""
+    names = (str(data / each.file) for each in planes if each.file)
+    first = next((path for path in names if Path(path).is_file()), None)
+    if first is None or stores_offset(first):
+        return first is not None
+    return is_old and lies_above_offset([first, *(path for path in names if Path(path).is_file())])
+
+
 def _planes_of_names(
     named: list[NamedPlane], descriptor: Descriptor, options: ScanrOptions, described_in: str
 ) -> tuple[list[PlaneRecord], list[Frame], dict[int, ChannelFacts]]:
@@ -165,11 +179,17 @@ def _planes_of_names(
             " options of the format."
         )
     planes = []
+    problems: dict[str, None] = {}
     for each in named:
-        row, column = descriptor.well(each.label, each.well, described_in)
+        try:
+            row, column = descriptor.well(each.label, each.well, described_in)
+        except ConvertersToolsUserError as error:
+            problems[str(error)] = None
+            continue
         x, y = descriptor.fields.get(each.position, (0.0, 0.0))
         planes.append(
             PlaneRecord(row, column, each.position, labels.index(each.channel), each.z, each.t, each.file, x, -y)
         )
+    raise_together(list(problems), f"Wells of the images in '{described_in}' cannot be told")
     channels = {number: ChannelFacts(name=label) for number, label in enumerate(labels)}
     return planes, [Frame(None, None, size, size)], channels

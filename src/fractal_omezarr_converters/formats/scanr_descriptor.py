@@ -9,6 +9,7 @@ say ``idle`` 1. Every key may be absent.
 from __future__ import annotations
 
 import html
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,9 +119,10 @@ def _values(text: str) -> list[str]:
 
 def _number(text: str | None) -> float | None:
     try:
-        return float((text or "").replace(",", "."))
+        found = float((text or "").replace(",", "."))
     except ValueError:
         return None
+    return found if math.isfinite(found) else None
 
 
 def _whole(text: str | None, most: int) -> int | None:

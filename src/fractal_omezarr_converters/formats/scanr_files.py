@@ -71,6 +71,21 @@ def stores_offset(path: str) -> bool:
         return False  # the conversion will say what is wrong with the file
 
 
+def lies_above_offset(paths: Sequence[str]) -> bool:
+    """Say whether images whose header says nothing (saved again by another program) hold the offset: no pixel is below it.
+
+    The darkest pixel of a camera is far below half of its range, so a few images decide.
+    """
+    from fractal_omezarr_converters.models.loaders import DefaultImageLoader
+
+    chosen = {paths[0], paths[len(paths) // 2], paths[-1]} if paths else set()
+    try:
+        images = [DefaultImageLoader(file_path=path).load_data() for path in sorted(chosen)]
+    except ConvertersToolsError:
+        return False  # the conversion will say what is wrong with the file
+    return bool(images) and all(each.dtype == np.uint16 and each.size and each.min() >= OFFSET for each in images)
+
+
 class ScanrOffsetLoader(PlaneLoader):
     """A plane less the offset that older generations add."""
 

@@ -20,18 +20,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import ConfigDict, Field
 
 from fractal_omezarr_converters.errors import (
     ConvertersToolsFileNotFoundError,
     ConvertersToolsUserError,
+    collecting,
     raise_together,
 )
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
+from fractal_omezarr_converters.formats.colour_channels import SAMPLES
 from fractal_omezarr_converters.formats.contract import FormatOptions
-from fractal_omezarr_converters.formats.plane_records import Frame, LoaderMaker, Measurement, PlaneRecord
+from fractal_omezarr_converters.formats.plane_records import Frame, Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plate_format import PlateFormat
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 from fractal_omezarr_converters.formats.squid_images import (
@@ -52,14 +54,13 @@ from fractal_omezarr_converters.formats.squid_places import (
 from fractal_omezarr_converters.formats.squid_settings import (
     ACQUISITION,
     PARAMETERS,
-    SAMPLES,
     Settings,
     name_in_files,
     read_settings,
 )
 
 if TYPE_CHECKING:
-    from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+    pass
 
 DONE = ".done"
 MAX_NAMED = 6
@@ -92,18 +93,15 @@ class Squid(PlateFormat[SquidOptions]):
                 f"'{source}' holds neither '{PARAMETERS}' nor '{ACQUISITION}'; give the folder of one acquisition."
             )
         folder, described_in = marked[0].parent, str(marked[0])
-        settings = read_settings(folder)
+        settings, times, planned = _documents(folder)
         pixel_size = options.pixel_size or settings.pixel_size
         if pixel_size is None:
             raise ConvertersToolsUserError(
                 f"'{described_in}' does not state all that makes the pixel size (sensor_pixel_size_um, tube_lens_mm, and"
                 " magnification and tube_lens_f_mm of the objective); set pixel_size in the options of the format."
             )
-        times = time_points(folder)
-        planned = _read_places(folder, times, settings)
         images = list_images(folder, times)
         named = [*images.planes, *not_there(images, times)]
-        named, samples = _with_samples(named, folder)
         names = _in_order({each.channel for each in named}, settings)
         warnings = settings.warnings
         wells = wells_of(_regions(named, planned, times), warnings, free=settings.free_regions, rows=settings.rows)
@@ -132,27 +130,28 @@ class Squid(PlateFormat[SquidOptions]):
             field_names={each.field: f"FOV_{each.field}" for each in planes},
             z_step=settings.z_step,
             t_step=settings.t_step,
-            make_loaders=_sample_loaders({names.index(name): number for name, number in samples.items()}),
             warnings=warnings,
             metadata_files=settings.files,
             facts={"instrument": "Squid", "objective": settings.objective, "saved_as": sorted(images.modes)},
         )
 
 
-def _read_places(folder: Path, times: Sequence[TimePoint], settings: Settings) -> Coordinates:
-    """Read the coordinates of all time points into them, and give the planned ones."""
+def _documents(folder: Path) -> tuple[Settings, list[TimePoint], Coordinates]:
+    """Settings, time points with their coordinates, and planned coordinates; problems of all files are said together."""
     problems: list[str] = []
+    settings, planned, times = Settings(), Coordinates(), time_points(folder)
+    with collecting(problems):
+        settings = read_settings(folder)
     for time in times:
         path = folder / time.name / COORDINATES
         if path.is_file():
             settings.files.append(str(path))
             time.coordinates = read_coordinates(path, problems)
-    planned = Coordinates()
     if (folder / COORDINATES).is_file():
         settings.files.append(str(folder / COORDINATES))
         planned = read_coordinates(folder / COORDINATES, problems)
-    raise_together(problems, f"The coordinates of '{folder}' cannot be used")
-    return planned
+    raise_together(problems, f"The metadata in '{folder}' cannot be used")
+    return settings, times, planned
 
 
 def _in_order(channels: set[str], settings: Settings) -> list[str]:
@@ -214,51 +213,6 @@ def _records(
             f" '{COORDINATES}'; copy these files, too."
         )
     return planes
-
-
-def _with_samples(named: list[NamedPlane], folder: Path) -> tuple[list[NamedPlane], dict[str, int]]:
-    """Make three channels of one whose files are in colour; the first file of each channel is asked.
-
-    Gives the planes, and for each channel that was made the sample it reads.
-    """
-    from fractal_omezarr_converters.core.table_lengths import sizes_of_loader
-    from fractal_omezarr_converters.models.loaders import DefaultImageLoader
-
-    colored: set[str] = set()
-    asked: set[str] = set()
-    for each in named:
-        if each.channel in asked or each.file is None or each.page is not None or not (folder / each.file).is_file():
-            continue
-        asked.add(each.channel)
-        sizes = sizes_of_loader(DefaultImageLoader(file_path=str(folder / each.file)), "cyx")
-        if not isinstance(sizes, str) and sizes.get("c", 1) == len(SAMPLES):
-            colored.add(each.channel)
-    if not colored:
-        return named, {}
-    samples = {f"{name}_{letter}": number for name in colored for number, letter in enumerate(SAMPLES)}
-    split = [
-        each._replace(channel=f"{each.channel}_{letter}") if letter else each
-        for each in named
-        for letter in (SAMPLES if each.channel in colored else ("",))
-    ]
-    return split, samples
-
-
-def _sample_loaders(samples: dict[int, int]) -> LoaderMaker | None:
-    """Loaders that read one sample of images in colour; None when there are no such images."""
-    if not samples:
-        return None
-
-    def make(files: Sequence[str], planes: Sequence[PlaneRecord]) -> LoaderColumns:
-        from fractal_omezarr_converters.core.loader_columns import LoaderColumns
-
-        columns: dict[str, list[Any]] = {
-            "file_path": list(files),
-            "channel": [samples.get(each.channel) for each in planes],
-        }
-        return LoaderColumns.from_columns("DefaultImageLoader", columns)
-
-    return make
 
 
 def _warn(

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
+from fractal_omezarr_converters.formats.colour_channels import SAMPLES
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts
 from fractal_omezarr_converters.formats.xml_stream import XmlStream
 from fractal_omezarr_converters.models.well_names import plate_shape
 
 PARAMETERS, ACQUISITION = "acquisition parameters.json", "acquisition.yaml"
 CHANNELS, CONFIGURATIONS = "acquisition_channels.yaml", "configurations.xml"
-SAMPLES = {"R": "#FF0000", "G": "#00FF00", "B": "#0000FF"}
 TOLERANCE = 0.01
 _REPLACED = re.compile(r'[\s/\\:*?"<>|]')
 _EXCITATION = re.compile(r"(\d{3,4})\s*nm")

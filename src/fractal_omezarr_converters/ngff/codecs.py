@@ -135,8 +135,8 @@ class Compression:
 def _blosc_encoder(compression: Compression, dtype: np.dtype[Any]) -> Callable[[np.ndarray[Any, Any]], memoryview]:
     """Blosc into a buffer that is kept: fresh pages for every result would cost more than the compression.
 
-    It gets as much room as the chunk may take at most, whatever was encoded before: Blosc would otherwise store pixels that do not
-    compress in a longer form, and the bytes of a chunk would depend on the chunks before it.
+    It gets as much room as the chunk may take at most, whatever was encoded before: Blosc would otherwise store pixels that do
+    not compress in a longer form, and the bytes of a chunk would depend on the chunks before it.
     """
     import imagecodecs
     import numpy as np

@@ -140,8 +140,13 @@ def _roi(image: Multiscale, table: Mapping[str, list[Any]], row: int) -> dict[st
 
 def compare_snapshots(expected: Snapshot | str | Path, actual: Snapshot | str | Path) -> list[str]:
     """List all differences, each with the path to it; an empty list means that the snapshots agree."""
+    return differences_between(_plain(expected), _plain(actual))
+
+
+def differences_between(expected: Any, actual: Any) -> list[str]:
+    """List the differences of two documents of plain values, each with the path to it; numbers are compared within rounding."""
     differences: list[str] = []
-    _compare(_plain(expected), _plain(actual), "", differences)
+    _compare(expected, actual, "", differences)
     return differences
 
 

@@ -8,9 +8,15 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
 
 from fractal_omezarr_converters.testing.synthetic_plate import PlaneKey, SyntheticPlate, row_and_column
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 WELL_PITCH_UM = 9000.0
 IDENTITY = (1.0, 0.0, 0.0, 1.0)
@@ -25,7 +31,9 @@ class SyntheticMicromanager(SyntheticPlate):
 
     ``files`` is the kind of files. ``affine`` (a, b, c, d: µm on the stage for a pixel) is the camera's turn on the stage, None
     as if it were not set. ``named_wells`` off: positions have the names of a grid, in the first well only. ``states_step``
-    and ``states_stage`` off: as newer software, which leaves z step and places to the frames, or to nobody.
+    and ``states_stage`` off: as newer software, which leaves z step and places to the frames, or to nobody. ``in_colour``: red,
+    green and blue of 8 bits, as a colour camera gives them. ``states_plate``: stacks hold OME-XML with a plate, and positions
+    have names that say nothing.
     """
 
     files: Files = "stacks"
@@ -33,9 +41,13 @@ class SyntheticMicromanager(SyntheticPlate):
     named_wells: bool = True
     states_step: bool = True
     states_stage: bool = True
+    in_colour: bool = False
+    states_plate: bool = False
 
     def label(self, key: PlaneKey) -> str:
         """Name of a position."""
+        if self.states_plate:
+            return f"Pos{self.position(key)}"
         if self.named_wells:
             return f"{key.well}-Site_{key.field - 1}"
         row, column = divmod(key.field - 1, self.layout[1])
@@ -57,6 +69,14 @@ class SyntheticMicromanager(SyntheticPlate):
         a, b, c, d = self.affine
         across, down = x / self.pixel_size, y / (self.pixel_size_y or self.pixel_size)
         return a * across + b * down, c * across + d * down
+
+    def stored(self, key: PlaneKey) -> NDArray[np.generic]:
+        """Pixels as they are in the file: (y, x), or (y, x, 3) of one byte each, all different, for images in colour."""
+        plane = self.pixels(key)
+        if not self.in_colour:
+            return plane
+        red = plane.astype(np.uint8)
+        return np.stack([red, red[::-1], 255 - red], axis=-1)
 
     def file(self, key: PlaneKey) -> str:
         """Name of the file of a plane."""
@@ -114,7 +134,7 @@ def frame_of(truth: SyntheticMicromanager, key: PlaneKey) -> dict[str, Any]:
     return {
         "Width": width,
         "Height": height,
-        "PixelType": "GRAY16",
+        "PixelType": "RGB32" if truth.in_colour else "GRAY16",
         "PixelSizeUm": truth.pixel_size,
         "PixelSizeAffine": f"{a};{b};0.0;{c};{d};0.0",
         f"XPosition{ends}": x,
@@ -155,7 +175,8 @@ def _write_images(truth: SyntheticMicromanager, place: Path, acquisition: int) -
         said[f"Coords-{name}"], said[f"Metadata-{name}"] = coords, frame_of(truth, key)
         (place / name).parent.mkdir(exist_ok=True)
         if truth.is_there(key):
-            tifffile.imwrite(place / name, truth.pixels(key), metadata=None)
+            photometric = "rgb" if truth.in_colour else "minisblack"
+            tifffile.imwrite(place / name, truth.stored(key), photometric=photometric, metadata=None)
     for label, said in described.items():
         (place / label / "metadata.txt").write_text(json.dumps(said, indent=1), "utf-8")
 
@@ -177,16 +198,25 @@ def _write_pages(truth: SyntheticMicromanager, path: Path, keys: Sequence[PlaneK
         text = json.dumps(said).encode()
         start = begin + len(data)
         height, width = truth.field_shape
-        pixels = truth.pixels(key).astype("<u2").tobytes()
-        at = start + 2 + 9 * 12 + 4
+        pixels = truth.stored(key).astype("u1" if truth.in_colour else "<u2").tobytes()
+        at = start + len(_directory((0, 0), (0, 0, 0), 0, start, in_colour=truth.in_colour))
         places.append((key, start))
-        following = at + len(pixels) + len(text)
+        at += 12 if truth.states_plate and number == 0 else 0
+        behind = at + len(pixels) + len(text)
+        described = _ome_of(truth, keys).encode() if truth.states_plate and number == 0 else b""
+        following = behind + len(described)
         following += following & 1
         last = number == len(keys) - 1
-        data += _directory((width, height), (at, len(pixels), len(text)), 0 if last else following)
-        data += pixels + text
+        size = width, height
+        following = 0 if last else following
+        entry = (270, 2, len(described), behind) if described else None
+        data += _directory(
+            size, (at, len(pixels), len(text)), following, start, in_colour=truth.in_colour, description=entry
+        )
+        data += pixels + text + described
         if version:
-            index += _index_entry(_axes(truth, key), path.name, (width, height), (at, len(pixels), len(text)))
+            kind = 2 if truth.in_colour else 1
+            index += _index_entry(_axes(truth, key), path.name, (*size, kind), (at, len(pixels), len(text)))
     if version:
         head = struct.pack("<II", 483729, version) + (struct.pack("<I", 0) if version == 3 else b"")
     else:
@@ -201,8 +231,40 @@ def _write_pages(truth: SyntheticMicromanager, path: Path, keys: Sequence[PlaneK
     return index
 
 
-def _directory(size: tuple[int, int], lengths: tuple[int, int, int], following: int) -> bytes:
-    """Describe one page; ``lengths`` are where its pixels begin, their bytes, and those of the metadata behind them."""
+def _ome_of(truth: SyntheticMicromanager, keys: Sequence[PlaneKey]) -> str:
+    """OME-XML of all positions with their plate, as newer versions write it; samples are not in the order of their numbers."""
+    height, width = truth.field_shape
+    places = {truth.label(each): each for each in truth.listed(keys[0].acquisition)}
+    images = "".join(
+        f'<Image ID="Image:{truth.position(key)}" Name={quoteattr(f"{truth.plate_name}_MMStack_{label}")}><Pixels ID="P:{label}"'
+        f' DimensionOrder="XYCZT" Type="uint16" SizeX="{width}" SizeY="{height}" SizeC="1" SizeZ="1" SizeT="1"/></Image>'
+        for label, key in places.items()
+    )
+    wells = ""
+    for well in truth.wells:
+        row, column = row_and_column(well)
+        samples = "".join(
+            f'<WellSample ID="S:{label}" Index="{truth.position(key)}"><ImageRef ID="Image:{truth.position(key)}"/></WellSample>'
+            for label, key in reversed(places.items())
+            if key.well == well
+        )
+        wells += f'<Well ID="W:{well}" Row="{row - 1}" Column="{column - 1}">{samples}</Well>'
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+        f'<Plate ID="Plate:0" Rows="8" Columns="12">{wells}</Plate>{images}</OME>\0'
+    )
+
+
+def _directory(
+    size: tuple[int, int],
+    lengths: tuple[int, int, int],
+    following: int,
+    start: int,
+    *,
+    in_colour: bool,
+    description: tuple[int, int, int, int] | None = None,
+) -> bytes:
+    """Describe the page at ``start``; ``lengths`` are where its pixels begin, their bytes, and those of the metadata behind."""
     (width, height), (pixels, many, said) = size, lengths
     tags = [
         (256, 4, 1, width),
@@ -210,19 +272,25 @@ def _directory(size: tuple[int, int], lengths: tuple[int, int, int], following: 
         (258, 3, 1, 16),
         (259, 3, 1, 1),
         (262, 3, 1, 1),
+        *([description] if description else []),
         (273, 4, 1, pixels),
+        *([(277, 3, 1, 3)] if in_colour else []),
         (278, 4, 1, height),
         (279, 4, 1, many),
         (METADATA, 2, said, pixels + many),
     ]
+    depths = b""
+    if in_colour:  # three numbers do not fit into the entry: they stand behind the directory
+        tags[2], tags[4] = (258, 3, 3, start + 2 + len(tags) * 12 + 4), (262, 3, 1, 2)
+        depths = struct.pack("<HHH", 8, 8, 8)
     entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
-    return struct.pack("<H", len(tags)) + entries + struct.pack("<I", following)
+    return struct.pack("<H", len(tags)) + entries + struct.pack("<I", following) + depths
 
 
 def _index_entry(
-    axes: Mapping[str, int | str], name: str, size: tuple[int, int], lengths: tuple[int, int, int]
+    axes: Mapping[str, int | str], name: str, size: tuple[int, int, int], lengths: tuple[int, int, int]
 ) -> bytes:
     pixels, many, said = lengths
     words = json.dumps(axes).encode()
     entry = struct.pack("<I", len(words)) + words + struct.pack("<I", len(name)) + name.encode()
-    return entry + struct.pack("<IIIIIIII", pixels, *size, 1, 0, pixels + many, said, 0)
+    return entry + struct.pack("<IIIIIIII", pixels, *size, 0, pixels + many, said, 0)

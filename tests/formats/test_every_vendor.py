@@ -1,0 +1,239 @@
+"""What holds for every plate microscope alike: damaged metadata, other vendors' folders, conditions, several acquisitions."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fractal_omezarr_converters.convert import convert, plan
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
+from fractal_omezarr_converters.formats import registry
+from fractal_omezarr_converters.formats.contract import Scan
+from fractal_omezarr_converters.ngff.reader import open_image
+from fractal_omezarr_converters.testing import (
+    SyntheticPlate,
+    write_cellvoyager,
+    write_hcsai,
+    write_incell,
+    write_metaxpress,
+    write_micromanager,
+    write_named_images,
+    write_ome_plate,
+    write_operetta,
+    write_scanr,
+    write_squid,
+)
+from fractal_omezarr_converters.testing.synthetic_named import PATTERN
+
+SMALL: dict[str, Any] = {"wells": ("B03", "C04"), "planes": 2, "layout": (1, 2), "field_shape": (16, 24), "overlap": 0}
+NAMED = {"pattern": PATTERN, "pixel_size": 0.65, "field_grid": {"columns": 2}}
+WORTHLESS = ("", "x", "-1", "0", "1e400", "99999999999999999999", "nan", "-7.5", "2147483648")
+IMAGES = {".tif", ".tiff", ".png"}
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """A format, and what writes a folder for it."""
+
+    format: str
+    write: Callable[..., SyntheticPlate]
+    settings: dict[str, Any]
+    options: dict[str, Any]
+
+    def made(self, folder: Path, **settings: Any) -> SyntheticPlate:
+        """Write a small plate."""
+        return self.write(folder, **{**SMALL, **self.settings, **settings})
+
+    def scan(self, source: Path) -> Scan:
+        """Read it."""
+        return registry.get(self.format).scan(str(source), options=self.options)
+
+
+VENDORS = {
+    "cellvoyager": Vendor("cellvoyager", write_cellvoyager, {}, {}),
+    "imagexpress_hcsai": Vendor("imagexpress_hcsai", write_hcsai, {}, {}),
+    "incell": Vendor("incell", write_incell, {}, {}),
+    "metaxpress": Vendor("metaxpress", write_metaxpress, {}, {}),
+    "micromanager_images": Vendor("micromanager", write_micromanager, {"files": "images"}, {}),
+    "micromanager_stacks": Vendor("micromanager", write_micromanager, {"files": "stacks"}, {}),
+    "named_images": Vendor("named_images", write_named_images, {}, NAMED),
+    "ome_plate": Vendor("ome_plate", write_ome_plate, {"companion": True}, {}),
+    "operetta": Vendor("operetta", write_operetta, {}, {}),
+    "scanr": Vendor("scanr", write_scanr, {}, {}),
+    "scanr_old": Vendor("scanr", write_scanr, {"generation": "old"}, {}),
+    "squid": Vendor("squid", write_squid, {}, {}),
+}
+if find_spec("ndtiff") is not None:
+    VENDORS["micromanager_ndtiff"] = Vendor("micromanager", write_micromanager, {"files": "ndtiff3"}, {})
+
+every_vendor = pytest.mark.parametrize("vendor", VENDORS.values(), ids=VENDORS)
+
+
+def _metadata(source: Path) -> list[Path]:
+    return sorted(each for each in source.rglob("*") if each.is_file() and each.suffix.lower() not in IMAGES)
+
+
+def _damaged(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Ways in which a file of metadata can be wrong."""
+    data = path.read_bytes()
+    for cut in (0, 1, len(data) // 10, len(data) // 2, len(data) - 1):
+        yield f"cut after {cut} of {len(data)} bytes", data[:cut]
+    yield "of other content", b"\xff\xfe\x00garbage\x00" * 20
+    yield "in UTF-16", data.decode("latin-1").encode("utf-16")
+    text = data.decode("latin-1")
+    chosen = random.Random(path.name)
+    numbers = list(re.finditer(r"(?<![\w.])-?\d+(\.\d+)?(?![\w.])", text))
+    for number in chosen.sample(numbers, min(12, len(numbers))):
+        around = text[max(0, number.start() - 30) : number.end()]
+        for worthless in WORTHLESS:
+            changed = text[: number.start()] + worthless + text[number.end() :]
+            yield f"with {worthless!r} after {around!r}", changed.encode("latin-1")
+
+
+@every_vendor
+def test_damaged_metadata_are_told_in_sentences(vendor: Vendor, tmp_path: Path) -> None:
+    """Whatever is wrong in one file: a plate or a sentence that ends, names the file or the folder, and no other error."""
+    source = vendor.made(tmp_path).folders[0]
+    for path in islice(_metadata(source), 6):
+        before = path.read_bytes()
+        for what, damaged in _damaged(path):
+            path.write_bytes(damaged)
+            try:
+                assert len(vendor.scan(source).tiles) > 0
+            except ConvertersToolsError as error:
+                said = str(error)
+                assert said.rstrip().endswith((".", "]")) or "\n" in said, (path.name, what, said)
+                assert source.name in said or "Plate '" in said, (path.name, what, said)
+            except Exception as error:
+                pytest.fail(f"{path.name} {what}: {type(error).__name__}: {error}")
+        path.write_bytes(before)
+    assert len(vendor.scan(source).tiles) > 0
+
+
+@every_vendor
+def test_folders_of_other_vendors_are_refused(vendor: Vendor, tmp_path: Path) -> None:
+    for name, other in VENDORS.items():
+        if vendor.format in (other.format, "named_images"):
+            continue
+        source = other.made(tmp_path / name).folders[0]
+        assert not registry.get(vendor.format).recognises(source), name
+        with pytest.raises(ConvertersToolsUserError, match=re.escape(source.name)):
+            vendor.scan(source)
+
+
+@every_vendor
+def test_only_its_own_format_recognises_a_folder(vendor: Vendor, tmp_path: Path) -> None:
+    source = vendor.made(tmp_path).folders[0]
+    found = [name for name, each in registry.formats().items() if each.recognises(source)]
+    assert found == ([] if vendor.format == "named_images" else [vendor.format])
+
+
+@every_vendor
+def test_folders_that_are_not_there_empty_or_files(vendor: Vendor, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("nothing")
+    for name in ("absent", "empty", "notes.txt"):
+        with pytest.raises(ConvertersToolsUserError, match=name):
+            vendor.scan(tmp_path / name)
+
+
+@every_vendor
+def test_conditions_and_two_acquisitions_of_one_plate(vendor: Vendor, tmp_path: Path) -> None:
+    """The second cycle goes into the same plate; a condition table is joined to the wells of both."""
+    truth = vendor.made(tmp_path / "in", acquisitions=2, planes=1)
+    table = tmp_path / "conditions.csv"
+    table.write_text("well,drug,dose\nB03,DMSO,0\nC04,Taxol,2.5\n")
+    done = convert(
+        list(truth.folders),
+        tmp_path / "out",
+        workers=1,
+        format=vendor.format,
+        format_options=vendor.options,
+        plate_name="Cycles",
+        acquisition_options={"condition_table_path": str(table)},
+        verify=True,
+    )
+    assert done.verification is not None and done.verification.ok
+    found = {
+        (each["attributes"]["well"], each["attributes"]["acquisition"]): (
+            each["attributes"]["drug"],
+            each["attributes"]["dose"],
+        )
+        for each in done.updates
+    }
+    assert found == {
+        (well, acquisition): condition
+        for acquisition in (0, 1)
+        for well, condition in (("B03", ("DMSO", 0.0)), ("C04", ("Taxol", 2.5)))
+    }
+    tables = {tuple(open_image(each["zarr_url"]).table("condition_table")["drug"]) for each in done.updates}
+    assert tables == {("DMSO",), ("Taxol",)}
+
+
+@every_vendor
+def test_wells_and_planes_can_be_chosen(vendor: Vendor, tmp_path: Path) -> None:
+    source = vendor.made(tmp_path).folders[0]
+    made = plan(source, format=vendor.format, format_options=vendor.options, wells=["C04"])
+    assert [each.path.split("/")[1:3] for each in made.images] == [["C", "04"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "damaged"),
+    [
+        ("cellvoyager", ["MeasurementData.mlf", "MeasurementDetail.mrf"]),
+        ("micromanager_images", ["B03-Site_0/metadata.txt", "C04-Site_1/metadata.txt"]),
+        ("micromanager_stacks", ["*B03-Site_0.ome.tif", "*C04-Site_1.ome.tif"]),
+        ("squid", ["acquisition parameters.json", "0/coordinates.csv", "acquisition.yaml"]),
+    ],
+)
+def test_problems_of_several_files_are_said_together(name: str, damaged: list[str], tmp_path: Path) -> None:
+    source = VENDORS[name].made(tmp_path).folders[0]
+    paths = [next(source.glob(each)) for each in damaged]
+    for path in paths:
+        begin = b"{" if path.name == "metadata.txt" else b""
+        path.write_bytes(begin + b'"Summary" this is no metadata: at all')
+    with pytest.raises(ConvertersToolsUserError, match=r"\(\d problems\)") as raised:
+        VENDORS[name].scan(source)
+    for path in paths:
+        assert str(path) in str(raised.value)
+
+
+def test_a_second_description_in_a_folder_is_refused_or_said(tmp_path: Path) -> None:
+    """Two generations or two measurements in one folder: never one of them in silence."""
+    plates = {name: each.made(tmp_path / name, planes=1).folders[0] for name, each in VENDORS.items()}
+    for name, marker in (
+        ("incell", "*.xdce"),
+        ("imagexpress_hcsai", "experiment/*.jdce"),
+        ("ome_plate", "*.companion.ome"),
+    ):
+        (first,) = plates[name].glob(marker)
+        (first.parent / f"other{''.join(first.suffixes)}").write_bytes(first.read_bytes())
+        with pytest.raises(ConvertersToolsUserError, match=r"holds 2 .*other"):
+            VENDORS[name].scan(plates[name])
+    for name in ("cellvoyager", "operetta", "metaxpress"):
+        both = VENDORS[name].made(tmp_path / f"two_{name}", planes=1, acquisitions=2).folders
+        with pytest.raises(ConvertersToolsUserError, match=r"holds 2 (measurements|acquisitions)"):
+            VENDORS[name].scan(both[0].parent)
+    newer = VENDORS["operetta"].made(tmp_path / "newer", planes=1, flavour="V7").folders[0]
+    (index,) = newer.rglob("Index.xml")
+    (plates["operetta"] / "Images" / "Index.xml").write_bytes(index.read_bytes())
+    assert any("holds more than one index" in each for each in VENDORS["operetta"].scan(plates["operetta"]).warnings)
+    for path in plates["micromanager_stacks"].glob("*.tif"):
+        (plates["micromanager_images"] / path.name).write_bytes(path.read_bytes())
+    mixed = VENDORS["micromanager_images"].scan(plates["micromanager_images"])
+    assert any("the stacks are converted" in each for each in mixed.warnings)
+
+
+def test_files_that_an_ome_plate_does_not_name_are_said(tmp_path: Path) -> None:
+    source = VENDORS["ome_plate"].made(tmp_path, planes=1).folders[0]
+    first = next(source.glob("*.ome.tif"))
+    (source / "other.ome.tif").write_bytes(first.read_bytes())
+    assert any("does not name 1 OME-TIFF files" in each for each in VENDORS["ome_plate"].scan(source).warnings)
