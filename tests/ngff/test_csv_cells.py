@@ -46,7 +46,19 @@ def test_ordinary_text_is_written_as_csv(texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "texts", [["001"], ["1.50"], ["NA"], ["2024-01-01"], ["01:30"], ["0x1F"], ["1e5"], ["two\nlines"], ["1", "true"], ["false", "0"]]
+    "texts",
+    [
+        ["001"],
+        ["1.50"],
+        ["NA"],
+        ["2024-01-01"],
+        ["01:30"],
+        ["0x1F"],
+        ["1e5"],
+        ["two\nlines"],
+        ["1", "true"],
+        ["false", "0"],
+    ],
 )
 def test_text_that_would_change_is_noticed(texts: list[str]) -> None:
     assert changes_in_csv(texts)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
 
+MAX_PROBLEMS = 20
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
 
@@ -54,6 +56,46 @@ class AcquisitionFiles:
             self._check_link(path, name, where)
         return path, True
 
+    def locate_all(
+        self, names: Sequence[str], *, where: Callable[[int], str], heading: str
+    ) -> tuple[list[str], list[bool]]:
+        """Give what :meth:`locate` gives of many files, as two columns.
+
+        Args:
+            names: relative names as the metadata state them.
+            where: gives the place of a name in the metadata from its number.
+            heading: of the error that lists all names that are refused.
+        """
+        joined = "\0".join(names)
+        plain = "\\" not in joined and ":" not in joined
+        del joined
+        folders: dict[str, tuple[str, dict[str, bool]]] = {}
+        paths: list[str] = []
+        there: list[bool] = []
+        problems: list[str] = []
+        for number, name in enumerate(names):
+            folder, _, file_name = name.rpartition("/")
+            known = folders.get(folder)
+            # a file in the listing of a folder that was looked at before, and no link
+            if known is not None and known[1].get(file_name) is False:
+                paths.append(known[0] + file_name)
+                there.append(True)
+                continue
+            try:
+                path, is_there = self.locate(name, where=where(number))
+            except ConvertersToolsUserError as error:
+                problems.append(str(error))
+                if len(problems) == MAX_PROBLEMS:
+                    break
+                continue
+            paths.append(path)
+            there.append(is_there)
+            if plain:
+                place = self._inside[folder]
+                folders[folder] = os.path.join(place, ""), self._listing(place)  # noqa: PTH118 -- as in locate
+        raise_together(problems, heading)
+        return paths, there
+
     def _checked_folder(self, folder: str, name: str, where: str) -> str:
         if "://" in name or "\0" in name or _DRIVE.match(name) or name.replace("\\", "/").startswith("/"):
             raise self._refused(name, where)
@@ -71,7 +113,7 @@ class AcquisitionFiles:
         if known is None:
             try:
                 with os.scandir(folder) as entries:
-                    known = {e.name: e.is_symlink() for e in entries if e.is_symlink() or e.is_file()}
+                    known = {e.name: link for e in entries if (link := e.is_symlink()) or e.is_file()}
             except (FileNotFoundError, NotADirectoryError):
                 known = {}
             self._listed[folder] = known

@@ -16,11 +16,11 @@ traps: docs/formats/cellvoyager.md.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+import numpy as np
 from pydantic import ConfigDict, Field
 
 from fractal_omezarr_converters.errors import (
@@ -41,7 +41,7 @@ from fractal_omezarr_converters.formats.cellvoyager_protocol import (
 from fractal_omezarr_converters.formats.cellvoyager_records import (
     PER_ACTION,
     SLICES,
-    ImageRecord,
+    ImageColumns,
     MeasurementData,
     frame_numbers,
     read_records,
@@ -49,9 +49,13 @@ from fractal_omezarr_converters.formats.cellvoyager_records import (
 from fractal_omezarr_converters.formats.cellvoyager_shading import shading_corrections, shading_loaders
 from fractal_omezarr_converters.formats.clock_times import seconds_of
 from fractal_omezarr_converters.formats.contract import FormatOptions
-from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Measurement, PlaneRecord
+from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Measurement
+from fractal_omezarr_converters.formats.plane_table import PlaneTable, joint_ranks, ranked
 from fractal_omezarr_converters.formats.plate_format import PlateFormat, StackOptions
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
+
+if TYPE_CHECKING:
+    from fractal_omezarr_converters.formats.plane_table import Floats
 
 RECORDS, DETAIL = "MeasurementData.mlf", "MeasurementDetail.mrf"
 CUT_UM = 0.1001
@@ -105,7 +109,7 @@ class Cellvoyager(PlateFormat[CellvoyagerOptions]):
         z_step = _z_step(images, protocol)
         planes = _planes(images, detail, protocol, warnings)
         if options.autofocus_heights:
-            planes = autofocus_planes(planes, folder, z_step)
+            planes = PlaneTable.of(autofocus_planes(planes, folder, z_step))
         files = AcquisitionFiles(folder, folder, follow_links=options.follow_links)
         measured = Measurement(
             described_in=data.path,
@@ -173,9 +177,9 @@ def _documents(folder: Path) -> tuple[MeasurementData, MeasurementDetail, Path |
     return data, detail, protocol_file, protocol
 
 
-def _chosen(data: MeasurementData, projection: str, warnings: list[str]) -> tuple[list[ImageRecord], str]:
+def _chosen(data: MeasurementData, projection: str, warnings: list[str]) -> tuple[ImageColumns, str]:
     """Slices or projections of one kind, and what is added to the plate's name for them."""
-    kinds = Counter(each.processing for each in data.images)
+    kinds = Counter(data.images.processing)
     slices = kinds.pop(SLICES, 0)
     wanted = SLICES if projection == "none" else projection
     if wanted == SLICES and not slices:
@@ -193,11 +197,11 @@ def _chosen(data: MeasurementData, projection: str, warnings: list[str]) -> tupl
         there = ", ".join(sorted(kinds)) or "none"
         raise ConvertersToolsUserError(f"'{data.path}' lists no {wanted} projection; it has: {there}.")
     suffix = f"_{SHORT_NAMES.get(wanted, wanted)}" if wanted != SLICES and slices else ""
-    return [each for each in data.images if each.processing == wanted], suffix
+    return data.images.select(np.array([each == wanted for each in data.images.processing])), suffix
 
 
-def _check_channels(images: Sequence[ImageRecord], detail: MeasurementDetail, described_in: str) -> None:
-    unknown = sorted({each.channel for each in images} - set(detail.channels))
+def _check_channels(images: ImageColumns, detail: MeasurementDetail, described_in: str) -> None:
+    unknown = sorted(set(ranked(images.channel)[0].tolist()) - set(detail.channels))
     if unknown:
         raise ConvertersToolsUserError(
             f"'{described_in}' declares no channel {', '.join(map(str, unknown))}, which {RECORDS} uses; the two files are"
@@ -211,66 +215,59 @@ def _warn_of_failures(data: MeasurementData, warnings: list[str]) -> None:
         warnings.append(f"The instrument could not take {len(data.failures)} images: {shown}.")
 
 
-def _z_step(images: Sequence[ImageRecord], protocol: Protocol) -> float | None:
+def _z_step(images: ImageColumns, protocol: Protocol) -> float | None:
     """The z step of the protocol, if all actions with stacks have the same; heights are cut to 0.1 µm."""
-    stacks = {(each.timeline, each.action) for each in images if each.z > 1}
+    above = images.z > 1
+    stacks = set(zip(images.timeline[above].tolist(), images.action[above].tolist(), strict=True))
     steps = {protocol.z_steps.get(stack) for stack in stacks}
     return next(iter(steps)) if len(steps) == 1 else None
 
 
-def _planes(
-    images: Sequence[ImageRecord], detail: MeasurementDetail, protocol: Protocol, warnings: list[str]
-) -> list[PlaneRecord]:
-    frame_of = {number: place for place, number in enumerate(detail.channels)}
-    points = _exact_points(images, protocol, warnings)
-    time_of = frame_numbers(images)
-    found = []
-    for each in images:
-        x, y = points.get((each.timeline, each.field), (each.x, each.y))
-        found.append(
-            PlaneRecord(
-                each.row,
-                each.column,
-                each.field,
-                each.action * PER_ACTION + each.channel,
-                each.z,
-                time_of[each.timeline, each.time_point],
-                each.file,
-                x,
-                -y,
-                each.height,
-                None,
-                each.clock,
-                None,
-                frame_of[each.channel],
-                each.line,
-            )
-        )
-    return found
+def _planes(images: ImageColumns, detail: MeasurementDetail, protocol: Protocol, warnings: list[str]) -> PlaneTable:
+    channels, channel = ranked(images.channel)
+    declared = list(detail.channels)
+    x, y = _places(images, protocol, warnings)
+    return PlaneTable.of_columns(
+        row=images.row,
+        column=images.column,
+        field=images.field,
+        channel=images.action * PER_ACTION + images.channel,
+        z=images.z,
+        t=frame_numbers(images),
+        file=images.file,
+        x=x,
+        y=-y,
+        height=images.height,
+        clock=images.clock,
+        frame=np.array([declared.index(number) for number in channels.tolist()], np.int64)[channel],
+        line=images.line,
+    )
 
 
-def _exact_points(
-    images: Sequence[ImageRecord], protocol: Protocol, warnings: list[str]
-) -> dict[tuple[int, int], tuple[float, float]]:
-    """Positions of the protocol by (timeline, field), where those of the records are the same cut after one decimal."""
-    stated = {(each.timeline, each.field): (each.x, each.y) for each in images}
-    exact = {}
-    for timeline, field in stated:
+def _places(images: ImageColumns, protocol: Protocol, warnings: list[str]) -> tuple[Floats, Floats]:
+    """Positions (x, y upwards): of the protocol, where those of the records are the same cut after one decimal."""
+    combination, first = joint_ranks(images.timeline, images.field)
+    stated = np.empty((len(first), 2))
+    # of several records the last one counts
+    stated[combination, 0], stated[combination, 1] = images.x, images.y
+    exact: dict[int, tuple[float, float]] = {}
+    for number, (timeline, field) in enumerate(zip(images.timeline[first].tolist(), images.field[first].tolist())):
         listed = protocol.points.get(timeline, [])
         if 1 <= field <= len(listed):
-            exact[timeline, field] = listed[field - 1]
-    agree = all(
-        abs(at[0] - stated[key][0]) < CUT_UM and abs(at[1] - stated[key][1]) < CUT_UM for key, at in exact.items()
-    )
+            exact[number] = listed[field - 1]
+    agree = all(np.abs(stated[number] - at).max() < CUT_UM for number, at in exact.items())
     if exact and not agree:
         warnings.append("Positions in the protocol (.mes) are not those of the images; the images' own are used.")
-    return exact if agree and len(exact) == len(stated) else {}
+    if not agree or len(exact) < len(stated):
+        return images.x, images.y
+    places = np.array([exact[number] for number in range(len(stated))], np.float64)[combination]
+    return places[:, 0], places[:, 1]
 
 
-def _channels(images: Sequence[ImageRecord], protocol: Protocol) -> dict[int, ChannelFacts]:
+def _channels(images: ImageColumns, protocol: Protocol) -> dict[int, ChannelFacts]:
     """Facts by action and channel: the same channel in two actions is two channels."""
     found = {}
-    pairs = {(each.action, each.channel) for each in images}
+    pairs = set(zip(images.action.tolist(), images.channel.tolist(), strict=True))
     named = Counter(protocol.channels[channel].name for _, channel in pairs if channel in protocol.channels)
     for action, channel in pairs:
         id_ = f"A{action:02d}_C{channel:02d}"

@@ -10,13 +10,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
+from itertools import compress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
 from fractal_omezarr_converters.formats.clock_times import seconds_of
+from fractal_omezarr_converters.formats.plane_table import joint_ranks
+from fractal_omezarr_converters.formats.row_columns import GrowingColumns, Known, decimal, whole
+from fractal_omezarr_converters.formats.xml_layouts import TEXT, Repeated
 from fractal_omezarr_converters.formats.xml_records import XmlRecord
-from fractal_omezarr_converters.formats.xml_stream import XmlStream
+from fractal_omezarr_converters.formats.xml_rows import XmlRows, XmlRowStream
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MAX_PROBLEMS = 20
 MAX_ROW, MAX_COLUMN = 32, 48
@@ -47,18 +56,61 @@ class ImageRecord(NamedTuple):
     line: int
 
 
+type Ints = NDArray[np.int64]
+type Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageColumns:
+    """Images as columns, see :class:`ImageRecord`; clocks that are not known are NaN."""
+
+    row: Ints
+    column: Ints
+    field: Ints
+    z: Ints
+    time_point: Ints
+    timeline: Ints
+    action: Ints
+    channel: Ints
+    x: Floats
+    y: Floats
+    height: Floats
+    clock: Floats
+    processing: Sequence[str]
+    file: Sequence[str]
+    line: Ints
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.file)
+
+    def select(self, chosen: NDArray[np.bool_]) -> ImageColumns:
+        """Give some of them."""
+        if chosen.all():
+            return self
+        columns: dict[str, Any] = {name: getattr(self, name) for name in ImageRecord._fields}
+        for name, values in columns.items():
+            columns[name] = list(compress(values, chosen)) if isinstance(values, list) else values[chosen]
+        return ImageColumns(**columns)
+
+
 @dataclass
 class MeasurementData:
     """All records of one file; ``failures`` are the texts of what could not be imaged."""
 
     path: str
-    images: list[ImageRecord] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    images: ImageColumns
+    failures: list[str]
+    warnings: list[str]
 
-    def kinds(self) -> list[str]:
-        """Give what the images are: :data:`SLICES` and the kinds of projections, in order of appearance."""
-        return list(dict.fromkeys(each.processing for each in self.images))
+
+_WANTED = Repeated(
+    (
+        *("@Row", "@Column", "@FieldIndex", "@ZIndex", "@TimePoint", "@TimelineIndex", "@ActionIndex", "@Ch"),
+        *("@X", "@Y", "@Z", "@Time", "@ZImageProcessing", TEXT),
+    ),
+    fixed=("@Type",),
+)
 
 
 def read_records(path: str) -> MeasurementData:
@@ -67,24 +119,64 @@ def read_records(path: str) -> MeasurementData:
     Raises:
         ConvertersToolsUserError: the file is damaged, or records have wrong values.
     """
-    stream = XmlStream(path, ["MeasurementRecord"])
-    data = MeasurementData(path)
+    stream = XmlRowStream(path, [], {"MeasurementRecord": _WANTED})
+    images = GrowingColumns(ImageRecord._fields, ("x", "y", "height", "clock"), ("processing", "file"))
+    fast = _ImageRows()
+    failures: list[str] = []
     problems: list[str] = []
-    for record in stream:
-        if record.attributes.get("Type", "IMG") != "IMG":
-            data.failures.append(_failure(record))
+    for found in stream:
+        columns = fast.columns(found) if isinstance(found, XmlRows) else None
+        if columns is not None:
+            images.add(columns)
             continue
-        try:
-            data.images.append(_image(record))
-        except ConvertersToolsUserError as error:
-            problems.append(str(error))
-            if len(problems) == MAX_PROBLEMS:
-                break
-    data.warnings.extend(stream.warnings)
-    if not data.images and not problems:
+        for record in found.records() if isinstance(found, XmlRows) else [found]:
+            if record.attributes.get("Type", "IMG") != "IMG":
+                failures.append(_failure(record))
+                continue
+            try:
+                images.add_row(_image(record))
+            except ConvertersToolsUserError as error:
+                problems.append(str(error))
+        if len(problems) >= MAX_PROBLEMS:
+            break
+    if not len(images) and not problems:
         problems.append(f"'{path}' lists no image; copy or export the measurement again.")
-    raise_together(problems, f"'{path}' cannot be used")
-    return data
+    raise_together(problems[:MAX_PROBLEMS], f"'{path}' cannot be used")
+    return MeasurementData(path, ImageColumns(**images.joined()), failures, list(stream.warnings))
+
+
+class _ImageRows:
+    """Reads the values of rows; gives None for rows with a value that :func:`_image` should see."""
+
+    def __init__(self) -> None:
+        self._whole = [whole() for _ in range(5)] + [whole(1), whole(1), whole()]
+        self._numbers = [Known(decimal) for _ in range(3)]
+        self._kinds = Known(lambda text: text or SLICES)
+
+    def columns(self, rows: XmlRows) -> list[Any] | None:
+        if rows.fixed[0] not in (None, "IMG"):
+            return None
+        *texts, times, kinds, names = rows.columns()
+        try:
+            numbers = [known.column(text, np.int64) for known, text in zip(self._whole, texts)]
+            places = [known.column(text, np.float64) for known, text in zip(self._numbers, texts[8:])]
+        except (ValueError, OverflowError):
+            return None
+        files = [(name or "").strip() for name in names]
+        row, column, *others = numbers
+        possible = (
+            row.min() > 0
+            and row.max() <= MAX_ROW
+            and column.min() > 0
+            and column.max() <= MAX_COLUMN
+            and all(each.min() >= 0 and each.max() <= MAX_ID for each in others)
+            and all((np.abs(each) <= MAX_POSITION_UM).all() for each in places)  # false for NaN
+            and all(files)
+        )
+        if not possible:
+            return None
+        clocks = np.array(list(map(seconds_of, times)), np.float64)
+        return [*numbers, *places, clocks, list(map(self._kinds.__getitem__, kinds)), files, rows.lines()]
 
 
 def _image(record: XmlRecord) -> ImageRecord:
@@ -152,17 +244,20 @@ def _failure(record: XmlRecord) -> str:
     return ": ".join(text for text in (place, " ".join(record.text.split())) if text) or f"line {record.line}"
 
 
-def frame_numbers(images: Sequence[ImageRecord]) -> dict[tuple[int, int], int]:
-    """Number of each (timeline, TimePoint), from 0: a TimePoint counts through all timelines of a measurement.
+def frame_numbers(images: ImageColumns) -> Ints:
+    """Number of the frame of each image, from 0: a TimePoint counts through all timelines of a measurement.
 
     Timelines that image other wells start again at 0; wells of one timeline, or of timelines that share a well, keep one
     common count, so that their frames stay comparable.
     """
+    place, first = joint_ranks(images.row, images.column, images.timeline, images.time_point)
+    columns = (images.row, images.column, images.timeline, images.time_point)
+    combinations = list(zip(*(column[first].tolist() for column in columns), strict=True))
     timelines_of: dict[tuple[int, int], set[int]] = defaultdict(set)
     points_of: dict[int, set[int]] = defaultdict(set)
-    for each in images:
-        timelines_of[each.row, each.column].add(each.timeline)
-        points_of[each.timeline].add(each.time_point)
+    for row, column, timeline, point in combinations:
+        timelines_of[row, column].add(timeline)
+        points_of[timeline].add(point)
     groups: list[set[int]] = []
     for timelines in timelines_of.values():
         joined = set(timelines).union(*(group for group in groups if group & timelines))
@@ -172,4 +267,4 @@ def frame_numbers(images: Sequence[ImageRecord]) -> dict[tuple[int, int], int]:
         points = sorted(set().union(*(points_of[timeline] for timeline in group)))
         rank = {point: number for number, point in enumerate(points)}
         numbers.update(((timeline, point), rank[point]) for timeline in group for point in points_of[timeline])
-    return numbers
+    return np.array([numbers[timeline, point] for _, _, timeline, point in combinations], np.int64)[place]

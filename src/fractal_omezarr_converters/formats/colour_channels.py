@@ -10,15 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import ChannelInfo, rgb_channels
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from fractal_omezarr_converters.core.loader_columns import LoaderColumns
-    from fractal_omezarr_converters.formats.plane_records import Measurement, PlaneRecord
+    from fractal_omezarr_converters.formats.plane_records import Measurement
+    from fractal_omezarr_converters.formats.plane_table import PlaneTable
 
 #: What follows the name of a channel in colour, and how it is shown.
 SAMPLES: Mapping[str, str] = {"R": "#FF0000", "G": "#00FF00", "B": "#0000FF"}
@@ -33,16 +35,13 @@ class ColourChannels:
 
     @classmethod
     def of(
-        cls, measured: Measurement, numbers: Sequence[int], planes: Sequence[PlaneRecord], loaders: LoaderColumns | None
+        cls, measured: Measurement, numbers: Sequence[int], planes: PlaneTable, loaders: LoaderColumns | None
     ) -> ColourChannels:
         """Find the channels in colour; ``loaders`` are those of ``planes``, None when no file is there to ask.
 
         Raises:
             ConvertersToolsUserError: the metadata state a number of values per pixel that is neither 1 nor 3.
         """
-        first: dict[int, int] = {}
-        for place, each in enumerate(planes):
-            first.setdefault(each.channel, place)
         found = set()
         for number in numbers:
             facts = measured.channels.get(number)
@@ -52,9 +51,7 @@ class ColourChannels:
                     f"'{measured.described_in}': channel {number} has {stated} values per pixel; 1 (grey) and 3 (red, green,"
                     " blue) can be converted. Save it as separate channels."
                 )
-            if stated == len(SAMPLES) or (
-                stated is None and loaders is not None and _is_rgb(loaders, first.get(number))
-            ):
+            if stated == len(SAMPLES) or (stated is None and loaders is not None and _is_rgb(loaders, planes, number)):
                 found.add(number)
         return cls(tuple(numbers), frozenset(found))
 
@@ -67,10 +64,8 @@ class ColourChannels:
         """How many channels of the image each channel takes."""
         return [len(SAMPLES) if number in self.in_colour else 1 for number in self.numbers]
 
-    def places(self, channels: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def places(self, channels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give for each plane's channel the first channel of the image that it fills, and how many."""
-        import numpy as np
-
         at = np.searchsorted(self.numbers, channels)
         lengths = np.array(self.lengths(), np.int64)
         return (np.cumsum(lengths) - lengths)[at], lengths[at]
@@ -95,11 +90,12 @@ class ColourChannels:
         return found
 
 
-def _is_rgb(loaders: LoaderColumns, place: int | None) -> bool:
-    """Ask a file's header; one that cannot be read is found later, when all are."""
-    if place is None:
+def _is_rgb(loaders: LoaderColumns, planes: PlaneTable, channel: int) -> bool:
+    """Ask the header of a channel's first file; one that cannot be read is found later, when all are."""
+    places = np.flatnonzero(planes.channel == channel)
+    if not places.size:
         return False
     try:
-        return loaders.loader(place).is_rgb()
+        return loaders.loader(int(places[0])).is_rgb()
     except (ConvertersToolsError, OSError):
         return False

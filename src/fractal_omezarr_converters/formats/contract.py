@@ -22,10 +22,11 @@ A format of another distribution names its class in the entry-point group ``frac
 from __future__ import annotations
 
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -184,11 +185,12 @@ def _below(folder: str, pattern: list[str]) -> list[Path]:
         if rest:
             return _below(path, rest) if os.path.isdir(path) else []  # noqa: PTH112
         return [Path(path)] if os.path.exists(path) else []  # noqa: PTH110
+    matches = re.compile(translate(first)).match
     with os.scandir(folder) as entries:
         if rest:
-            found = sorted(e.path for e in entries if fnmatchcase(e.name, first) and e.is_dir())
+            found = sorted(e.path for e in entries if e.is_dir() and matches(e.name))
             return [each for place in found for each in _below(place, rest)]
-        return [Path(path) for path in sorted(e.path for e in entries if fnmatchcase(e.name, first))]
+        return [Path(path) for path in sorted(e.path for e in entries if matches(e.name))]
 
 
 def _in_words(error: Mapping[str, Any]) -> str:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fractal_omezarr_converters.formats.plane_table import joint_ranks
+
 if TYPE_CHECKING:
     from fractal_omezarr_converters.formats.plane_axes import PlaneAxes
-    from fractal_omezarr_converters.formats.plane_records import PlaneRecord
     from fractal_omezarr_converters.formats.plane_states import SortedPlanes
+    from fractal_omezarr_converters.formats.plane_table import PlaneTable
 
 
 def repeat_single_planes(
-    planes: Sequence[PlaneRecord], found: SortedPlanes, axes: PlaneAxes, warnings: list[str]
-) -> tuple[list[PlaneRecord], SortedPlanes, PlaneAxes]:
+    planes: PlaneTable, found: SortedPlanes, axes: PlaneAxes, warnings: list[str]
+) -> tuple[PlaneTable, SortedPlanes, PlaneAxes]:
     """Give a plane that is alone in its channel, field and frame once for every plane that its well has.
 
     Args:
@@ -26,28 +26,26 @@ def repeat_single_planes(
         axes: their indices.
         warnings: takes what was repeated.
     """
-    depths: dict[tuple[int, ...], set[int]] = defaultdict(set)
-    stacks: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for number, (each, z) in enumerate(zip(planes, axes.z_index.tolist(), strict=True)):
-        depths[each[:2]].add(z)
-        stacks[(*each[:4], each.t)].append(number)
+    stack = joint_ranks(planes.row, planes.column, planes.field, planes.channel, planes.t)[0]
+    alone = (np.bincount(stack)[stack] == 1).tolist()
+    wells = planes.wells()
+    depths = {well: np.unique(axes.z_index[wells == well]).tolist() for well in np.unique(wells).tolist()}
     taken: list[int] = []
     z_index: list[int] = []
-    for number, (each, z) in enumerate(zip(planes, axes.z_index.tolist(), strict=True)):
-        alone = len(stacks[(*each[:4], each.t)]) == 1
-        wanted = sorted(depths[each[:2]]) if alone else [z]
+    for number, (well, z) in enumerate(zip(wells.tolist(), axes.z_index.tolist(), strict=True)):
+        wanted = depths[well] if alone[number] else [z]
         taken.extend([number] * len(wanted))
         z_index.extend(wanted)
     added = len(taken) - len(planes)
     if not added:
-        return list(planes), found, axes
-    again = replace(found, kept=[found.kept[n] for n in taken], files=[found.files[n] for n in taken])
+        return planes, found, axes
+    chosen = np.asarray(taken, np.int64)
+    again = replace(found, kept=found.kept[chosen], files=[found.files[number] for number in taken])
     again.states.never_acquired = max(0, again.states.never_acquired - added)
     if not again.states.never_acquired:
         again.states.examples.pop("never_acquired", None)
     warnings.append(
         f"Single planes beside stacks are repeated at every plane of their well: {added} planes were added."
     )
-    chosen = np.asarray(taken, np.int64)
     moved = replace(axes, z_index=np.asarray(z_index, np.int64), t_index=axes.t_index[chosen])
-    return [planes[n] for n in taken], again, moved
+    return planes.select(chosen), again, moved

@@ -15,10 +15,11 @@ Facts and traps: docs/formats/metaxpress.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Literal
 
+import numpy as np
 from pydantic import ConfigDict, Field
 
 from fractal_omezarr_converters.errors import (
@@ -29,13 +30,15 @@ from fractal_omezarr_converters.errors import (
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.field_grid import FieldGrid
+from fractal_omezarr_converters.formats.metaxpress_files import TreeFiles
 from fractal_omezarr_converters.formats.metaxpress_htd import PlatePlan, differences, read_plan
 from fractal_omezarr_converters.formats.metaxpress_places import frames_of_waves, planned_frame, site_centres
 from fractal_omezarr_converters.formats.metaxpress_planes import choose, frame_seconds
 from fractal_omezarr_converters.formats.metaxpress_sample import SampledTags, sample_tags
 from fractal_omezarr_converters.formats.metaxpress_tags import PlaneTags
-from fractal_omezarr_converters.formats.metaxpress_tree import AcquisitionTree, TreeFile, acquisition_folders, read_tree
-from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, Measurement, PlaneRecord
+from fractal_omezarr_converters.formats.metaxpress_tree import AcquisitionTree, acquisition_folders, read_tree
+from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, Measurement
+from fractal_omezarr_converters.formats.plane_table import PlaneTable, joint_ranks, ranked
 from fractal_omezarr_converters.formats.plate_format import PlateFormat, StackOptions
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 
@@ -91,7 +94,7 @@ class Metaxpress(PlateFormat[MetaxpressOptions]):
         warnings: list[str] = []
         plan = _plan(tree, warnings)
         files = AcquisitionFiles(tree.root, tree.root, follow_links=options.follow_links)
-        listed = tree.files or (plan.files() if plan is not None else [])
+        listed = tree.files if len(tree.files) or plan is None else TreeFiles.of(plan.files())
         sampled = sample_tags(tree.files, files, everything=options.read_all_tags)
         _warn_of_tree(tree, plan, sampled, warnings)
         channels = _channels(listed, sampled.tags, plan)
@@ -130,14 +133,14 @@ class Metaxpress(PlateFormat[MetaxpressOptions]):
 
 
 def _planes(
-    listed: Sequence[TreeFile],
+    listed: TreeFiles,
     tags: Mapping[int, PlaneTags],
     channels: Mapping[int, ChannelFacts],
     *,
     plan: PlatePlan | None,
     options: MetaxpressOptions,
     warnings: list[str],
-) -> tuple[list[PlaneRecord], list[Frame]]:
+) -> tuple[PlaneTable, list[Frame]]:
     """Choose the planes; give them with the sizes that occur."""
     chosen, verdicts = choose(
         listed,
@@ -156,25 +159,29 @@ def _planes(
         frames, of_wave, of_file = [planned_frame(options.pixel_size, warnings)], {}, {}
     centres = site_centres(listed, tags, frames[0], grid=options.field_grid, plan=plan, warnings=warnings)
     seconds = frame_seconds(listed, tags, verdicts)
-    planes = []
-    for number, z in chosen:
-        row, column, wave, t, _, site, file = listed[number]
-        found = tags.get(number)
-        planes.append(
-            PlaneRecord(
-                row,
-                column,
-                site,
-                wave,
-                z,
-                t,
-                file,
-                *centres[row, column, site],
-                found.z if found is not None else None,
-                seconds.get(t),
-                frame=of_file.get(number, of_wave.get(wave, 0)),
-            )
-        )
+    place, first = joint_ranks(listed.row, listed.column, listed.site)
+    centre = np.array([centres[each.row, each.column, each.site] for each in map(listed.__getitem__, first.tolist())])
+    waves, wave_rank = ranked(listed.wave)
+    times, time_rank = ranked(listed.t)
+    frame = np.array([of_wave.get(each, 0) for each in waves.tolist()], np.int64)[wave_rank]
+    frame[list(of_file)] = list(of_file.values())
+    height = np.full(len(listed), np.nan)
+    height[list(tags)] = [np.nan if found.z is None else found.z for found in tags.values()]
+    rows, z = chosen
+    planes = PlaneTable.of_columns(
+        row=listed.row[rows],
+        column=listed.column[rows],
+        field=listed.site[rows],
+        channel=listed.wave[rows],
+        z=z,
+        t=listed.t[rows],
+        file=[listed.file[at] for at in rows.tolist()],
+        x=centre[place[rows], 0],
+        y=centre[place[rows], 1],
+        height=height[rows],
+        seconds=np.array([seconds.get(each, np.nan) for each in times.tolist()])[time_rank[rows]],
+        frame=frame[rows],
+    )
     return planes, frames
 
 
@@ -187,7 +194,7 @@ def _tree(source: Path) -> AcquisitionTree:
             f"'{source}' holds {len(folders)} acquisitions: {names}; give each of them as an acquisition of its own."
         )
     tree = read_tree(folders[0] if folders else source) if folders or source.is_dir() else None
-    if tree is None or not (tree.files or tree.descriptions):
+    if tree is None or not (len(tree.files) or tree.descriptions):
         raise ConvertersToolsFileNotFoundError(
             f"'{source}' holds no images of MetaXpress (such as name_B02_s1_w1.TIF, also in TimePoint_1/ZStep_1) and no"
             " description (.HTD) of a plate; give the folder of one export, or of one acquisition of the database."
@@ -205,7 +212,7 @@ def _plan(tree: AcquisitionTree, warnings: list[str]) -> PlatePlan | None:
     if len(of_plate) > 1:
         warnings.append(f"'{tree.root}' holds {len(of_plate)} descriptions of plates; '{of_plate[0]}' is used.")
     plan = read_plan(tree.root / of_plate[0])
-    if not tree.files:
+    if not len(tree.files):
         nothing = [f"'{plan.path}' selects no well, and there is no image."] if not plan.wells or not plan.cells else []
         raise_together([*plan.problems, *nothing], f"'{plan.path}' cannot be used")
     warnings.extend(plan.problems)
@@ -213,7 +220,7 @@ def _plan(tree: AcquisitionTree, warnings: list[str]) -> PlatePlan | None:
 
 
 def _warn_of_tree(tree: AcquisitionTree, plan: PlatePlan | None, sampled: SampledTags, warnings: list[str]) -> None:
-    if plan is not None and tree.files and not plan.problems:
+    if plan is not None and len(tree.files) and not plan.problems:
         warnings.extend(differences(plan, tree.files))
     if len(tree.plates) > 1:
         names = ", ".join(f"'{each}'" for each in sorted(tree.plates)[:6])
@@ -240,9 +247,7 @@ def _warn_of_tree(tree: AcquisitionTree, plan: PlatePlan | None, sampled: Sample
         )
 
 
-def _channels(
-    listed: Sequence[TreeFile], tags: Mapping[int, PlaneTags], plan: PlatePlan | None
-) -> dict[int, ChannelFacts]:
+def _channels(listed: TreeFiles, tags: Mapping[int, PlaneTags], plan: PlatePlan | None) -> dict[int, ChannelFacts]:
     """Name the wavelengths by their illumination, else as the plan does."""
     first: dict[int, PlaneTags] = {}
     for number, found in sorted(tags.items()):
@@ -250,7 +255,7 @@ def _channels(
             first.setdefault(listed[number].wave, found)
     planned = plan.waves if plan is not None else {}
     channels = {}
-    for wave in sorted({each.wave for each in listed}):
+    for wave in sorted(listed.values("wave")):
         stated = first.get(wave)
         channels[wave] = ChannelFacts(
             name=(stated.name if stated is not None else "") or planned.get(wave, ""),

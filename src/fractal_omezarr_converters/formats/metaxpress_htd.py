@@ -7,11 +7,11 @@ Line breaks inside ``Description`` are the bytes 0x82 0x81.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fractal_omezarr_converters.formats.metaxpress_tree import PARENT, TreeFile
+from fractal_omezarr_converters.formats.metaxpress_files import TreeFile, TreeFiles
+from fractal_omezarr_converters.formats.metaxpress_tree import PARENT
 from fractal_omezarr_converters.models.well_names import row_name
 
 _LINE = re.compile(r'\s*"([^"]+)"\s*(?:,\s*(.*))?')
@@ -150,16 +150,16 @@ def _number(plan: PlatePlan, values: dict[str, list[str]], key: str) -> int | No
     return int(text)
 
 
-def differences(plan: PlatePlan, files: Sequence[TreeFile]) -> list[str]:
+def differences(plan: PlatePlan, files: TreeFiles) -> list[str]:
     """Say in one sentence each where images differ from the plan: runs that were stopped, exports of a part."""
     there = {
-        "wavelengths": (len(plan.waves), len({each.wave for each in files})),
-        "time points": (plan.times, len({each.t for each in files})),
-        "sites": (len(plan.cells), len({each.site for each in files})),
+        "wavelengths": (len(plan.waves), len(files.values("wave"))),
+        "time points": (plan.times, len(files.values("t"))),
+        "sites": (len(plan.cells), len(files.values("site"))),
     }
     less = [f"{planned} {what}, {found} are there" for what, (planned, found) in there.items() if planned != found]
     said = [f"'{plan.path}' plans {'; '.join(less)}."] if less else []
-    lost = sorted(set(plan.wells) - {each[:2] for each in files})
+    lost = sorted(set(plan.wells) - set(zip(files.row.tolist(), files.column.tolist(), strict=True)))
     if lost:
         from fractal_omezarr_converters.formats.plane_states import wells_in_words
 

@@ -15,10 +15,11 @@ import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.field_grid import FieldGrid, grid_centres
+from fractal_omezarr_converters.formats.metaxpress_files import TreeFile, TreeFiles
 from fractal_omezarr_converters.formats.metaxpress_htd import PlatePlan
 from fractal_omezarr_converters.formats.metaxpress_tags import PlaneTags
-from fractal_omezarr_converters.formats.metaxpress_tree import TreeFile
 from fractal_omezarr_converters.formats.plane_records import Frame
+from fractal_omezarr_converters.formats.plane_table import joint_ranks
 
 type Centre = tuple[float, float]
 
@@ -66,7 +67,7 @@ def planned_frame(pixel_size: float | None, warnings: list[str]) -> Frame:
 
 
 def site_centres(
-    files: Sequence[TreeFile],
+    files: TreeFiles,
     tags: Mapping[int, PlaneTags],
     frame: Frame,
     *,
@@ -79,7 +80,8 @@ def site_centres(
     Raises:
         ConvertersToolsUserError: there are several sites in a well, and nothing says how they lie.
     """
-    places = list(dict.fromkeys((each.row, each.column, each.site) for each in files))
+    first = np.sort(joint_ranks(files.row, files.column, files.site)[1]).tolist()
+    places = [(each.row, each.column, each.site) for each in map(files.__getitem__, first)]
     if grid is None:
         stated = _stated(files, tags)
         of_site: dict[int, Centre] = {}

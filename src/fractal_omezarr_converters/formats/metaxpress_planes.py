@@ -12,22 +12,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.formats.metaxpress_files import TreeFile, TreeFiles
 from fractal_omezarr_converters.formats.metaxpress_tags import PlaneTags
-from fractal_omezarr_converters.formats.metaxpress_tree import TreeFile
+from fractal_omezarr_converters.formats.plane_table import joint_ranks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fractal_omezarr_converters.formats.plane_table import Ints
 
 type Tags = Mapping[int, PlaneTags]
-
-
-class Chosen(NamedTuple):
-    """An image to convert: its position in the list of files, and the number of its plane."""
-
-    number: int
-    z: int
 
 
 @dataclass
@@ -39,23 +38,29 @@ class Verdicts:
     repeats: set[tuple[int, int]]
     repeat_of: dict[int, bool] = field(default_factory=dict)
 
-    def method(self, number: int, each: TreeFile, tags: Tags) -> str | None:
-        """Name the projection that an image is; None when it is a plane."""
-        own = tags.get(number)
-        if own is not None and own.is_stated:
-            return own.projection
-        return self.methods.get((each.wave, each.step))
+    def methods_of(self, files: TreeFiles, tags: Tags) -> tuple[list[str | None], Ints]:
+        """Name the projection that each image is, None for a plane: what occurs, and for each image its place in that."""
+        place, first = joint_ranks(files.wave, files.step)
+        names = [self.methods.get((files[at].wave, files[at].step)) for at in first.tolist()]
+        stated = {number: found.projection for number, found in tags.items() if found.is_stated}
+        found: list[str | None] = list(dict.fromkeys([*names, *stated.values()]))
+        numbers = np.array([found.index(name) for name in names], np.int64)[place]
+        numbers[list(stated)] = [found.index(name) for name in stated.values()]
+        return found, numbers
 
-    def is_repeat(self, number: int, each: TreeFile) -> bool:
-        """Say whether an image repeats an earlier time point."""
-        return self.repeat_of.get(number, (each.wave, each.t) in self.repeats)
+    def repeated(self, files: TreeFiles) -> NDArray[np.bool_]:
+        """Say which images repeat an earlier time point."""
+        place, first = joint_ranks(files.wave, files.t)
+        repeats = np.array([(files[at].wave, files[at].t) in self.repeats for at in first.tolist()], np.bool_)[place]
+        repeats[list(self.repeat_of)] = list(self.repeat_of.values())
+        return repeats
 
 
-def judge(files: Sequence[TreeFile], tags: Tags) -> Verdicts:
+def judge(files: TreeFiles, tags: Tags) -> Verdicts:
     """Decide by the headers that were read; where they say nothing, the folders decide."""
     steps: dict[int, set[int]] = defaultdict(set)
-    for each in files:
-        steps[each.wave].add(each.step)
+    for at in joint_ranks(files.wave, files.step)[1].tolist():
+        steps[files[at].wave].add(files[at].step)
     stated: dict[int, list[tuple[TreeFile, PlaneTags]]] = defaultdict(list)
     methods: dict[tuple[int, int], str | None] = {}
     for number, found in tags.items():
@@ -106,14 +111,14 @@ def _find_repeats(files: Sequence[TreeFile], tags: Tags, verdicts: Verdicts) -> 
 
 
 def choose(
-    files: Sequence[TreeFile],
+    files: TreeFiles,
     tags: Tags,
     *,
     want: Literal["stacks", "projections"],
     keep_repeats: bool,
     names: Mapping[int, str],
     warnings: list[str],
-) -> tuple[list[Chosen], Verdicts]:
+) -> tuple[tuple[Ints, Ints], Verdicts]:
     """Choose the images to convert, one for each plane.
 
     Args:
@@ -124,48 +129,66 @@ def choose(
         names: names of the wavelengths, for sentences.
         warnings: takes what was left out.
 
+    Returns:
+        Positions of the images, rising, with the numbers of their planes; and what the headers say.
+
     Raises:
         ConvertersToolsUserError: projections are wanted, and there are none.
     """
     verdicts = judge(files, tags)
-    lowest = min((each.step for each in files if each.wave in verdicts.stacks and each.step >= 1), default=1)
-    chosen: list[Chosen] = []
-    single: dict[tuple[int, ...], tuple[bool, int, int]] = {}
+    in_stack = np.isin(files.wave, list(verdicts.stacks))
+    numbered = files.step[in_stack & (files.step >= 1)]
+    lowest = int(numbered.min()) if len(numbered) else 1
     left = _LeftOut()
-    for number, each in enumerate(files):
-        if verdicts.is_repeat(number, each):
-            left.repeated[each.wave].add(each.t)
-            left.repeats += 1
-            if not keep_repeats:
-                continue
-        method = verdicts.method(number, each, tags)
-        is_stack = each.wave in verdicts.stacks
-        if is_stack and want == "stacks":
-            if method is None and each.step >= 1:
-                chosen.append(Chosen(number, each.step))
-            else:
-                left.projections.add(each.wave)
-            continue
-        if is_stack and (method is None or (method == "unknown" and each.step >= 1)):
-            left.stacks.add(each.wave)
-            continue
-        place = each.row, each.column, each.wave, each.t, each.site
-        rank = ((method is None) == (want == "projections"), each.step, number)
-        before = single.get(place)
-        if before is not None and before[:2] == rank[:2]:
-            # two files in one folder are no copies that an export made: whoever finds the files refuses them
-            chosen.append(Chosen(number, lowest))
-            continue
-        left.copies += before is not None
-        single[place] = rank if before is None else min(before, rank)
-    chosen += [Chosen(number, lowest) for _, _, number in single.values()]
-    left.stacks -= {files[number].wave for _, _, number in single.values()}
+    repeats = verdicts.repeated(files)
+    left.repeats = int(repeats.sum())
+    for at in np.flatnonzero(repeats)[joint_ranks(files.wave[repeats], files.t[repeats])[1]].tolist():
+        left.repeated[files[at].wave].add(files[at].t)
+    kept = np.ones(len(files), np.bool_) if keep_repeats else ~repeats
+    methods, method = verdicts.methods_of(files, tags)
+    is_plane = np.array([name is None for name in methods], np.bool_)[method]
+    unknown = np.array([name == "unknown" for name in methods], np.bool_)[method]
+    if want == "stacks":
+        in_order = kept & in_stack & is_plane & (files.step >= 1)
+        single = kept & ~in_stack
+        left.projections |= set(np.unique(files.wave[kept & in_stack & ~in_order]).tolist())
+    else:
+        in_order = np.zeros(len(files), np.bool_)
+        passed = kept & in_stack & (is_plane | (unknown & (files.step >= 1)))
+        single = kept & ~passed
+        left.stacks |= set(np.unique(files.wave[passed]).tolist())
+    at_second_rank = is_plane == (want == "projections")
+    singles = _singles(files, np.flatnonzero(single), at_second_rank, left)
+    left.stacks -= set(np.unique(files.wave[singles]).tolist())
     if want == "projections" and not any(method for method in verdicts.methods.values()):
         raise ConvertersToolsUserError(
             "This acquisition holds no projections; set planes to 'stacks' in the options of the format."
         )
     left.say(names, keep_repeats=keep_repeats, warnings=warnings)
-    return sorted(chosen), verdicts
+    z = np.where(in_order, files.step, lowest)
+    number = np.sort(np.concatenate([np.flatnonzero(in_order), singles]))
+    return (number, z[number]), verdicts
+
+
+def _singles(files: TreeFiles, rows: Ints, at_second_rank: NDArray[np.bool_], left: _LeftOut) -> Ints:
+    """One image of every place without a stack; two of one folder both, for whoever finds the files to refuse them."""
+    columns = (files.row, files.column, files.wave, files.t, files.site)
+    place, first = joint_ranks(*(column[rows] for column in columns))
+    if len(first) == len(rows):
+        return rows
+    best: dict[int, tuple[bool, int, int]] = {}
+    both: list[int] = []
+    ranks = zip(place.tolist(), at_second_rank[rows].tolist(), files.step[rows].tolist(), rows.tolist(), strict=True)
+    for key, *given in ranks:
+        rank = (given[0], given[1], given[2])
+        before = best.get(key)
+        if before is not None and before[:2] == rank[:2]:
+            # two files in one folder are no copies that an export made
+            both.append(rank[2])
+            continue
+        left.copies += before is not None
+        best[key] = rank if before is None else min(before, rank)
+    return np.array([*both, *(number for _, _, number in best.values())], np.int64)
 
 
 @dataclass
@@ -204,14 +227,15 @@ class _LeftOut:
                 warnings.append(f"{what.format(listed)}; set planes to '{option}' to have them.")
 
 
-def frame_seconds(files: Sequence[TreeFile], tags: Tags, verdicts: Verdicts) -> dict[int, float]:
+def frame_seconds(files: TreeFiles, tags: Tags, verdicts: Verdicts) -> dict[int, float]:
     """Give the time of each time point in s since the first: median over places whose first and later frame are known."""
     series: dict[tuple[int, ...], dict[int, float]] = defaultdict(dict)
     for number, found in tags.items():
         each = files[number]
-        if found.seconds is not None and not verdicts.is_repeat(number, each):
+        is_repeat = verdicts.repeat_of.get(number, (each.wave, each.t) in verdicts.repeats)
+        if found.seconds is not None and not is_repeat:
             series[each.row, each.column, each.wave, each.step, each.site][each.t] = found.seconds
-    first = min((each.t for each in files), default=1)
+    first = int(files.t.min()) if len(files) else 1
     differences: dict[int, list[float]] = defaultdict(list)
     for times in series.values():
         if first in times:

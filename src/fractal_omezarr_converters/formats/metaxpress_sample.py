@@ -7,14 +7,14 @@ channel.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+
+import numpy as np
 
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
+from fractal_omezarr_converters.formats.metaxpress_files import TreeFile, TreeFiles
 from fractal_omezarr_converters.formats.metaxpress_tags import PlaneTags, read_tags
-from fractal_omezarr_converters.formats.metaxpress_tree import TreeFile
+from fractal_omezarr_converters.formats.plane_table import joint_ranks
 
 WELLS = 2
 MOST_DAMAGED = 50
@@ -38,7 +38,7 @@ class SampledTags:
         return True
 
 
-def sample_tags(listed: Sequence[TreeFile], files: AcquisitionFiles, *, everything: bool) -> SampledTags:
+def sample_tags(listed: TreeFiles, files: AcquisitionFiles, *, everything: bool) -> SampledTags:
     """Read the headers of chosen files, or of all.
 
     Args:
@@ -47,13 +47,23 @@ def sample_tags(listed: Sequence[TreeFile], files: AcquisitionFiles, *, everythi
         everything: read every header.
     """
     sampled = SampledTags()
-    seen: Counter[tuple[str, int, int]] = Counter()
-    for _, well in groupby(enumerate(listed), key=lambda item: item[1][:2]):
-        fresh: set[tuple[str, int, int]] = set()
-        for number, each in well:
-            keys = ("site", each.wave, each.site), ("step", each.wave, each.step), ("t", each.wave, each.t)
-            wanted = everything or any(key not in fresh and seen[key] < WELLS for key in keys)
-            if wanted and (everything or len(sampled.damaged) < MOST_DAMAGED) and sampled.read(number, each, files):
-                fresh.update(keys)
-        seen.update(fresh)
+    if not len(listed):
+        return sampled
+    # what is to be seen, by number: every site, step and time point of each wavelength
+    kinds = [joint_ranks(listed.wave, values)[0] for values in (listed.site, listed.step, listed.t)]
+    sizes = [int(kind.max()) + 1 for kind in kinds]
+    keys = np.stack(kinds, axis=1) + np.cumsum([0, *sizes[:-1]])
+    seen = np.zeros(sum(sizes), np.int64)
+    changes = np.flatnonzero((np.diff(listed.row) != 0) | (np.diff(listed.column) != 0)) + 1
+    for well in np.split(np.arange(len(listed)), changes):
+        if not everything and bool((seen[keys[well]] >= WELLS).all()):
+            continue
+        fresh: set[int] = set()
+        for number in well.tolist():
+            own = keys[number].tolist()
+            wanted = everything or any(key not in fresh and seen[key] < WELLS for key in own)
+            enough = not everything and len(sampled.damaged) >= MOST_DAMAGED
+            if wanted and not enough and sampled.read(number, listed[number], files):
+                fresh.update(own)
+        seen[list(fresh)] += 1
     return sampled

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import os
 import re
+from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from fractal_omezarr_converters.formats.metaxpress_files import TreeFiles
+from fractal_omezarr_converters.formats.row_columns import Known
 from fractal_omezarr_converters.models.well_names import row_index
 
 PARENT = -1
@@ -29,24 +34,12 @@ _LEVELS = 3
 MAX_ROW, MAX_COLUMN = 32, 48
 
 
-class TreeFile(NamedTuple):
-    """One image by its place in the tree: well (from 1), wavelength, time point, number of ``ZStep``, site, name."""
-
-    row: int
-    column: int
-    wave: int
-    t: int
-    step: int
-    site: int
-    file: str
-
-
 @dataclass
 class AcquisitionTree:
     """Images and plate descriptions (``.HTD``) below one folder; ``plates`` counts the names before the well."""
 
     root: Path
-    files: list[TreeFile] = field(default_factory=list)
+    files: TreeFiles = field(default_factory=lambda: TreeFiles.of([]))
     descriptions: list[str] = field(default_factory=list)
     plates: Counter[str] = field(default_factory=Counter)
     off_plate: list[str] = field(default_factory=list)
@@ -55,34 +48,92 @@ class AcquisitionTree:
 def read_tree(root: Path) -> AcquisitionTree:
     """List the images of one acquisition, sorted; small pictures (``_thumb``) are passed over."""
     tree = AcquisitionTree(root)
-    _read(tree, str(root), "", 1, PARENT)
-    tree.files.sort()
+    found = _Found()
+    _read(tree, found, _Folder(str(root)))
+    numbers = [np.fromiter(column, np.int64, len(found.files)) for column in (found.row, found.column, found.wave)]
+    t, step = (np.repeat(np.array(column, np.int64), found.sizes) for column in (found.t, found.step))
+    site = np.fromiter(found.site, np.int64, len(found.files))
+    tree.files = TreeFiles.made([*numbers, t, step, site], found.files).sorted()
     # the shortest path first: the copies in the folders of time points and planes say the same
     tree.descriptions.sort(key=lambda name: (name.count("/"), name))
     return tree
 
 
-def _read(tree: AcquisitionTree, folder: str, prefix: str, t: int, step: int) -> None:
-    rows: dict[str, int] = {}
-    with os.scandir(folder) as entries:
+class _Found:
+    """Images in the order of the folders; ``sizes`` are the numbers of images of each folder, with its t and step."""
+
+    def __init__(self) -> None:
+        self.row, self.column, self.wave, self.site = array("q"), array("q"), array("q"), array("q")
+        self.t: list[int] = []
+        self.step: list[int] = []
+        self.sizes: list[int] = []
+        self.files: list[str] = []
+        # the folders of an export hold the same names
+        self.names = Known(_parsed)
+
+
+class _Parsed(NamedTuple):
+    """What a file name says; ``row`` is 0 for names that are no image's, ``plate`` is the name before the well."""
+
+    row: int
+    column: int = 0
+    wave: int = 1
+    site: int = 1
+    plate: str = ""
+    is_thumb: bool = False
+
+
+def _parsed(name: str | None) -> _Parsed:
+    found = _NAME.search(name or "")
+    if found is None:
+        return _Parsed(0)
+    row, column, site, wave, thumb, _ = found.groups()
+    plate = (name or "")[: found.start()]
+    return _Parsed(row_index(row) + 1, int(column), int(wave or 1), int(site or 1), plate, thumb is not None)
+
+
+class _Folder(NamedTuple):
+    """A folder, its path below the acquisition's with a slash behind it, and what its images are."""
+
+    path: str
+    prefix: str = ""
+    t: int = 1
+    step: int = PARENT
+
+
+def _read(tree: AcquisitionTree, found: _Found, folder: _Folder) -> None:
+    prefix = folder.prefix
+    inner: list[tuple[str, str]] = []
+    before = len(found.files)
+    plates: list[str] = []
+    with os.scandir(folder.path) as entries:
         for entry in entries:
             name = entry.name
-            found = _NAME.search(name)
-            if found is not None:
-                row, column, site, wave, thumb, _ = found.groups()
-                number = rows.get(row) or rows.setdefault(row, row_index(row) + 1)
-                if thumb is not None:
+            row, column, wave, site, plate, is_thumb = found.names[name]
+            if row:
+                if is_thumb:
                     continue
-                if not (number <= MAX_ROW and 1 <= int(column) <= MAX_COLUMN):
+                if not (row <= MAX_ROW and 1 <= column <= MAX_COLUMN):
                     tree.off_plate.append(prefix + name)
                     continue
-                tree.plates[name[: found.start()]] += 1
-                tree.files.append(TreeFile(number, int(column), int(wave or 1), t, step, int(site or 1), prefix + name))
+                found.row.append(row)
+                found.column.append(column)
+                found.wave.append(wave)
+                found.site.append(site)
+                found.files.append(prefix + name)
+                plates.append(plate)
             elif name[-4:].lower() == ".htd":
                 tree.descriptions.append(prefix + name)
-            elif (inner := _FOLDER.fullmatch(name)) is not None and entry.is_dir():
-                is_time, number = inner.group(1).lower() == "timepoint", int(inner.group(2))
-                _read(tree, entry.path, f"{prefix}{name}/", number if is_time else t, step if is_time else number)
+            elif _FOLDER.fullmatch(name) is not None and entry.is_dir():
+                inner.append((name, entry.path))
+    tree.plates.update(plates)
+    found.t.append(folder.t)
+    found.step.append(folder.step)
+    found.sizes.append(len(found.files) - before)
+    for name, path in inner:
+        kind, digits = name.split("_")
+        which = {"t" if kind.lower() == "timepoint" else "step": int(digits)}
+        _read(tree, found, folder._replace(path=path, prefix=f"{prefix}{name}/", **which))
 
 
 def acquisition_folders(source: Path) -> list[Path]:

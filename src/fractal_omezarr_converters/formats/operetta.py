@@ -15,10 +15,11 @@ is another layout and is refused with a sentence that says how to export. Facts 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import ConfigDict, Field
 
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
@@ -27,10 +28,11 @@ from fractal_omezarr_converters.formats.clock_times import seconds_of
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.field_grid import FieldGrid
 from fractal_omezarr_converters.formats.operetta_flatfield import FlatField, FlatFieldMode, read_flat_field
-from fractal_omezarr_converters.formats.operetta_index import OperettaIndex, Plane, read_index
+from fractal_omezarr_converters.formats.operetta_index import OperettaIndex, read_index
 from fractal_omezarr_converters.formats.operetta_places import field_centres
-from fractal_omezarr_converters.formats.operetta_planes import channel_facts, loader_maker, plane_records, warn_of_index
-from fractal_omezarr_converters.formats.plane_records import Measurement, PlaneRecord
+from fractal_omezarr_converters.formats.operetta_planes import channel_facts, loader_maker, plane_table, warn_of_index
+from fractal_omezarr_converters.formats.plane_records import Measurement
+from fractal_omezarr_converters.formats.plane_table import PlaneTable
 from fractal_omezarr_converters.formats.plate_format import PlateFormat
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 from fractal_omezarr_converters.formats.xml_stream import XmlStream, root_element
@@ -92,14 +94,13 @@ class Operetta(PlateFormat[OperettaOptions]):
         warnings.extend(index.warnings)
         measurement = _measurement_folder(index_file)
         root = index_file.parent if source == index_file.parent else measurement
-        named = [each for each in index.planes if each.url is not None]
         centres = None
         if options.field_grid is None:
-            centres = field_centres(index, named, positions=options.field_positions, warnings=warnings)
-        planes, frames = plane_records(index, centres)
+            centres = field_centres(index, positions=options.field_positions, warnings=warnings)
+        planes, frames = plane_table(index, centres)
         planes = _in_flex_folder(planes, index_file, options, warnings)
         warn_of_index(index, warnings)
-        flat_fields = _flat_fields(index, named, options, warnings) if options.flat_field != "off" else {}
+        flat_fields = _flat_fields(index, options, warnings) if options.flat_field != "off" else {}
         measured = Measurement(
             described_in=str(index_file),
             files=AcquisitionFiles(root, index_file.parent, follow_links=options.follow_links),
@@ -149,11 +150,9 @@ class Operetta(PlateFormat[OperettaOptions]):
         )
 
 
-def _in_flex_folder(
-    planes: list[PlaneRecord], index_file: Path, options: OperettaOptions, warnings: list[str]
-) -> list[PlaneRecord]:
+def _in_flex_folder(planes: PlaneTable, index_file: Path, options: OperettaOptions, warnings: list[str]) -> PlaneTable:
     """Planes by the names that an export with flat-field correction gives them, if only those are there."""
-    first = next((each.file for each in planes if each.file), None)
+    first = next(filter(None, planes.file), None)
     folder = index_file.parent
     if first is None or (folder / first).is_file() or not (folder / f"{FLEX}{first}").is_file():
         return planes
@@ -165,7 +164,7 @@ def _in_flex_folder(
     warnings.append(
         f"The images are those in '{FLEX.partition('/')[0]}', which Harmony corrected for uneven illumination."
     )
-    return [each._replace(file=f"{FLEX}{each.file}" if each.file else None) for each in planes]
+    return replace(planes, file=[f"{FLEX}{name}" if name else None for name in planes.file])
 
 
 def _measurement_folder(index_file: Path) -> Path:
@@ -181,10 +180,9 @@ def _is_of_harmony(path: Path) -> bool:
     return root.name == "EvaluationInputData" if root is not None else path.name == "Index.idx.xml"
 
 
-def _flat_fields(
-    index: OperettaIndex, named: Sequence[Plane], options: OperettaOptions, warnings: list[str]
-) -> dict[int, FlatField]:
-    urls = (each.url or "" for each in named)
+def _flat_fields(index: OperettaIndex, options: OperettaOptions, warnings: list[str]) -> dict[int, FlatField]:
+    planes = index.planes
+    urls = (url or "" for url in planes.url)
     corrected = next((url for url in urls if Path(url.replace("\\", "/")).name.startswith("flex_")), None)
     if corrected is not None:
         raise ConvertersToolsUserError(
@@ -195,7 +193,8 @@ def _flat_fields(
         texts = _separate_profiles(Path(index.path).parent)
     fields: dict[int, FlatField] = {}
     for number in sorted(index.channels):
-        sizes = sorted({(each.height, each.width) for each in named if each.channel == number})
+        mine = planes.named() & (planes.channel == number)
+        sizes = sorted(set(zip(planes.height[mine].tolist(), planes.width[mine].tolist(), strict=True)))
         text = texts.get(number)
         if text is None or not sizes:
             warnings.append(f"Channel {number} has no flat-field profile and is not corrected.")
@@ -232,7 +231,7 @@ def _separate_profiles(folder: Path) -> dict[int, str]:
 
 def _plate_facts(
     index: OperettaIndex,
-    planes: Sequence[PlaneRecord],
+    planes: PlaneTable,
     plate_name: str | None,
     measurement: Path,
     warnings: list[str],
@@ -242,7 +241,7 @@ def _plate_facts(
         has = index.plate is not None and index.plate.get(what) is not None
         size.append(index.plate.integer(what, least=1, most=48) if index.plate is not None and has else None)
     start = seconds_of(index.plate_value("MeasurementStartTime"))
-    taken = [each.clock for each in planes if each.clock is not None]
+    taken = planes.clock[np.isfinite(planes.clock)]
     return plate_facts_of(
         planes,
         name=plate_name or index.plate_value("Name") or index.plate_value("PlateID") or measurement.name,
@@ -253,7 +252,7 @@ def _plate_facts(
         acquisition_name=measurement.name.rpartition("__")[2],
         acquisition_description=f"{index.instrument or 'Operetta'}, {index.harmony or 'unknown version'}",
         start_time=int(start) if start is not None else None,
-        end_time=int(max(taken)) if taken else None,
+        end_time=int(taken.max()) if len(taken) else None,
         barcode=index.plate_value("PlateID"),
     )
 

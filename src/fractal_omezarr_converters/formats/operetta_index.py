@@ -10,55 +10,27 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
-from fractal_omezarr_converters.formats.clock_times import seconds_of
+from fractal_omezarr_converters.formats.operetta_images import (
+    NUMBERS,
+    OBJECTS,
+    WANTED,
+    ImageRows,
+    IndexedPlane,
+    IndexedPlanes,
+    channel_of,
+    plane_of,
+)
+from fractal_omezarr_converters.formats.row_columns import GrowingColumns
+from fractal_omezarr_converters.formats.xml_layouts import Repeated
 from fractal_omezarr_converters.formats.xml_records import XmlRecord
-from fractal_omezarr_converters.formats.xml_stream import XmlStream
+from fractal_omezarr_converters.formats.xml_rows import XmlRows, XmlRowStream
 
 MAX_PROBLEMS = 20
-MAX_ROW, MAX_COLUMN = 32, 48
-MAX_ID = 1 << 31
-MAX_SIZE = 100_000
-MAX_POSITION_UM = 1e6
-PIXEL_SIZES_UM = (1e-3, 1e3)
-
+CHANNEL = IndexedPlane._fields.index("channel")
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _NUMBERS = re.compile(_NUMBER)
-
-
-class Plane(NamedTuple):
-    """One ``Image`` record: where it was taken, in µm and s, and its file. Unknown numbers are None."""
-
-    row: int
-    column: int
-    field: int
-    plane: int
-    time: int
-    sequence: int
-    flim: int
-    channel: int
-    x: float
-    y: float
-    z: float | None
-    z_absolute: float | None
-    offset: float | None
-    taken: float | None
-    width: int
-    height: int
-    pixel_x: float
-    pixel_y: float
-    state: str
-    url: str | None
-    page: int | None
-    line: int
-
-    @property
-    def label(self) -> str:
-        """Name of the record for messages, such as ``r03c05f02p01-ch1 t2``."""
-        place = f"r{self.row:02d}c{self.column:02d}f{self.field:02d}p{self.plane:02d}"
-        return f"{place}-ch{self.channel} t{self.time}"
 
 
 @dataclass
@@ -83,7 +55,7 @@ class OperettaIndex:
     harmony: str
     instrument: str = ""
     plate: XmlRecord | None = None
-    planes: list[Plane] = field(default_factory=list)
+    planes: IndexedPlanes = field(init=False)
     channels: dict[int, ChannelRecord] = field(default_factory=dict)
     wells_selected: list[tuple[int, int]] = field(default_factory=list)
     images_referred_to: int = 0
@@ -100,35 +72,38 @@ def read_index(path: str) -> OperettaIndex:
     Raises:
         ConvertersToolsUserError: the file is damaged, holds no image records, or records have wrong values.
     """
-    stream = XmlStream(path, ["InstrumentType", "Plates/Plate", "Wells/Well", "Maps/Map", "Images/Image"])
+    few = ["InstrumentType", "Plates/Plate", "Maps/Map"]
+    stream = XmlRowStream(path, few, {"Wells/Well/Image": Repeated(), "Images/Image": WANTED})
     index = OperettaIndex(path=path, harmony="")
-    entries: dict[int, dict[str, XmlRecord]] = {}
-    problems: list[str] = []
-    early: list[XmlRecord] = []
-    for record in stream:
-        if record.name == "Image":
-            if record.child("ChannelName") is None and not entries:
-                early.append(record)  # the channels' facts are still to come
+    reading = _Reading(index)
+    early: list[XmlRecord | XmlRows] = []
+    for found in stream:
+        if found.inside == "Wells/Well":
+            index.images_referred_to += len(found) if isinstance(found, XmlRows) else 1
+        elif found.name == "Image":
+            if not reading.entries and not _names_channels(found):
+                early.append(found)  # the channels' facts are still to come
             else:
-                _take_image(index, record, entries, problems)
-        elif record.name == "Map":
-            _take_map(record, entries, problems)
-        elif record.name == "Well":
-            index.images_referred_to += sum(1 for _ in record.every("Image"))
-        elif record.name == "Plate":
-            _take_plate(index, record)
-        else:
-            index.instrument = record.text.strip()
-    for record in early:
-        _take_image(index, record, entries, problems)
+                reading.take_images(found)
+        elif isinstance(found, XmlRecord):
+            if found.name == "Map":
+                _take_map(found, reading.entries, reading.problems)
+            elif found.name == "Plate":
+                _take_plate(index, found)
+            else:
+                index.instrument = found.text.strip()
+    for found in early:
+        reading.take_images(found)
+    index.planes = IndexedPlanes(**reading.planes.joined())
+    problems = reading.problems
     index.harmony = stream.namespace.rstrip("/").rpartition("/")[2]
     index.warnings.extend(stream.warnings)
-    if stream.root is not None and stream.root.name != "EvaluationInputData" and not index.planes:
+    if stream.root is not None and stream.root.name != "EvaluationInputData" and not len(index.planes):
         problems.append(f"'{path}' begins with <{stream.root.name}>; an Operetta index has <EvaluationInputData>.")
-    if not index.planes and not problems:
+    if not len(index.planes) and not problems:
         problems.append(f"'{path}' describes no image; export the measurement again with its images.")
-    raise_together(problems, f"'{path}' cannot be used")
-    _complete_channels(index, entries)
+    raise_together(problems[:MAX_PROBLEMS], f"'{path}' cannot be used")
+    _complete_channels(index, reading.entries)
     return index
 
 
@@ -154,75 +129,48 @@ def _take_map(record: XmlRecord, entries: dict[int, dict[str, XmlRecord]], probl
             known.setdefault(child.name, child)
 
 
-def _take_image(
-    index: OperettaIndex, record: XmlRecord, entries: dict[int, dict[str, XmlRecord]], problems: list[str]
-) -> None:
-    if "id" in record.attributes or len(problems) >= MAX_PROBLEMS:
-        return
-    try:
-        channel = record.integer("ChannelID", least=0, most=MAX_ID)
-        own = {child.name for child in record.children}
-        record.children.extend(each for name, each in entries.get(channel, {}).items() if name not in own)
-        record.forget_names()
-        index.planes.append(_plane(record, channel))
-        if channel not in index.channels:
-            index.channels[channel] = _channel(record, channel)
-    except ConvertersToolsUserError as error:
-        problems.append(str(error))
+def _names_channels(found: XmlRecord | XmlRows) -> bool:
+    """Say whether records state the name of their channel, and so all of its facts."""
+    if isinstance(found, XmlRecord):
+        return found.child("ChannelName") is not None
+    return None not in found.columns()[-1]
 
 
-def _plane(record: XmlRecord, channel: int) -> Plane:
-    url = record.child("URL")
-    page = url.attributes.get("BufferNo") if url is not None else None
-    if page is not None and not page.isdigit():
-        raise record.problem("URL", f"has the BufferNo '{page}', which is not a whole number")
-    # A record without a file name may lack everything but its place in the plate.
-    there = record.get("URL") is not None
-    return Plane(
-        row=record.integer("Row", least=1, most=MAX_ROW),
-        column=record.integer("Col", least=1, most=MAX_COLUMN),
-        field=record.integer("FieldID", least=0, most=MAX_ID),
-        plane=record.integer("PlaneID", least=0, most=MAX_ID, default=1),
-        time=record.integer("TimepointID", least=0, most=MAX_ID, default=0),
-        sequence=record.integer("SequenceID", least=0, most=MAX_ID, default=1),
-        flim=record.integer("FlimID", least=0, most=MAX_ID, default=1),
-        channel=channel,
-        x=_position(record, "PositionX") if there else 0.0,
-        y=_position(record, "PositionY") if there else 0.0,
-        z=_position(record, "PositionZ") if record.get("PositionZ") else None,
-        z_absolute=_position(record, "AbsPositionZ") if record.get("AbsPositionZ") else None,
-        offset=_optional_seconds(record),
-        taken=seconds_of(record.get("AbsTime")),
-        width=record.integer("ImageSizeX", least=1, most=MAX_SIZE) if there else 0,
-        height=record.integer("ImageSizeY", least=1, most=MAX_SIZE) if there else 0,
-        pixel_x=_pixel_size(record, "ImageResolutionX") if there else 0.0,
-        pixel_y=_pixel_size(record, "ImageResolutionY") if there else 0.0,
-        state=record.get("State") or "Ok",
-        url=record.get("URL"),
-        page=int(page) if page is not None else None,
-        line=record.line,
-    )
+class _Reading:
+    """What is gathered while an index is read; ``entries`` are the children of the ``Entry`` of each channel."""
 
+    def __init__(self, index: OperettaIndex) -> None:
+        self.index = index
+        self.entries: dict[int, dict[str, XmlRecord]] = {}
+        self.problems: list[str] = []
+        self.planes = GrowingColumns(IndexedPlane._fields, NUMBERS, OBJECTS)
+        self._rows = ImageRows(self.entries)
 
-def _position(record: XmlRecord, name: str) -> float:
-    value = record.quantity(name, "µm", default_unit="m")
-    if abs(value) > MAX_POSITION_UM:
-        raise record.problem(name, f"is {value:g} µm, more than a metre away; no plate is that large")
-    return value
+    def take_images(self, found: XmlRecord | XmlRows) -> None:
+        """Take one record, or many; facts of a channel come from its first record."""
+        if isinstance(found, XmlRecord):
+            self._take_image(found)
+            return
+        columns = self._rows.columns(found)
+        if columns is None or set(columns[CHANNEL].tolist()) - set(self.index.channels):
+            for record in found.records():
+                self._take_image(record)
+        else:
+            self.planes.add(columns)
 
-
-def _pixel_size(record: XmlRecord, name: str) -> float:
-    value = record.quantity(name, "µm", default_unit="m")
-    least, most = PIXEL_SIZES_UM
-    if not least <= value <= most:
-        raise record.problem(name, f"is {value:g} µm; a pixel has {least:g} to {most:g} µm")
-    return value
-
-
-def _optional_seconds(record: XmlRecord) -> float | None:
-    if record.get("MeasurementTimeOffset") is None:
-        return None
-    return record.quantity("MeasurementTimeOffset", "s", default_unit="s")
+    def _take_image(self, record: XmlRecord) -> None:
+        if "id" in record.attributes or len(self.problems) >= MAX_PROBLEMS:
+            return
+        try:
+            channel = channel_of(record)
+            own = {child.name for child in record.children}
+            record.children.extend(each for name, each in self.entries.get(channel, {}).items() if name not in own)
+            record.forget_names()
+            self.planes.add_row(plane_of(record))
+            if channel not in self.index.channels:
+                self.index.channels[channel] = _channel(record, channel)
+        except ConvertersToolsUserError as error:
+            self.problems.append(str(error))
 
 
 _KEPT_CHANNEL_FACTS = (

@@ -9,27 +9,29 @@ positions are 8 px off, ``M @ (X, Y)`` 15 px, ``inv(M) @ (X, Y)`` 1 px. Without 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.formats.operetta_index import ChannelRecord, OperettaIndex, Plane
+from fractal_omezarr_converters.formats.operetta_index import ChannelRecord, OperettaIndex
+from fractal_omezarr_converters.formats.plane_table import joint_ranks, ranked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fractal_omezarr_converters.formats.operetta_images import IndexedPlanes
+
 SCALES_OF_A_MATRIX = (0.5, 2.0)
 
 
-def field_centres(
-    index: OperettaIndex, planes: Sequence[Plane], *, positions: str, warnings: list[str]
-) -> NDArray[np.float64]:
-    """Give the centre (x, y) of each plane in µm, x to the right and y down, from the centre of the well."""
-    stated = np.array([(each.x, each.y) for each in planes], dtype=np.float64).reshape(-1, 2)
-    _check_positions_differ(planes, stated)
-    matrix = _shared_matrix(index, planes, warnings) if positions == "calibrated" else None
+def field_centres(index: OperettaIndex, *, positions: str, warnings: list[str]) -> NDArray[np.float64]:
+    """Give the centre (x, y) of each plane that has a file in µm, x to the right and y down, from the centre of the well."""
+    planes = index.planes
+    named = planes.named()
+    stated = np.stack([planes.x[named], planes.y[named]], axis=1)
+    _check_positions_differ(planes, named, stated)
+    matrix = _shared_matrix(index, named, stated, warnings) if positions == "calibrated" else None
     if matrix is None:
         if positions == "calibrated":
             warnings.append("The index holds no OrientationMatrix; fields are placed at their nominal positions.")
@@ -38,9 +40,9 @@ def field_centres(
     return centres
 
 
-def _check_positions_differ(planes: Sequence[Plane], stated: NDArray[np.float64]) -> None:
-    fields = {(each.row, each.column, each.field) for each in planes}
-    several = len(fields) > len({key[:2] for key in fields})
+def _check_positions_differ(planes: IndexedPlanes, named: NDArray[np.bool_], stated: NDArray[np.float64]) -> None:
+    row, column, field = planes.row[named], planes.column[named], planes.field[named]
+    several = len(joint_ranks(row, column, field)[1]) > len(joint_ranks(row, column)[1])
     if several and np.ptp(stated, axis=0).max() == 0:
         x, y = stated[0]
         raise ConvertersToolsUserError(
@@ -49,9 +51,11 @@ def _check_positions_differ(planes: Sequence[Plane], stated: NDArray[np.float64]
         )
 
 
-def _shared_matrix(index: OperettaIndex, planes: Sequence[Plane], warnings: list[str]) -> NDArray[np.float64] | None:
+def _shared_matrix(
+    index: OperettaIndex, named: NDArray[np.bool_], places: NDArray[np.float64], warnings: list[str]
+) -> NDArray[np.float64] | None:
     """One matrix for all channels, so that the channels of a field stay on top of each other."""
-    used = [index.channels[number] for number in sorted({each.channel for each in planes})]
+    used = [index.channels[number] for number in ranked(index.planes.channel[named])[0].tolist()]
     stated = [facts for facts in used if facts.matrix is not None]
     if not stated:
         return None
@@ -59,8 +63,8 @@ def _shared_matrix(index: OperettaIndex, planes: Sequence[Plane], warnings: list
     for facts, each in zip(stated, matrices, strict=True):
         _check_matrix(index, facts, each)
     first: NDArray[np.float64] = matrices[0]
-    reach = max((max(abs(each.x), abs(each.y)) for each in planes), default=0.0)
-    pixel = planes[0].pixel_x
+    reach = float(np.abs(places).max(initial=0.0))
+    pixel = float(index.planes.pixel_x[named][0])
     differences = np.abs(np.linalg.inv(matrices) - np.linalg.inv(first)).sum(axis=2).max() * reach
     if differences > pixel:
         warnings.append(

@@ -3,81 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import repeat
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from fractal_omezarr_converters.formats.clock_times import seconds_of
 from fractal_omezarr_converters.formats.operetta_flatfield import FlatField, FlatFieldLoader
-from fractal_omezarr_converters.formats.operetta_index import OperettaIndex, Plane
+from fractal_omezarr_converters.formats.operetta_images import IndexedPlanes
+from fractal_omezarr_converters.formats.operetta_index import OperettaIndex
 from fractal_omezarr_converters.formats.operetta_loader import OperettaLoader
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, LoaderMaker, PlaneRecord
 from fractal_omezarr_converters.formats.plane_states import MAX_EXAMPLES, wells_in_words
+from fractal_omezarr_converters.formats.plane_table import PlaneTable, in_order, joint_ranks, ranked
 from fractal_omezarr_converters.models.loaders import loader_type_name
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+    from fractal_omezarr_converters.formats.plane_table import Floats, Ints
 
 
-def plane_records(index: OperettaIndex, centres: NDArray[np.float64] | None) -> tuple[list[PlaneRecord], list[Frame]]:
-    """Give all records of the index with the sizes of their images; ``centres`` (µm) are those of records with a file."""
-    frames: dict[tuple[int, int, float, float], int] = {}
-    records: list[PlaneRecord] = []
-    place = iter(centres.tolist()) if centres is not None else repeat((0.0, 0.0))
-    time_of = _time_numbers(index.planes)
+def plane_table(index: OperettaIndex, centres: Floats | None) -> tuple[PlaneTable, list[Frame]]:
+    """Give all planes of the index with the sizes of their images; ``centres`` (µm) are those of planes with a file."""
+    planes = index.planes
+    sizes = [planes.width, planes.height, planes.pixel_x.view(np.int64), planes.pixel_y.view(np.int64)]
+    _, first = joint_ranks(*sizes)
+    frames = in_order(joint_ranks(*sizes)[0])
     began = seconds_of(index.plate_value("MeasurementStartTime"))
-    for each in index.planes:
-        x, y = next(place) if each.url is not None else (0.0, 0.0)
-        frame = frames.setdefault((each.width, each.height, each.pixel_x, each.pixel_y), len(frames))
-        records.append(
-            PlaneRecord(
-                each.row,
-                each.column,
-                each.field,
-                each.channel,
-                each.plane,
-                time_of[each.sequence, each.time],
-                each.url,
-                x,
-                y,
-                each.z,
-                each.offset,
-                _clock(each, began),
-                each.page,
-                frame,
-                each.line,
-            )
-        )
-    return records, [Frame(*size) for size in frames]
+    x, y = np.zeros(len(planes)), np.zeros(len(planes))
+    if centres is not None:
+        x[planes.named()], y[planes.named()] = centres.T
+    # when a plane was taken: what it states, else by its offset from the beginning
+    clock = planes.taken if began is None else np.where(np.isnan(planes.taken), began + planes.offset, planes.taken)
+    return PlaneTable.of_columns(
+        row=planes.row,
+        column=planes.column,
+        field=planes.field,
+        channel=planes.channel,
+        z=planes.plane,
+        t=_time_numbers(planes),
+        file=planes.url,
+        x=x,
+        y=y,
+        height=planes.z,
+        seconds=planes.offset,
+        clock=clock,
+        page=planes.page,
+        frame=frames[1],
+        line=planes.line,
+    ), [_frame(planes, int(first[number])) for number in frames[0]]
 
 
-def _clock(plane: Plane, began: float | None) -> float | None:
-    """When a plane was taken, in s since 1970-01-01 UTC: what it states, else by its offset from the beginning."""
-    if plane.taken is not None or plane.offset is None or began is None:
-        return plane.taken
-    return began + plane.offset
+def _frame(planes: IndexedPlanes, at: int) -> Frame:
+    sizes = int(planes.width[at]), int(planes.height[at])
+    return Frame(*sizes, float(planes.pixel_x[at]), float(planes.pixel_y[at]))
 
 
-def _time_numbers(planes: Sequence[Plane]) -> dict[tuple[int, int], int]:
+def _time_numbers(planes: IndexedPlanes) -> Ints:
     """Number of each (sequence, time point): the time point itself, unless sequences begin again with the same ones."""
-    pairs = sorted({(each.sequence, each.time) for each in planes})
     if not _sequences_repeat_times(planes):
-        return {pair: pair[1] for pair in pairs}
-    return {pair: number for number, pair in enumerate(pairs)}
+        return planes.time
+    return joint_ranks(planes.sequence, planes.time)[0]
 
 
-def _sequences_repeat_times(planes: Sequence[Plane]) -> bool:
+def _sequences_repeat_times(planes: IndexedPlanes) -> bool:
     """Say whether TimepointID starts again in each sequence, so that both together number the frames."""
-    if len({each.sequence for each in planes}) < 2:
+    if len(ranked(planes.sequence)[0]) < 2:
         return False
-    seen: dict[tuple[int, ...], int] = {}
-    for each in planes:
-        key = (each.row, each.column, each.field, each.channel, each.plane, each.time)
-        if each.url is not None and seen.setdefault(key, each.sequence) != each.sequence:
-            return True
-    return False
+    place = (planes.row, planes.column, planes.field, planes.channel, planes.plane, planes.time)
+    chosen = planes.named()
+    of_place = [each[chosen] for each in place]
+    return len(joint_ranks(*of_place, planes.sequence[chosen])[1]) > len(joint_ranks(*of_place)[1])
 
 
 def channel_facts(index: OperettaIndex) -> dict[int, ChannelFacts]:
@@ -96,13 +91,15 @@ def channel_facts(index: OperettaIndex) -> dict[int, ChannelFacts]:
 
 def warn_of_index(index: OperettaIndex, warnings: list[str]) -> None:
     """Say which planes the instrument does not call good, and which selected wells have no image."""
-    bad = [each for each in index.planes if each.url is not None and each.state.lower() != "ok"]
+    planes = index.planes
+    named = zip(planes.url, planes.state, strict=True) if set(planes.state) != {"Ok"} else ()
+    bad = [at for at, (url, state) in enumerate(named) if url is not None and state.lower() != "ok"]
     if bad:
-        shown = ", ".join(f"{each.label} ({each.state})" for each in bad[:MAX_EXAMPLES])
+        shown = ", ".join(f"{planes.label(at)} ({planes.state[at]})" for at in bad[:MAX_EXAMPLES])
         warnings.append(
             f"The instrument does not call {len(bad)} planes 'Ok': {shown}; they are converted as they are."
         )
-    described = {(each.row, each.column) for each in index.planes}
+    described = set(zip(planes.row.tolist(), planes.column.tolist(), strict=True))
     empty = sorted(set(index.wells_selected) - described)
     if empty:
         warnings.append(f"{len(empty)} wells were selected but have no images in the index: {wells_in_words(empty)}.")
@@ -115,7 +112,7 @@ def loader_maker(flat_fields: dict[int, FlatField], *, subtract: bool) -> Loader
         from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 
         if all(each.is_flat for each in flat_fields.values()):
-            pages = [each.page or 0 for each in planes]
+            pages = np.maximum(PlaneTable.of(planes).page, 0).tolist()
             return LoaderColumns.from_columns(
                 loader_type_name(OperettaLoader), {"file_path": list(files), "page": pages}
             )

@@ -16,33 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fractal_omezarr_converters.formats.plane_records import PlaneRecord
+from fractal_omezarr_converters.formats.plane_table import joint_ranks, ranked
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    type Ints = NDArray[np.int64]
-    type Floats = NDArray[np.float64]
+    from fractal_omezarr_converters.formats.plane_table import Floats, Ints, PlaneTable
 
 STEP_TOLERANCE = 0.01
-
-
-@dataclass(frozen=True)
-class PlaneColumns:
-    """The numbers of many planes as columns (n long); unknown heights and times are NaN."""
-
-    stack: Ints  # (n, 5): row, column, field, channel, t
-    z: Ints
-    height: Floats
-    seconds: Floats
-    clock: Floats
-
-    @classmethod
-    def of(cls, planes: Sequence[PlaneRecord]) -> PlaneColumns:
-        """Take the columns of records."""
-        places = np.array([(p.row, p.column, p.field, p.channel, p.t, p.z) for p in planes], np.int64).reshape(-1, 6)
-        numbers = np.array([(p.height, p.seconds, p.clock) for p in planes], np.float64).reshape(-1, 3)
-        return cls(places[:, :5], places[:, 5], numbers[:, 0], numbers[:, 1], numbers[:, 2])
 
 
 @dataclass(frozen=True)
@@ -71,24 +50,16 @@ class PlaneAxes:
 
 
 def plane_axes(
-    listed: Sequence[PlaneRecord],
-    kept: Sequence[int],
-    warnings: list[str],
-    *,
-    z_step: float | None,
-    t_step: float | None,
+    listed: PlaneTable, kept: Ints, warnings: list[str], *, z_step: float | None, t_step: float | None
 ) -> PlaneAxes:
-    """Rank planes and frames over all records, so that a missing file moves no other plane; give those of ``kept``."""
-    columns = PlaneColumns.of(listed)
-    z_index = np.unique(columns.z, return_inverse=True)[1].reshape(-1)
-    t_index = np.unique(columns.stack[:, 4], return_inverse=True)[1].reshape(-1)
-    times = frame_times(columns, t_index)
-    chosen = np.asarray(kept, np.int64)
-    offsets = z_offsets(columns, z_index, chosen)
+    """Rank planes and frames over all planes, so that a missing file moves no other one; give those of ``kept``."""
+    z_index, t_index = ranked(listed.z)[1], ranked(listed.t)[1]
+    times = frame_times(listed, t_index)
+    offsets = z_offsets(listed, z_index, kept)
     return PlaneAxes(
-        z_index=z_index[chosen],
-        t_index=t_index[chosen],
-        z_step=z_step if z_step else step_of_z(columns, z_index, warnings),
+        z_index=z_index[kept],
+        t_index=t_index[kept],
+        z_step=z_step if z_step else step_of_z(listed, z_index, warnings),
         z_origin=next(iter(offsets.values()), 0.0),
         z_offsets=offsets,
         t_step=step_of_t(times, t_step, warnings),
@@ -96,18 +67,19 @@ def plane_axes(
     )
 
 
-def step_of_z(columns: PlaneColumns, z_index: Ints, warnings: list[str]) -> float:
+def step_of_z(planes: PlaneTable, z_index: Ints, warnings: list[str]) -> float:
     """Give the distance of neighbouring planes in µm, taken within one well, field, channel and time point."""
     if z_index.max(initial=0) == 0:
         return 1.0
-    known = np.flatnonzero(np.isfinite(columns.height))
-    order = known[np.lexsort((z_index[known], *columns.stack[known].T[::-1]))]
-    stack, z, height = columns.stack[order], z_index[order], columns.height[order]
-    rise = np.diff(z)
-    same = (stack[1:] == stack[:-1]).all(axis=1) & (rise > 0)
-    steps = np.diff(height)[same] / rise[same]
-    channels = stack[1:, 3][same]
-    per_channel = {int(channel): float(np.median(steps[channels == channel])) for channel in np.unique(channels)}
+    known = np.flatnonzero(np.isfinite(planes.height))
+    stack = joint_ranks(planes.row, planes.column, planes.field, planes.channel, planes.t)[0][known]
+    order = np.argsort(stack * (int(z_index.max()) + 1) + z_index[known], kind="stable")
+    chosen, stack = known[order], stack[order]
+    rise = np.diff(z_index[chosen])
+    same = (stack[1:] == stack[:-1]) & (rise > 0)
+    steps = np.diff(planes.height[chosen])[same] / rise[same]
+    channels = planes.channel[chosen][1:][same]
+    per_channel = {number: float(np.median(steps[channels == number])) for number in (ranked(channels)[0].tolist())}
     if not per_channel or max(abs(step) for step in per_channel.values()) == 0:
         warnings.append("The distance of the planes in z is unknown (heights are missing or constant); 1.0 µm is used.")
         return 1.0
@@ -120,11 +92,11 @@ def step_of_z(columns: PlaneColumns, z_index: Ints, warnings: list[str]) -> floa
     return round(abs(middle), 9) or 1.0
 
 
-def z_offsets(columns: PlaneColumns, z_index: Ints, kept: Ints) -> dict[int, float]:
+def z_offsets(planes: PlaneTable, z_index: Ints, kept: Ints) -> dict[int, float]:
     """Give the height of the lowest plane of each channel in µm, as the focus of the instrument states it."""
-    channel, z, height = columns.stack[kept, 3], z_index[kept], columns.height[kept]
+    channel, z, height = planes.channel[kept], z_index[kept], planes.height[kept]
     found: dict[int, float] = {}
-    for number in np.unique(channel).tolist():
+    for number in ranked(channel)[0].tolist():
         mine = channel == number
         lowest = height[mine & (z == z[mine].min())]
         lowest = lowest[np.isfinite(lowest)]
@@ -133,18 +105,18 @@ def z_offsets(columns: PlaneColumns, z_index: Ints, kept: Ints) -> dict[int, flo
     return found
 
 
-def frame_times(columns: PlaneColumns, t_index: Ints) -> list[float | None]:
+def frame_times(planes: PlaneTable, t_index: Ints) -> list[float | None]:
     """Give the time of each frame in s: median of its planes since the start, else since the first image of their well.
 
     Wells are imaged one after the other, so clock times count from each well's own beginning.
     """
     frames = int(t_index.max(initial=-1)) + 1
-    found = _medians(columns.seconds, t_index, frames)
-    if frames > 1 and len({value for value in found if value is not None}) < 2 and np.isfinite(columns.clock).any():
-        well = np.unique(columns.stack[:, 0] * 1000 + columns.stack[:, 1], return_inverse=True)[1].reshape(-1)
+    found = _medians(planes.seconds, t_index, frames)
+    if frames > 1 and len({value for value in found if value is not None}) < 2 and np.isfinite(planes.clock).any():
+        well = ranked(planes.wells())[1]
         begin = np.full(well.max() + 1, np.inf)
-        np.fmin.at(begin, well, columns.clock)
-        clock = _medians(columns.clock - begin[well], t_index, frames)
+        np.fmin.at(begin, well, planes.clock)
+        clock = _medians(planes.clock - begin[well], t_index, frames)
         first = next((value for value in clock if value is not None), 0.0)
         found = [None if value is None else round(value - first, 6) for value in clock]
     return found

@@ -1,6 +1,7 @@
 """What an instrument's metadata say of a measurement, in the words of this package and not of one vendor.
 
-A format fills a :class:`Measurement` with one :class:`PlaneRecord` per plane, in the numbers the instrument uses;
+A format fills a :class:`Measurement` with one :class:`PlaneRecord` per plane, in the numbers the instrument uses (or with
+a :class:`fractal_omezarr_converters.formats.plane_table.PlaneTable`, which holds the same as columns);
 :func:`fractal_omezarr_converters.formats.plate_scan.plate_scan` turns it into tiles: it finds the files, counts what is
 missing, ranks planes and frames, takes steps and times, and names channels, alike for every vendor.
 """
@@ -102,7 +103,7 @@ class Measurement:
 
     described_in: str
     files: AcquisitionFiles
-    planes: list[PlaneRecord]
+    planes: Sequence[PlaneRecord]
     frames: list[Frame]
     channels: Mapping[int, ChannelFacts]
     plate: PlateFacts

@@ -2,179 +2,160 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
+from fractal_omezarr_converters.formats.acquisition_files import MAX_PROBLEMS
 from fractal_omezarr_converters.formats.contract import PlaneStates
 from fractal_omezarr_converters.formats.plane_records import Measurement, PlaneRecord
+from fractal_omezarr_converters.formats.plane_table import WELL_COLUMNS, PlaneTable, joint_ranks, ranked
 from fractal_omezarr_converters.models.well_names import row_name
 
-MAX_PROBLEMS = 20
-SMALLEST_PIXEL, LARGEST_PIXEL = 1e-6, 1e6  # µm
-#: Seconds since 1970 at the end of the year 9999, the last day that has a date.
-LAST_MOMENT = 253402300799.0
-MOST = 2**31
-NAMES = {"z": "plane", "t": "frame"}
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fractal_omezarr_converters.formats.plane_table import Ints
+
 MAX_EXAMPLES = 6
 MAX_WELLS = 24
 
 
 @dataclass
 class SortedPlanes:
-    """Positions of the records to convert with their files, and the states of all planes.
+    """Positions of the planes to convert with their files, and the states of all planes.
 
-    ``files_there`` is False when not one file is there and the records are kept for a plan.
+    ``files_there`` is False when not one file is there and the planes are kept for a plan.
     """
 
-    kept: list[int] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
+    kept: Ints
+    files: list[str]
     states: PlaneStates = field(default_factory=PlaneStates)
     files_there: bool = True
 
 
-def sort_planes(measured: Measurement) -> SortedPlanes:
+def sort_planes(measured: Measurement, planes: PlaneTable) -> SortedPlanes:
     """Find the file of every plane; planes without one are counted and left out.
+
+    Args:
+        measured: the measurement; it takes warnings.
+        planes: its planes.
 
     Raises:
         ConvertersToolsUserError: a file name leads out of the folder, two files claim one place, or no plane is named.
     """
-    _check_numbers(measured)
-    planes = measured.planes
-    found = SortedPlanes()
-    named = []
-    for number, each in enumerate(planes):
-        if each.file is None:
-            found.states.count("named_empty", each.label(measured.channels))
-        else:
-            named.append(number)
-    if not named:
+    named = np.array([number for number, name in enumerate(planes.file) if name is not None], np.int64)
+    if not len(named):
         raise ConvertersToolsUserError(
             f"'{measured.described_in}' names no image file; export the measurement with its images."
         )
-    located = _locate(measured, named)
-    kept = _without_repeats(measured, named, located)
-    for number in kept:
-        path, there = located[number]
-        if there:
-            found.kept.append(number)
-            found.files.append(path)
-        else:
-            found.states.count("missing_file", planes[number].file or "")
-    found.states.present = len(found.kept)
-    if not found.kept:
+    files, there = _locate(measured, planes, named)
+    found = SortedPlanes(named, files)
+    for number in np.setdiff1d(np.arange(len(planes)), named, assume_unique=True).tolist():
+        found.states.count("named_empty", planes[number].label(measured.channels))
+    present = np.array(there, np.bool_)
+    kept = _without_repeats(measured, planes.select(named), files)
+    for number in kept[~present[kept]].tolist():
+        found.states.count("missing_file", planes.file[named[number]] or "")
+    found.states.present = int(present[kept].sum())
+    if found.states.present:
+        kept = kept[present[kept]]
+    else:
         found.files_there = False
-        found.kept, found.files = kept, [located[number][0] for number in kept]
         measured.warnings.append(
             f"No image file named in '{measured.described_in}' is there; only a plan can be made from it."
         )
-    _warn_of_wells(measured, found)
-    _count_never_acquired(measured, found.states)
+    if len(kept) < len(files):
+        found.files = [files[number] for number in kept.tolist()]
+    found.kept = named[kept]
+    fields = _Fields(planes)
+    _warn_of_wells(measured, found, fields)
+    _count_never_acquired(measured, planes, found.states, fields)
     return found
 
 
-def _check_numbers(measured: Measurement) -> None:
-    """Refuse pixels that no microscope has, dates without a calendar, and numbers that no instrument counts to."""
-    problems = []
-    # planes without a file may have any size
-    used = {each.frame for each in measured.planes if each.file is not None}
-    sizes = sorted({size for number in used for size in measured.frames[number][2:]})
-    wrong = [f"{size:g}" for size in sizes if not SMALLEST_PIXEL <= size <= LARGEST_PIXEL]
-    if wrong:
-        problems.append(
-            f"'{measured.described_in}' states pixels of {', '.join(wrong)} µm, which no microscope has; expected"
-            f" {SMALLEST_PIXEL:g} to {LARGEST_PIXEL:g}: correct the metadata."
-        )
-    latest = max(measured.planes, key=lambda each: abs(each.clock or 0.0), default=None)
-    if latest is not None and abs(latest.clock or 0.0) > LAST_MOMENT:
-        problems.append(
-            f"'{measured.described_in}' says that '{latest.file}' was taken {latest.clock:g} s after 1970, a day that no"
-            " calendar has; correct the metadata."
-        )
-    for axis in ("field", "channel", "z", "t"):
-        most = max(map(attrgetter(axis), measured.planes), default=0)
-        if most > MOST:
-            problems.append(
-                f"'{measured.described_in}' states the number {most} of a {NAMES.get(axis, axis)}; no instrument counts so"
-                " far: correct the metadata."
-            )
-    raise_together(problems, f"'{measured.described_in}' has numbers that cannot be right")
+def _locate(measured: Measurement, planes: PlaneTable, named: Ints) -> tuple[list[str], list[bool]]:
+    """Path of every named file and whether it is there, also under another ending."""
+    described_in = measured.described_in
 
+    def where(number: int) -> str:
+        line = int(planes.line[named[number]])
+        return f"{described_in}, line {line}" if line else described_in
 
-def _locate(measured: Measurement, named: Sequence[int]) -> dict[int, tuple[str, bool]]:
-    located: dict[int, tuple[str, bool]] = {}
-    problems: list[str] = []
-    for number in named:
-        each = measured.planes[number]
-        try:
-            located[number] = _locate_one(measured, each)
-        except ConvertersToolsUserError as error:
-            problems.append(str(error))
-            if len(problems) == MAX_PROBLEMS:
+    names = [planes.file[number] or "" for number in named.tolist()]
+    heading = f"'{described_in}' names files that may not be read"
+    files, there = measured.files.locate_all(names, where=where, heading=heading)
+    for number in [n for n, is_there in enumerate(there) if not is_there] if measured.other_endings else ():
+        stem = names[number].removesuffix(PurePath(names[number]).suffix)
+        for ending in measured.other_endings:
+            other, is_there = measured.files.locate(stem + ending, where=where(number))
+            if is_there:
+                files[number], there[number] = other, True
                 break
-    raise_together(problems, f"'{measured.described_in}' names files that may not be read")
-    return located
+    return files, there
 
 
-def _locate_one(measured: Measurement, each: PlaneRecord) -> tuple[str, bool]:
-    where = f"{measured.described_in}, line {each.line}" if each.line else measured.described_in
-    name = each.file or ""
-    path, there = measured.files.locate(name, where=where)
-    if there or not measured.other_endings:
-        return path, there
-    stem = name.removesuffix(PurePath(name).suffix)
-    for ending in measured.other_endings:
-        other, there = measured.files.locate(stem + ending, where=where)
-        if there:
-            return other, True
-    return path, False
-
-
-def _without_repeats(measured: Measurement, named: Sequence[int], located: dict[int, tuple[str, bool]]) -> list[int]:
-    """Positions of the records to keep: a record that repeats another one word for word is dropped."""
-    planes, described_in = measured.planes, measured.described_in
-    first: dict[tuple[int, ...], int] = {}
-    kept: list[int] = []
+def _without_repeats(measured: Measurement, planes: PlaneTable, files: Sequence[str]) -> Ints:
+    """Positions of the planes to keep: one that repeats another one word for word is dropped."""
+    place, first = joint_ranks(planes.row, planes.column, planes.field, planes.channel, planes.z, planes.t)
+    if len(first) == len(planes):
+        return np.arange(len(planes))
+    described_in = measured.described_in
     problems: list[str] = []
-    for number in named:
-        each = planes[number]
-        before = first.setdefault(each[:6], number)
-        if before == number:
-            kept.append(number)
-        elif (located[before][0], planes[before].page) != (located[number][0], each.page):
+    kept = first[place] == np.arange(len(planes))
+    for number in np.flatnonzero(~kept).tolist():
+        before = int(first[place[number]])
+        if (files[before], planes.page[before]) != (files[number], planes.page[number]):
+            each = planes[number]
             line = f", line {each.line}" if each.line else ""
             problems.append(
-                f"{described_in}{line}: '{each.file}' and '{planes[before].file}' both claim"
+                f"{described_in}{line}: '{each.file}' and '{planes.file[before]}' both claim"
                 f" {each.label(measured.channels)};"
                 " one plane can have one file only."
             )
-    raise_together(problems[:MAX_PROBLEMS], f"'{described_in}' names two files for one plane")
-    if len(kept) < len(named):
-        measured.warnings.append(
-            f"{len(named) - len(kept)} records of '{described_in}' repeat another record and are left out."
-        )
-    return kept
+            if len(problems) == MAX_PROBLEMS:
+                break
+    raise_together(problems, f"'{described_in}' names two files for one plane")
+    measured.warnings.append(
+        f"{len(planes) - int(kept.sum())} records of '{described_in}' repeat another record and are left out."
+    )
+    return np.flatnonzero(kept)
 
 
-def _warn_of_wells(measured: Measurement, found: SortedPlanes) -> None:
-    planes, warnings = measured.planes, measured.warnings
-    converted = {planes[number][:2] for number in found.kept}
-    fields: dict[tuple[int, ...], set[int]] = defaultdict(set)
-    for each in planes:
-        fields[each[:2]].add(each.field)
-    lost = sorted(set(fields) - converted)
+class _Fields:
+    """The fields of the wells: ``well`` and ``field`` rank those of every plane, ``there`` (wells x fields) says which are."""
+
+    def __init__(self, planes: PlaneTable) -> None:
+        self.wells, self.well = ranked(planes.wells())
+        self.numbers, self.field = ranked(planes.field)
+        self.there = np.zeros((len(self.wells), len(self.numbers)), np.bool_)
+        self.there[self.well, self.field] = True
+
+    def well_of(self, rank: int) -> tuple[int, int]:
+        """Row and column of a well."""
+        row, column = divmod(int(self.wells[rank]), WELL_COLUMNS)
+        return row, column
+
+
+def _warn_of_wells(measured: Measurement, found: SortedPlanes, fields: _Fields) -> None:
+    warnings = measured.warnings
+    converted = np.zeros(len(fields.wells), np.bool_)
+    converted[fields.well[found.kept]] = True
+    lost = [fields.well_of(rank) for rank in np.flatnonzero(~converted).tolist()]
     if lost:
         warnings.append(
             f"No image file is there for {len(lost)} wells: {wells_in_words(lost)}; they are not converted."
         )
-    most = set().union(*fields.values())
-    fewer = {well: sorted(most - there) for well, there in sorted(fields.items()) if len(there) < len(most)}
+    fewer = np.flatnonzero(~fields.there.all(axis=1)).tolist()
     if fewer:
         shown = "; ".join(
-            f"{wells_in_words([well])} lacks {gone[:MAX_EXAMPLES]}" for well, gone in list(fewer.items())[:4]
+            f"{wells_in_words([fields.well_of(rank)])} lacks"
+            f" {fields.numbers[~fields.there[rank]][:MAX_EXAMPLES].tolist()}"
+            for rank in fewer[:4]
         )
         warnings.append(f"{len(fewer)} wells have fewer fields than others: {shown}.")
 
@@ -185,17 +166,36 @@ def wells_in_words(wells: Sequence[tuple[int, ...]]) -> str:
     return shown + (", ..." if len(wells) > MAX_WELLS else "")
 
 
-def _count_never_acquired(measured: Measurement, states: PlaneStates) -> None:
+def _count_never_acquired(measured: Measurement, planes: PlaneTable, states: PlaneStates, fields: _Fields) -> None:
     """Count what the fields of a well lack of the channels, planes and times that the well has."""
-    fields: dict[tuple[int, ...], dict[int, set[tuple[int, ...]]]] = defaultdict(lambda: defaultdict(set))
-    for each in measured.planes:
-        fields[each[:2]][each.field].add(each[3:6])
-    for (row, column), present in fields.items():
-        planes = set().union(*present.values())
-        channels, depths, times = (sorted({plane[axis] for plane in planes}) for axis in range(3))
-        full = len(channels) * len(depths) * len(times)
+    axes = [ranked(values) for values in (planes.channel, planes.z, planes.t)]
+    # how many of each axis every well has, and how many distinct planes every field
+    of_wells = [_present(fields.well, len(fields.wells), rank, len(distinct)) for distinct, rank in axes]
+    full = np.prod([each.sum(axis=1) for each in of_wells], axis=0)
+    place = fields.well * len(fields.numbers) + fields.field
+    _, first = joint_ranks(place, *(rank for _, rank in axes))
+    count = np.bincount(place[first], minlength=fields.there.size).reshape(fields.there.shape)
+    lacking = np.flatnonzero(((count < full[:, None]) & fields.there).any(axis=1)).tolist()
+    # in the order in which the wells are listed
+    for well in sorted(lacking, key=lambda each: int(np.argmax(fields.well == each))):
+        rows = np.flatnonzero(fields.well == well)
+        present: dict[int, set[tuple[int, ...]]] = {}
+        combined = zip(*(values[rows].tolist() for values in (planes.field, planes.channel, planes.z, planes.t)))
+        for number, *plane in combined:
+            present.setdefault(number, set()).add(tuple(plane))
+        channels, depths, times = (
+            distinct[of_well[well]].tolist() for (distinct, _), of_well in zip(axes, of_wells, strict=True)
+        )
+        row, column = fields.well_of(well)
         for number, there in present.items():
-            if len(there) < full:
+            if len(there) < full[well]:
                 gone = next((c, z, t) for c in channels for z in depths for t in times if (c, z, t) not in there)
                 lost = PlaneRecord(row, column, number, *gone, None)
-                states.count("never_acquired", lost.label(measured.channels), full - len(there))
+                states.count("never_acquired", lost.label(measured.channels), int(full[well]) - len(there))
+
+
+def _present(well: Ints, wells: int, rank: Ints, size: int) -> NDArray[np.bool_]:
+    """Which values of an axis occur in each well (wells x values)."""
+    found = np.zeros((wells, size), np.bool_)
+    found[well, rank] = True
+    return found

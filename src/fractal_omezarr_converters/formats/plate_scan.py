@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.formats.channel_names import channel_infos
 from fractal_omezarr_converters.formats.colour_channels import ColourChannels
 from fractal_omezarr_converters.formats.contract import Scan
 from fractal_omezarr_converters.formats.field_grid import grid_centres
 from fractal_omezarr_converters.formats.flat_channels import repeat_single_planes
 from fractal_omezarr_converters.formats.plane_axes import PlaneAxes, plane_axes
+from fractal_omezarr_converters.formats.plane_checks import checked_planes, table_of
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plane_states import SortedPlanes, sort_planes
+from fractal_omezarr_converters.formats.plane_table import NO_PAGE, WELL_COLUMNS, PlaneTable, in_order, ranked
 from fractal_omezarr_converters.models.acquisition import (
     AcquisitionDetails,
     ChannelInfo,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+    from fractal_omezarr_converters.core.moments import Moments
     from fractal_omezarr_converters.core.tile_table import TileTable
 
 
@@ -45,17 +49,18 @@ def plate_scan(measured: Measurement, acquisition: int, *, repeat_single: bool =
     Raises:
         ConvertersToolsUserError: no plane is named, or names and places contradict each other.
     """
-    found = sort_planes(measured)
-    axes = plane_axes(measured.planes, found.kept, measured.warnings, z_step=measured.z_step, t_step=measured.t_step)
-    planes = [measured.planes[number] for number in found.kept]
+    listed = checked_planes(measured)
+    found = sort_planes(measured, listed)
+    axes = plane_axes(listed, found.kept, measured.warnings, z_step=measured.z_step, t_step=measured.t_step)
+    planes = listed.select(found.kept)
     if repeat_single:
         planes, found, axes = repeat_single_planes(planes, found, axes, measured.warnings)
     loaders = _loaders(measured, found, planes)
-    numbers = sorted({each.channel for each in measured.planes})
+    numbers = ranked(listed.channel)[0].tolist()
     channels = ColourChannels.of(measured, numbers, planes, loaders if found.files_there else None)
     infos = channel_infos(measured.channels, numbers, axes.z_offsets, measured.warnings)
     infos = channels.infos(infos, measured.channels)
-    sorted_out = _SortedOut(measured, planes, found, axes, channels, infos, loaders)
+    sorted_out = _SortedOut(measured, listed, planes, found, axes, channels, infos, loaders)
     tiles = _tiles(sorted_out, acquisition)
     found.states.count_tiles(int(tiles.length[:, 1].sum()), there=found.files_there)
     return Scan(
@@ -71,10 +76,11 @@ def plate_scan(measured: Measurement, acquisition: int, *, repeat_single: bool =
 
 @dataclass(frozen=True)
 class _SortedOut:
-    """A measurement with what was found out about it; ``planes`` are those that are converted."""
+    """A measurement with what was found out about it; ``planes`` are those of ``listed`` that are converted."""
 
     measured: Measurement
-    planes: list[PlaneRecord]
+    listed: PlaneTable
+    planes: PlaneTable
     found: SortedPlanes
     axes: PlaneAxes
     channels: ColourChannels
@@ -112,8 +118,8 @@ def plate_facts_of(
         raise ConvertersToolsUserError(f"'{described_in}': {error} Give the plate a name in the options.") from error
     if warning:
         warnings.append(warning)
-    last_row = max((each.row for each in planes), default=1)
-    last_column = max((each.column for each in planes), default=1)
+    table = table_of(planes, described_in)
+    last_row, last_column = int(table.row.max(initial=1)), int(table.column.max(initial=1))
     if rows is not None and columns is not None and (last_row > rows or last_column > columns):
         warnings.append(
             f"'{described_in}' states a plate of {rows} rows and {columns} columns, but there are images in row"
@@ -123,48 +129,19 @@ def plate_facts_of(
     return PlateFacts(name=safe, rows=rows, columns=columns, **facts)
 
 
-def channel_infos(
-    channels: Mapping[int, ChannelFacts], numbers: Sequence[int], z_offsets: Mapping[int, float], warnings: list[str]
-) -> list[ChannelInfo]:
-    """Give label, wavelength, colour and height of each channel; empty names are replaced, repeated ones numbered."""
-    infos: list[ChannelInfo] = []
-    labels: set[str] = set()
-    for number in numbers:
-        facts = channels.get(number) or ChannelFacts()
-        wavelength = f"{facts.emission_nm:.0f}" if facts.emission_nm else None
-        wanted = " ".join(facts.name.split()) or wavelength or facts.kind or f"channel_{number}"
-        label, repeat = wanted, 1
-        while label in labels:
-            repeat += 1
-            label = f"{wanted}_{repeat}"
-        if label != facts.name.strip():
-            warnings.append(f"Channel {number} is named '{facts.name}' in the metadata; it is called '{label}' here.")
-        labels.add(label)
-        infos.append(
-            ChannelInfo(
-                channel_label=label,
-                wavelength_id=facts.wavelength_id or wavelength,
-                color=facts.color,
-                z_offset=z_offsets.get(number),
-            )
-        )
-    return infos
-
-
-def _loaders(measured: Measurement, found: SortedPlanes, planes: Sequence[PlaneRecord]) -> LoaderColumns:
+def _loaders(measured: Measurement, found: SortedPlanes, planes: PlaneTable) -> LoaderColumns:
     if measured.make_loaders is not None:
         return measured.make_loaders(found.files, planes)
     from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 
-    pages = [each.page for each in planes]
-    return LoaderColumns.from_files(found.files, pages if any(page is not None for page in pages) else None)
+    return LoaderColumns.from_files(found.files, planes.pages() if (planes.page != NO_PAGE).any() else None)
 
 
 def _frames(given: _SortedOut) -> list[Frame]:
     """Sizes of all frames; those the metadata do not state come from the header of the first file of each."""
     measured, planes = given.measured, given.planes
     frames = list(measured.frames)
-    used = sorted({each.frame for each in planes})
+    used = ranked(planes.frame)[0].tolist()
     if len({(frames[n].pixel_x, frames[n].pixel_y) for n in used}) > 1:
         measured.warnings.append("Planes have different pixel sizes; only planes of one pixel size fit into one image.")
     unknown = [number for number in used if frames[number].width is None or frames[number].height is None]
@@ -174,7 +151,7 @@ def _frames(given: _SortedOut) -> list[Frame]:
             " give the folder with its images."
         )
     for number in used if measured.sizes_are_planned and given.found.files_there else unknown:
-        at = next(place for place, each in enumerate(planes) if each.frame == number)
+        at = int(np.argmax(planes.frame == number))
         frames[number] = _size_in_file(given, at, frames[number])
     return frames
 
@@ -199,20 +176,19 @@ def _size_in_file(given: _SortedOut, at: int, stated: Frame) -> Frame:
 
 def _tiles(given: _SortedOut, acquisition: int) -> TileTable:
     """Make one tile per plane, column by column."""
-    from fractal_omezarr_converters.core.moments import Moments
     from fractal_omezarr_converters.core.tile_table import TileTable
 
     measured, planes, axes = given.measured, given.planes, given.axes
     frames = _frames(given)
-    frame = np.array([each.frame for each in planes], np.int64)
-    details, details_of = _details(given, frames, np.unique(frame).tolist())
+    frame = planes.frame
+    details, details_of = _details(given, frames, ranked(frame)[0].tolist())
     size = np.array([(each.height or 0, each.width or 0) for each in frames], np.float64)[frame]
     pixel = np.array([(each.pixel_y, each.pixel_x) for each in frames], np.float64)[frame]
-    wells, well = _numbered([each[:2] for each in planes])
-    fields, field = _numbered([each.field for each in planes])
+    wells, well = in_order(planes.wells())
+    fields, field = in_order(planes.field)
     start = np.empty((len(planes), 5))
     start[:, 0] = np.array(axes.frame_starts)[axes.t_index]
-    start[:, 1], channels = given.channels.places([each.channel for each in planes])
+    start[:, 1], channels = given.channels.places(planes.channel)
     start[:, 2] = axes.z_origin + axes.z_index * axes.z_step
     start[:, 3:] = _centres(given, size * pixel) - size * pixel / 2
     length = np.ones((len(planes), 5))
@@ -226,12 +202,12 @@ def _tiles(given: _SortedOut, acquisition: int) -> TileTable:
         loaders=given.loaders,
         collections=[
             ImageInPlate(plate_name=measured.plate.name, row=row_name(row), column=column, acquisition=acquisition)
-            for row, column in wells
+            for row, column in (divmod(number, WELL_COLUMNS) for number in wells)
         ],
         collection=well,
         acquisitions=details,
         acquisition=details_of[frame],
-        moments=Moments.of_times([each.clock for each in planes]),
+        moments=_moments(planes),
     )
 
 
@@ -239,26 +215,29 @@ def _centres(given: _SortedOut, extent: NDArray[np.float64]) -> NDArray[np.float
     """Centre (y, x) of every plane's field in µm; on a grid, fields that are missing keep their cell."""
     measured, planes = given.measured, given.planes
     if measured.field_grid is None:
-        return np.array([(each.y, each.x) for each in planes], np.float64)
-    numbers = [each.field for each in measured.planes]
-    centres = grid_centres([each.field for each in planes], extent[:, ::-1], measured.field_grid, numbers=numbers)
+        return np.stack([planes.y, planes.x], axis=1)
+    numbers = ranked(given.listed.field)[0].tolist()
+    centres = grid_centres(planes.field.tolist(), extent[:, ::-1], measured.field_grid, numbers=numbers)
     return centres[:, ::-1]
 
 
-def _numbered(values: Sequence[Any]) -> tuple[list[Any], list[int]]:
-    """Distinct values in order of appearance, and for each value its number."""
-    numbers: dict[Any, int] = {}
-    index = [numbers.setdefault(value, len(numbers)) for value in values]
-    return list(numbers), index
+def _moments(planes: PlaneTable) -> Moments | None:
+    from fractal_omezarr_converters.core.moments import UNKNOWN, Moments
+
+    known = np.isfinite(planes.clock)
+    ms = np.full(len(planes), UNKNOWN)
+    ms[known] = np.rint(planes.clock[known] * 1000)
+    return Moments(ms) if known.any() else None
 
 
 def _details(
     given: _SortedOut, frames: Sequence[Frame], used: list[int]
 ) -> tuple[list[AcquisitionDetails], NDArray[np.int64]]:
     """One per pixel size that occurs, and for every frame which it is."""
-    pixels, number = _numbered([(frames[n].pixel_x, frames[n].pixel_y) for n in used])
+    stated = [(frames[number].pixel_x, frames[number].pixel_y) for number in used]
+    pixels = list(dict.fromkeys(stated))
     details_of = np.zeros(len(frames), np.int64)
-    details_of[used] = number
+    details_of[used] = [pixels.index(each) for each in stated]
     details = [
         AcquisitionDetails(
             xy_pixel_size=x,
@@ -279,8 +258,8 @@ def _facts(given: _SortedOut) -> dict[str, Any]:
     measured, axes = given.measured, given.axes
     channels = [(number, measured.channels.get(number) or ChannelFacts()) for number in given.channels.numbers]
     return {
-        "wells": len({each[:2] for each in given.planes}),
-        "fields": len({each.field for each in given.planes}),
+        "wells": len(ranked(given.planes.wells())[0]),
+        "fields": len(ranked(given.planes.field)[0]),
         "z_planes": int(axes.z_index.max()) + 1,
         "z_step_um": axes.z_step,
         "frames": len(axes.times),

@@ -14,9 +14,12 @@ type _Problem = Callable[[str, str], ConvertersToolsUserError]
 
 
 class XmlRecord:
-    """An element with its attributes, text and children; names are local names, without namespace or prefix."""
+    """An element with its attributes, text and children; names are local names, without namespace or prefix.
 
-    __slots__ = ("_by_name", "attributes", "children", "file", "line", "name", "text")
+    ``inside`` is the path of the element that a wanted record lies in, below the root.
+    """
+
+    __slots__ = ("_by_name", "attributes", "children", "file", "inside", "line", "name", "text")
 
     def __init__(self, name: str, attributes: dict[str, str], file: str, line: int) -> None:
         """Start an element; text and children follow while the file is read."""
@@ -25,6 +28,7 @@ class XmlRecord:
         self.file = file
         self.line = line
         self.text = ""
+        self.inside = ""
         self.children: list[XmlRecord] = []
         self._by_name: dict[str, XmlRecord] | None = None
 
@@ -126,7 +130,7 @@ class XmlRecord:
         """Give a number in ``target`` units; its unit comes from the attribute, ``default_unit`` only if none is said."""
         found = self.child(name)
         stated = found.attributes.get(unit_attribute, "").strip() if found is not None else ""
-        value = _converted(self.required(name), stated or default_unit, target)
+        value = converted(self.required(name), stated or default_unit, target)
         if value is None:
             self.number(name)
             raise self.problem(name, f"has the unit '{stated}'; units known here are {known_units(target)}")
@@ -142,7 +146,7 @@ class XmlRecord:
 
 
 @lru_cache(maxsize=4096)
-def _converted(text: str, unit: str, target: Target) -> float | None:
+def converted(text: str, unit: str, target: Target) -> float | None:
     """Turn a written number into another unit; None when number or unit are not understood. Most values repeat."""
     times = exact_factor(unit, target)
     try:

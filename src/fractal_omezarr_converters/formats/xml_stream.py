@@ -33,6 +33,7 @@ _REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]+)|([0-9]+));")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _UNDECODED = re.compile("[\udc80-\udcff]+")
 _LONGEST_REFERENCE = 16
+_WIDE = ("utf-16", "utf-32")
 _HARMLESS = bytes({*range(0x20, 0x100), *b"\t\n\r"})
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -121,22 +122,26 @@ class XmlStream:
         return Path(self.path).open("rb")
 
     def _decoded(self) -> Iterator[str]:
+        held = ""
+        for more, piece, encoding in self._pieces():
+            text, held = hold_back(held + more, last=not piece)
+            # looking at bytes costs a tenth of looking at letters
+            suspicious = encoding.startswith(_WIDE) or bool(piece.translate(None, _HARMLESS))
+            yield self._mended(text, suspicious=suspicious or "\ufffe" in text or "\uffff" in text)
+
+    def _pieces(self) -> Iterator[tuple[str, bytes, str]]:
+        """Give the text piece by piece as it is, with the bytes it comes from (none for the last one) and its encoding."""
         with self._opened() as stream:
-            first = stream.read(CHUNK)
-            encoding = _encoding(first, self.path)
-            eight_bit = not encoding.startswith(("utf-16", "utf-32"))
-            decoder = codecs.getincrementaldecoder(encoding)("surrogateescape" if eight_bit else "strict")
-            held = ""
-            piece = first
+            piece = stream.read(CHUNK)
+            encoding = _encoding(piece, self.path)
+            errors = "strict" if encoding.startswith(_WIDE) else "surrogateescape"
+            decoder = codecs.getincrementaldecoder(encoding)(errors)
             while True:
                 try:
-                    text = held + decoder.decode(piece, final=not piece)
+                    text = decoder.decode(piece, final=not piece)
                 except UnicodeDecodeError as error:
                     raise self._cut_off() from error
-                text, held = _hold_back(text, last=not piece)
-                # looking at bytes costs a tenth of looking at letters
-                suspicious = not eight_bit or bool(piece.translate(None, _HARMLESS)) or b"\xef\xbf" in piece
-                yield self._mended(text, suspicious=suspicious)
+                yield text, piece, encoding
                 if not piece:
                     return
                 piece = stream.read(CHUNK)
@@ -222,6 +227,7 @@ class XmlStream:
         self._way.append(local)
         if tuple(self._way[1:]) in self._wanted:
             self._elements = 0
+            record.inside = "/".join(self._way[1:-1])
             self._open.append(record)
 
     def _end(self, _name: str) -> None:
@@ -300,7 +306,7 @@ def _encoding(first: bytes, path: str) -> str:
     return name
 
 
-def _hold_back(text: str, *, last: bool) -> tuple[str, str]:
+def hold_back(text: str, *, last: bool) -> tuple[str, str]:
     """Keep a character reference whole that the end of a piece cuts in two."""
     start = text.rfind("&")
     if last or start < 0 or len(text) - start > _LONGEST_REFERENCE or ";" in text[start:]:

@@ -95,7 +95,9 @@ def write_cellvoyager(
             (place / "protocol.mes").write_text(_protocol(truth), "utf-8-sig")
         for key in truth.listed(acquisition):
             if truth.is_there(key):
-                _write_image(place / truth.file(key), truth.stored(key))
+                path = place / truth.file(key)
+                if not truth.link(path, place / truth.file(truth.original(key))):
+                    _write_image(path, truth.stored(key))
         if truth.projections:
             for key in truth.listed(acquisition):
                 if key.z == 0:

@@ -124,14 +124,21 @@ def write_metaxpress(folder: str | Path, *, missing: Collection[PlaneKey] = (), 
     for acquisition, home in enumerate(truth.folders):
         home.mkdir(parents=True, exist_ok=True)
         for key, is_projection in truth.taken(acquisition):
-            pixels = super(SyntheticMetaxpress, truth).pixels(key._replace(z=PROJECTION) if is_projection else key)
-            text = (
-                _tags(truth, key, is_projection) if truth.with_tags else "Experiment base name:Staph\r\nBinning: 2 x 2"
+            original = truth.original(key)
+            pixels = super(SyntheticMetaxpress, truth).pixels(
+                original._replace(z=PROJECTION) if is_projection else original
             )
-            for name in truth.places(key, is_projection):
+            text = (
+                _tags(truth, original, is_projection)
+                if truth.with_tags
+                else "Experiment base name:Staph\r\nBinning: 2 x 2"
+            )
+            first = truth.places(original, is_projection)
+            for name, repeated in zip(truth.places(key, is_projection), first, strict=True):
                 place = home / name
                 place.parent.mkdir(parents=True, exist_ok=True)
-                tifffile.imwrite(place, pixels, description=text, metadata=None)
+                if not truth.link(place, home / repeated):
+                    tifffile.imwrite(place, pixels, description=text, metadata=None)
             if truth.tree == "database":
                 step = None if is_projection or key.channel in truth.flat else key.z + 1
                 thumb = truth.file(key, is_projection, step=step, t=key.t, thumb=True)

@@ -56,5 +56,7 @@ def write_operetta(
         write_index(truth, acquisition, images)
         for key in truth.listed(acquisition):
             if truth.is_there(key):
-                tifffile.imwrite(images / truth.url(key), truth.pixels(key), compression="lzw", metadata=None)
+                path = images / truth.url(key)
+                if not truth.link(path, images / truth.url(truth.original(key))):
+                    tifffile.imwrite(path, truth.pixels(key), compression="lzw", metadata=None)
     return truth

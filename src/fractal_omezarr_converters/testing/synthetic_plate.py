@@ -6,6 +6,7 @@ Fields overlap and show the same specimen there, so a mosaic can be checked pixe
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -47,7 +48,8 @@ class SyntheticPlate:
     """The settings of an artificial plate, and functions for the truth.
 
     ``missing`` planes are named in the metadata but have no file, ``empty`` ones are listed without a file name,
-    ``absent`` ones are not listed. Fields are numbered from 1 in a snake.
+    ``absent`` ones are not listed. Fields are numbered from 1 in a snake. With ``linked`` the planes of all wells after
+    the second are hard links of the second one's files: large plates whose metadata matter and not their pixels.
     """
 
     folder: Path
@@ -68,6 +70,7 @@ class SyntheticPlate:
     empty: frozenset[PlaneKey] = field(default_factory=frozenset)
     absent: frozenset[PlaneKey] = field(default_factory=frozenset)
     dtype: str = "uint16"
+    linked: bool = False
 
     @property
     def folders(self) -> list[Path]:
@@ -109,6 +112,16 @@ class SyntheticPlate:
     def is_there(self, key: PlaneKey) -> bool:
         """Say whether the plane has a file."""
         return key not in self.missing and key not in self.empty and key not in self.absent
+
+    def original(self, key: PlaneKey) -> PlaneKey:
+        """Plane whose file that of this plane is: itself, or with ``linked`` its like in the second well."""
+        return key._replace(well=self.wells[1]) if self.linked and key.well not in self.wells[:2] else key
+
+    def link(self, path: Path, original: Path) -> bool:
+        """Link a file to the one that it repeats; False when it repeats none and must be written."""
+        if path != original:
+            os.link(original, path)
+        return path != original
 
     def specimen(self, key: PlaneKey, y: int, x: int, height: int, width: int) -> NDArray[np.uint16]:
         """Pixels of the mosaic from (y, x) on, for the well, channel, z and t of a plane."""

@@ -1,0 +1,65 @@
+"""What the metadata of one measurement cost: scanning, planning, preparing the jobs. Figures as JSON.
+
+python scan_vendor.py FORMAT FOLDER OUT --warm SMALL
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import time
+from pathlib import Path
+
+from resident import Growth
+
+
+def measured(format_name: str, folder: str, out: str) -> dict[str, float]:
+    """CPU seconds of each step, and how far memory rises in scanning alone and in all."""
+    from fractal_omezarr_converters.formats import registry
+    from fractal_omezarr_converters.fractal.init import setup_images_for_conversion
+    from fractal_omezarr_converters.models.options import ConverterOptions
+    from fractal_omezarr_converters.pipelines.acquisitions import AcquisitionRequest, read_acquisitions
+
+    growth = Growth()
+    began = time.process_time()
+    scanned = registry.get(format_name).scan(folder, plate_name="Plate")
+    scan = time.process_time() - began
+    scan_memory = growth.megabytes()
+    del scanned
+    options, growth = ConverterOptions(), Growth()
+    again = time.process_time()
+    images, report = read_acquisitions([AcquisitionRequest(folder, format_name, "Plate")], options)
+    read = time.process_time()
+    jobs = setup_images_for_conversion(
+        images, zarr_dir=out, converter_options=options, overwrite_mode="Overwrite", plate_facts=report.plate_facts
+    )
+    ready = time.process_time()
+    memory = growth.megabytes()
+    handed = len(json.dumps(jobs)) + sum(path.stat().st_size for path in Path(out, "_tmp_json").rglob("*.json"))
+    return {
+        "scan": scan,
+        "plan": read - again - scan,
+        "init": ready - read,
+        "handed": handed,
+        "memory": max(memory, scan_memory),
+        "scan memory": scan_memory,
+    }
+
+
+def main() -> None:
+    """Read the command line; a small measurement goes first, so that what is loaded on demand is loaded."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("format")
+    parser.add_argument("folder")
+    parser.add_argument("out")
+    parser.add_argument("--warm", required=True)
+    given = parser.parse_args()
+    warm = f"{given.out}-warm"
+    measured(given.format, given.warm, warm)
+    shutil.rmtree(warm)
+    print(json.dumps(measured(given.format, given.folder, given.out)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The images of a MetaXpress acquisition by their places in the tree, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from fractal_omezarr_converters.formats.plane_table import Ints
+
+
+class TreeFile(NamedTuple):
+    """One image by its place in the tree: well (from 1), wavelength, time point, number of ``ZStep``, site, name."""
+
+    row: int
+    column: int
+    wave: int
+    t: int
+    step: int
+    site: int
+    file: str
+
+
+@dataclass(frozen=True, eq=False)
+class TreeFiles(Sequence[TreeFile]):
+    """n images; the columns are the fields of :class:`TreeFile`, which it gives as a sequence."""
+
+    row: Ints
+    column: Ints
+    wave: Ints
+    t: Ints
+    step: Ints
+    site: Ints
+    file: Sequence[str]
+
+    @classmethod
+    def of(cls, files: Sequence[TreeFile]) -> TreeFiles:
+        """Take the columns of images; columns stay as they are."""
+        if isinstance(files, TreeFiles):
+            return files
+        *numbers, names = zip(*files, strict=True) if files else [()] * len(TreeFile._fields)
+        return cls.made([np.array(column, np.int64) for column in numbers], list(names))
+
+    @classmethod
+    def made(cls, numbers: Sequence[Ints], file: Sequence[str]) -> TreeFiles:
+        """Make it of the six columns of numbers, in their order, and the names."""
+        row, column, wave, t, step, site = numbers
+        return cls(row, column, wave, t, step, site, file)
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.file)
+
+    @overload
+    def __getitem__(self, at: int) -> TreeFile: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[TreeFile]: ...
+    def __getitem__(self, at: int | slice) -> TreeFile | Sequence[TreeFile]:
+        """Give one image, or the columns of some."""
+        if isinstance(at, slice):
+            return TreeFiles.made([column[at] for column in self.numbers()], self.file[at])
+        return TreeFile._make([*(int(column[at]) for column in self.numbers()), self.file[at]])
+
+    def __iter__(self) -> Iterator[TreeFile]:
+        """Give one image after the other."""
+        return map(TreeFile._make, zip(*(column.tolist() for column in self.numbers()), self.file, strict=True))
+
+    def numbers(self) -> tuple[Ints, ...]:
+        """Give the columns of numbers."""
+        return self.row, self.column, self.wave, self.t, self.step, self.site
+
+    def sorted(self) -> TreeFiles:
+        """Give the images in the order of their fields."""
+        order = np.lexsort(self.numbers()[::-1])
+        numbers = [column[order] for column in self.numbers()]
+        places = np.stack(numbers)
+        if len(order) and bool((places[:, 1:] == places[:, :-1]).all(axis=0).any()):
+            return TreeFiles.of(sorted(self))  # names tell those of one place apart
+        return TreeFiles.made(numbers, [self.file[at] for at in order.tolist()])
+
+    def values(self, name: str) -> set[Any]:
+        """Give the distinct values of one column."""
+        return set(np.unique(getattr(self, name)).tolist())
