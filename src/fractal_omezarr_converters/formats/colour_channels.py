@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
-from fractal_omezarr_converters.formats.plane_table import ranked
 from fractal_omezarr_converters.models.acquisition import ChannelInfo, rgb_channels
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from fractal_omezarr_converters.core.loader_columns import LoaderColumns
@@ -42,8 +42,6 @@ class ColourChannels:
         Raises:
             ConvertersToolsUserError: the metadata state a number of values per pixel that is neither 1 nor 3.
         """
-        distinct, rank = ranked(planes.channel)
-        first = {number: int((rank == place).argmax()) for place, number in enumerate(distinct.tolist())}
         found = set()
         for number in numbers:
             facts = measured.channels.get(number)
@@ -53,9 +51,7 @@ class ColourChannels:
                     f"'{measured.described_in}': channel {number} has {stated} values per pixel; 1 (grey) and 3 (red, green,"
                     " blue) can be converted. Save it as separate channels."
                 )
-            if stated == len(SAMPLES) or (
-                stated is None and loaders is not None and _is_rgb(loaders, first.get(number))
-            ):
+            if stated == len(SAMPLES) or (stated is None and loaders is not None and _is_rgb(loaders, planes, number)):
                 found.add(number)
         return cls(tuple(numbers), frozenset(found))
 
@@ -70,8 +66,6 @@ class ColourChannels:
 
     def places(self, channels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give for each plane's channel the first channel of the image that it fills, and how many."""
-        import numpy as np
-
         at = np.searchsorted(self.numbers, channels)
         lengths = np.array(self.lengths(), np.int64)
         return (np.cumsum(lengths) - lengths)[at], lengths[at]
@@ -96,11 +90,12 @@ class ColourChannels:
         return found
 
 
-def _is_rgb(loaders: LoaderColumns, place: int | None) -> bool:
-    """Ask a file's header; one that cannot be read is found later, when all are."""
-    if place is None:
+def _is_rgb(loaders: LoaderColumns, planes: PlaneTable, channel: int) -> bool:
+    """Ask the header of a channel's first file; one that cannot be read is found later, when all are."""
+    places = np.flatnonzero(planes.channel == channel)
+    if not places.size:
         return False
     try:
-        return loaders.loader(place).is_rgb()
+        return loaders.loader(int(places[0])).is_rgb()
     except (ConvertersToolsError, OSError):
         return False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fractal_omezarr_converters.formats.plane_table import joint_ranks, ranked
+from fractal_omezarr_converters.formats.plane_table import joint_ranks
 
 if TYPE_CHECKING:
     from fractal_omezarr_converters.formats.plane_axes import PlaneAxes
@@ -26,23 +26,26 @@ def repeat_single_planes(
         axes: their indices.
         warnings: takes what was repeated.
     """
-    stack, first = joint_ranks(planes.row, planes.column, planes.field, planes.channel, planes.t)
-    alone = np.bincount(stack, minlength=len(first))[stack] == 1
-    well = ranked(planes.wells())[1]
-    there = np.zeros((int(well.max(initial=-1)) + 1, int(axes.z_index.max(initial=-1)) + 1), np.bool_)
-    there[well, axes.z_index] = True
-    times = np.where(alone, there.sum(axis=1)[well], 1)
-    added = int(times.sum()) - len(planes)
+    stack = joint_ranks(planes.row, planes.column, planes.field, planes.channel, planes.t)[0]
+    alone = (np.bincount(stack)[stack] == 1).tolist()
+    wells = planes.wells()
+    depths = {well: np.unique(axes.z_index[wells == well]).tolist() for well in np.unique(wells).tolist()}
+    taken: list[int] = []
+    z_index: list[int] = []
+    for number, (well, z) in enumerate(zip(wells.tolist(), axes.z_index.tolist(), strict=True)):
+        wanted = depths[well] if alone[number] else [z]
+        taken.extend([number] * len(wanted))
+        z_index.extend(wanted)
+    added = len(taken) - len(planes)
     if not added:
         return planes, found, axes
-    chosen = np.repeat(np.arange(len(planes)), times)
-    depths = [np.flatnonzero(there[well[n]]) if alone[n] else axes.z_index[n : n + 1] for n in range(len(planes))]
-    again = replace(found, kept=found.kept[chosen], files=[found.files[n] for n in chosen.tolist()])
+    chosen = np.asarray(taken, np.int64)
+    again = replace(found, kept=found.kept[chosen], files=[found.files[number] for number in taken])
     again.states.never_acquired = max(0, again.states.never_acquired - added)
     if not again.states.never_acquired:
         again.states.examples.pop("never_acquired", None)
     warnings.append(
         f"Single planes beside stacks are repeated at every plane of their well: {added} planes were added."
     )
-    moved = replace(axes, z_index=np.concatenate(depths), t_index=axes.t_index[chosen])
+    moved = replace(axes, z_index=np.asarray(z_index, np.int64), t_index=axes.t_index[chosen])
     return planes.select(chosen), again, moved

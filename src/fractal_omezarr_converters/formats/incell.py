@@ -23,6 +23,7 @@ from pydantic import ConfigDict
 from fractal_omezarr_converters.errors import (
     ConvertersToolsFileNotFoundError,
     ConvertersToolsUserError,
+    collecting,
     raise_together,
 )
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
@@ -109,13 +110,13 @@ def _planes(file: Path, protocol: StackProtocol, images: Sequence[XmlRecord]) ->
     problems: list[str] = []
     computed = relabelled = 0
     for record in images:
-        try:
+        plane = None
+        with collecting(problems):
             plane = _plane(record, protocol, on_plate=on_plate)
             row, column = _well_of_label(record) or plane[:2]
-        except ConvertersToolsUserError as error:
-            problems.append(str(error))
-            if len(problems) == MAX_PROBLEMS:
-                break
+        if len(problems) == MAX_PROBLEMS:
+            break
+        if problems or plane is None:
             continue
         if protocol.waves[plane.channel].is_computed:
             computed += 1

@@ -152,7 +152,7 @@ class Operetta(PlateFormat[OperettaOptions]):
 
 def _in_flex_folder(planes: PlaneTable, index_file: Path, options: OperettaOptions, warnings: list[str]) -> PlaneTable:
     """Planes by the names that an export with flat-field correction gives them, if only those are there."""
-    first = next((file for file in planes.file if file), None)
+    first = next(filter(None, planes.file), None)
     folder = index_file.parent
     if first is None or (folder / first).is_file() or not (folder / f"{FLEX}{first}").is_file():
         return planes
@@ -164,7 +164,7 @@ def _in_flex_folder(planes: PlaneTable, index_file: Path, options: OperettaOptio
     warnings.append(
         f"The images are those in '{FLEX.partition('/')[0]}', which Harmony corrected for uneven illumination."
     )
-    return replace(planes, file=[f"{FLEX}{file}" if file else None for file in planes.file])
+    return replace(planes, file=[f"{FLEX}{name}" if name else None for name in planes.file])
 
 
 def _measurement_folder(index_file: Path) -> Path:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.formats.channel_names import channel_infos
 from fractal_omezarr_converters.formats.colour_channels import ColourChannels
 from fractal_omezarr_converters.formats.contract import Scan
 from fractal_omezarr_converters.formats.field_grid import grid_centres
 from fractal_omezarr_converters.formats.flat_channels import repeat_single_planes
 from fractal_omezarr_converters.formats.plane_axes import PlaneAxes, plane_axes
-from fractal_omezarr_converters.formats.plane_numbers import check_numbers
+from fractal_omezarr_converters.formats.plane_checks import checked_planes, table_of
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plane_states import SortedPlanes, sort_planes
 from fractal_omezarr_converters.formats.plane_table import NO_PAGE, WELL_COLUMNS, PlaneTable, in_order, ranked
@@ -48,8 +49,7 @@ def plate_scan(measured: Measurement, acquisition: int, *, repeat_single: bool =
     Raises:
         ConvertersToolsUserError: no plane is named, or names and places contradict each other.
     """
-    check_numbers(measured)
-    listed = PlaneTable.of(measured.planes)
+    listed = checked_planes(measured)
     found = sort_planes(measured, listed)
     measured.files.forget()
     axes = plane_axes(listed, found.kept, measured.warnings, z_step=measured.z_step, t_step=measured.t_step)
@@ -119,7 +119,7 @@ def plate_facts_of(
         raise ConvertersToolsUserError(f"'{described_in}': {error} Give the plate a name in the options.") from error
     if warning:
         warnings.append(warning)
-    table = PlaneTable.of(planes)
+    table = table_of(planes, described_in)
     last_row, last_column = int(table.row.max(initial=1)), int(table.column.max(initial=1))
     if rows is not None and columns is not None and (last_row > rows or last_column > columns):
         warnings.append(
@@ -128,34 +128,6 @@ def plate_facts_of(
         )
         rows = columns = None
     return PlateFacts(name=safe, rows=rows, columns=columns, **facts)
-
-
-def channel_infos(
-    channels: Mapping[int, ChannelFacts], numbers: Sequence[int], z_offsets: Mapping[int, float], warnings: list[str]
-) -> list[ChannelInfo]:
-    """Give label, wavelength, colour and height of each channel; empty names are replaced, repeated ones numbered."""
-    infos: list[ChannelInfo] = []
-    labels: set[str] = set()
-    for number in numbers:
-        facts = channels.get(number) or ChannelFacts()
-        wavelength = f"{facts.emission_nm:.0f}" if facts.emission_nm else None
-        wanted = " ".join(facts.name.split()) or wavelength or facts.kind or f"channel_{number}"
-        label, repeat = wanted, 1
-        while label in labels:
-            repeat += 1
-            label = f"{wanted}_{repeat}"
-        if label != facts.name.strip():
-            warnings.append(f"Channel {number} is named '{facts.name}' in the metadata; it is called '{label}' here.")
-        labels.add(label)
-        infos.append(
-            ChannelInfo(
-                channel_label=label,
-                wavelength_id=facts.wavelength_id or wavelength,
-                color=facts.color,
-                z_offset=z_offsets.get(number),
-            )
-        )
-    return infos
 
 
 def _loaders(measured: Measurement, found: SortedPlanes, planes: PlaneTable) -> LoaderColumns:
