@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fractal_omezarr_converters.formats.xml_layouts import BLANK, Layout, Repeated, Row, layout_of
-from fractal_omezarr_converters.formats.xml_stream import XmlStream, hold_back
+from fractal_omezarr_converters.formats.xml_stream import XmlStream
+from fractal_omezarr_converters.formats.xml_text import hold_back
 
 if TYPE_CHECKING:
     from fractal_omezarr_converters.formats.xml_records import XmlRecord

@@ -21,6 +21,7 @@ from xml.parsers import expat
 
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
 from fractal_omezarr_converters.formats.xml_records import XmlRecord
+from fractal_omezarr_converters.formats.xml_text import encoding_of, hold_back
 
 MAX_BYTES = 4 << 30
 MAX_DEPTH = 64
@@ -28,20 +29,11 @@ MAX_TEXT = 16 << 20
 MAX_ELEMENTS_PER_RECORD = 1_000_000
 CHUNK = 1 << 18
 
-_DECLARED = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]+)|([0-9]+));")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _UNDECODED = re.compile("[\udc80-\udcff]+")
-_LONGEST_REFERENCE = 16
 _WIDE = ("utf-16", "utf-32")
 _HARMLESS = bytes({*range(0x20, 0x100), *b"\t\n\r"})
-_BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 
 class _LocalNames(dict[str, str]):
@@ -133,7 +125,7 @@ class XmlStream:
         """Give the text piece by piece as it is, with the bytes it comes from (none for the last one) and its encoding."""
         with self._opened() as stream:
             piece = stream.read(size)
-            encoding = _encoding(piece, self.path)
+            encoding = encoding_of(piece, self.path)
             errors = "strict" if encoding.startswith(_WIDE) else "surrogateescape"
             decoder = codecs.getincrementaldecoder(encoding)(errors)
             while True:
@@ -269,7 +261,7 @@ def root_element(path: str | Path, limit: int = 1 << 16) -> XmlRecord | None:
     try:
         with Path(path).open("rb") as stream:
             first = stream.read(limit)
-        text = first.decode(_encoding(first, str(path)), "replace")
+        text = first.decode(encoding_of(first, str(path)), "replace")
     except (OSError, ConvertersToolsUserError):
         return None
     found: list[XmlRecord] = []
@@ -285,30 +277,3 @@ def root_element(path: str | Path, limit: int = 1 << 16) -> XmlRecord | None:
     except expat.ExpatError:
         return found[0] if found else None
     return found[0] if found else None
-
-
-def _encoding(first: bytes, path: str) -> str:
-    for mark, name in _BYTE_ORDER_MARKS:
-        if first.startswith(mark):
-            return name
-    if first.startswith(b"<\x00"):
-        return "utf-16-le"
-    if first.startswith(b"\x00<"):
-        return "utf-16-be"
-    declared = _DECLARED.search(first[:400])
-    name = declared.group(1).decode("ascii").lower() if declared else "utf-8"
-    if name.startswith(("utf-16", "ucs-2", "utf-32")):
-        return "utf-8"  # declared as two bytes a character, but written with one: seen in files re-saved by scripts
-    try:
-        codecs.lookup(name)
-    except LookupError as error:
-        raise ConvertersToolsUserError(f"'{path}' is declared to be in the unknown encoding '{name}'.") from error
-    return name
-
-
-def hold_back(text: str, *, last: bool) -> tuple[str, str]:
-    """Keep a character reference whole that the end of a piece cuts in two."""
-    start = text.rfind("&")
-    if last or start < 0 or len(text) - start > _LONGEST_REFERENCE or ";" in text[start:]:
-        return text, ""
-    return text[:start], text[start:]
