@@ -46,7 +46,9 @@ class UserFacingModel(CheckedModel):
             shown = properties.get(field.alias or name)
             if shown is None:
                 continue
-            if field.title is not None:  # taken away where the model has the same; tools then make one of the field's name
+            if (
+                field.title is not None
+            ):  # taken away where the model has the same; tools then make one of the field's name
                 shown.setdefault("title", field.title)
             if field.description is None:
                 continue
