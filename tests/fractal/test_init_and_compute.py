@@ -71,7 +71,7 @@ def test_init_refuses_a_folder_it_may_not_write(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder that nobody can write to")
 def test_init_refuses_a_folder_that_nobody_may_write(tmp_path: Path) -> None:
     """Also the superuser, as whom tests often run."""
-    with pytest.raises(ConvertersToolsUserError, match="/proc/self/out cannot be written to .* choose another one"):
+    with pytest.raises(ConvertersToolsUserError, match=r"/proc/self/out cannot be written to .* choose another one"):
         setup_images_for_conversion(
             plate_images(tmp_path), zarr_dir="/proc/self/out", converter_options=ConverterOptions()
         )
