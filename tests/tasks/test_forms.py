@@ -108,6 +108,11 @@ def test_descriptions_are_sentences(form: list[Shown]) -> None:
         assert "Missing description" not in text, each
 
 
+def test_choices_are_words(form: list[Shown]) -> None:
+    for each in form:
+        assert not [choice for choice in each.schema.get("enum", []) if "_" in str(choice)], each
+
+
 def test_numbers_are_bounded(form: list[Shown]) -> None:
     """Numbers are typed as text, and "0,65" is taken for 0: a wrong one must not pass."""
     for each in form:
