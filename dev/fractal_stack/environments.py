@@ -41,7 +41,7 @@ def build_wheel(python: Path, cache: Path, scratch: Path) -> Path:
 
 def download_wheel(python: Path, cache: Path, scratch: Path, requirement: str) -> Path:
     """Fetch the newest wheel of a package that this Python can use."""
-    out = scratch / "downloads"
+    out = scratch / "downloads" / requirement
     command: list[str | Path] = [
         "download",
         "--no-deps",
