@@ -149,7 +149,7 @@ def test_internals_stay_out(form: list[Shown]) -> None:
 def test_the_info_tab_tells_what_to_give_and_what_comes(name: str) -> None:
     task = TASKS[name]
     headings = re.findall(r"^### (.*)$", task["docs_info"], re.MULTILINE)
-    assert {"Purpose", "What you need", "What you get", "Limitations"} <= set(headings)
+    assert {"Purpose", "What you need", "What you get", "Options that matter", "Limitations"} <= set(headings)
     assert task["category"] == "Conversion" and task["docs_link"].startswith("https://")
     assert len(task["tags"]) == len(set(task["tags"])) >= 2
     assert set(task["meta_parallel"]) == {"cpus_per_task", "mem"} == set(task["meta_non_parallel"])
