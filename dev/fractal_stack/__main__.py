@@ -146,7 +146,8 @@ def main() -> int:
         if given.keep:
             print(f"The scratch folder is {scratch}")
         else:
-            shutil.rmtree(scratch, ignore_errors=True)
+            with stages.stage("remove the scratch folder"):
+                shutil.rmtree(scratch, ignore_errors=True)
             if scratch.exists():
                 print(f"Could not remove all of {scratch}")
         print(stages.summary())
