@@ -114,15 +114,16 @@ def test_a_program_that_takes_too_long_ends_with_all_that_it_started(
 
 def test_the_one_process_that_writes_an_image_is_found(stack: dict[str, ModuleType], tmp_path: Path) -> None:
     program = tmp_path / "convert_compute.py"
-    program.write_text("import time; time.sleep(600)")
+    program.write_text("import time; print('started', flush=True); time.sleep(600)")
     images = [tmp_path / "A.zarr" / "B" / "03" / name for name in ("0", "1")]
     started = []
     try:
         for image in images:
             given = tmp_path / f"{image.name}.json"
             given.write_text(json.dumps({"zarr_url": str(image)}))
-            started.append(subprocess.Popen([sys.executable, program, "--args-json", given]))
+            started.append(subprocess.Popen([sys.executable, program, "--args-json", given], stdout=subprocess.PIPE))
         for image, process in zip(images, started):
+            assert process.stdout is not None and process.stdout.readline() == b"started\n"
             assert stack["interruption"].process_of(image) == process.pid
         assert stack["interruption"].process_of(tmp_path / "A.zarr") is None
     finally:
