@@ -102,6 +102,9 @@ UNUSABLE: dict[str, tuple[Any, Any]] = {
     "an optional switch": (bool | None, None),
     "an optional choice": (Literal["a", "b"] | None, None),
     "a switch without a default": (bool, ...),
+    "a list of switches": (list[bool], []),
+    "switches by name": (dict[str, bool], {}),
+    "a pair with a switch": (tuple[bool, int], (True, 1)),
     "an empty text": (str, ""),
     "a None that is not in the schema": (str | SkipJsonSchema[None], None),
 }
