@@ -42,8 +42,8 @@ docs: $(STAMP)   ## build the pages
 	$(BIN)/python -m pip install -q --disable-pip-version-check --group docs
 	$(BIN)/zensical build --clean --strict
 
-test-fractal: $(STAMP) ## drive the package on a real Fractal server; FRACTAL_CACHE=folder keeps downloads
-	$(BIN)/python dev/fractal_stack $(if $(FRACTAL_CACHE),--cache $(FRACTAL_CACHE))
+test-fractal: $(STAMP) ## drive the package on a real Fractal server; FRACTAL_CACHE=folder keeps downloads, ARGS="--wells 24" is quicker
+	$(BIN)/python dev/fractal_stack $(if $(FRACTAL_CACHE),--cache $(FRACTAL_CACHE)) $(ARGS)
 
 clean:           ## remove the environment and what demo wrote
 	rm -rf $(VENV) demo build dist

@@ -130,11 +130,15 @@ class _FormBuilder:
         if value is _NOT_GIVEN and "default" in schema:
             value = schema["default"]
         variants = schema.get("anyOf", [])
+        self._look_at_default(schema, path)
         if "enum" in schema:
-            if any(choice in (0, "", False) for choice in schema["enum"]):
-                self.report("NOTE", path, 'a choice that is 0, false or "" is shown as empty and sent as nothing')
+            self._build_choice(schema["enum"], path)
         elif len(variants) == 2 and variants[1].get("type") == "null":
             rest = {key: item for key, item in schema.items() if key != "anyOf"}
+            if "enum" in variants[0] or variants[0].get("type") == "boolean":
+                self.report("NOTE", path, "a switch or choice that may be None: add a choice of its own, such as Auto")
+            if "default" in schema and schema["default"] is None:
+                rest.pop("default")
             self.build({**variants[0], **rest}, value, path, shown)
         elif "oneOf" in schema:
             self._build_variants(schema, value, path, shown, level)
@@ -144,6 +148,23 @@ class _FormBuilder:
             self._build_list(schema, value, path, shown, level)
         elif schema.get("type") not in {"string", "number", "integer", "boolean"}:
             self.report("NOTE", path, "a type that the form does not support")
+
+    def _look_at_default(self, schema: dict[str, Any], path: str) -> None:
+        """A default that the form cannot show, or that it would send in a form that the task refuses."""
+        default = schema.get("default", _NOT_GIVEN)
+        stated = schema.get("type")
+        if default is None and stated is not None and stated != "null":
+            self.report("NOTE", path, "None is the default and no value of the argument: allow it (X | None)")
+        if default == "" and stated == "string":
+            self.report("NOTE", path, "an empty text is sent as nothing: make it optional (str | None = None)")
+        if default is _NOT_GIVEN and stated == "boolean":
+            self.report("NOTE", path, "a switch without a default: it is shown as off and sent as nothing")
+
+    def _build_choice(self, choices: list[Any], path: str) -> None:
+        if any(choice in (0, "", False) for choice in choices):
+            self.report("NOTE", path, 'a choice that is 0, false or "" is shown as empty and sent as nothing')
+        if len({type(choice) for choice in choices}) > 1:
+            self.report("NOTE", path, "choices of several types: the form sends all of them as text")
 
     def _build_variants(self, schema: dict[str, Any], value: Any, path: str, shown: bool, level: str) -> None:
         if value is None:
@@ -200,6 +221,11 @@ def check_schema(schema: dict[str, Any], version: str = "fractal_schema_v1") -> 
     if version not in RENDERED_VERSIONS:
         return [Fault("BLANK", "(all)", f"schema version {version!r} is not rendered")]
     builder = _FormBuilder()
+    for name, definition in schema.get("$defs", {}).items():  # all are resolved, also those that no shown argument uses
+        try:
+            inline(definition, schema, (f"#/$defs/{name}",))
+        except _RecursiveModelError as error:
+            builder.report("BLANK", f"(definition {name})", str(error))
     for name, prop in schema.get("properties", {}).items():
         try:
             resolved = inline(prop, schema)
@@ -210,7 +236,9 @@ def check_schema(schema: dict[str, Any], version: str = "fractal_schema_v1") -> 
             continue
         for problem in strict_problems(resolved):
             builder.report("BLANK", name, problem)
-        builder.build(resolved, _NOT_GIVEN, name, True)
+        needed = resolved.get("minItems", 0) if name in schema.get("required", []) else 0
+        opened = [_NOT_GIVEN] * needed if resolved.get("type") == "array" and "default" not in resolved else _NOT_GIVEN
+        builder.build(resolved, opened or _NOT_GIVEN, name, True)
     return builder.faults
 
 

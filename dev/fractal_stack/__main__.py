@@ -3,6 +3,8 @@
     python dev/fractal_stack                    everything in a temporary folder that is removed at the end
     python dev/fractal_stack --cache FOLDER     keep downloads and the environments of server and client for the next time
     python dev/fractal_stack --keep             leave the scratch folder behind, to look at it
+    python dev/fractal_stack --wells 24         a smaller part of the large plate (384 wells), for a quick look
+    python dev/fractal_stack --beside fractal-uzh-converters     also time two tiny images by that converter in the same server
 
 Needs Python 3.12 or newer and, unless run by root on Debian, an installed PostgreSQL. Exit status 0: all stories hold.
 """
@@ -20,8 +22,10 @@ from types import FrameType
 
 from client import Client
 from environments import build_wheel, download_wheel, environment, measure
+from figures import large_plate_is_converted, tiny_images_beside, write_large_plate
 from postgres import Postgres, find_programs, install
-from programs import StackError, last_lines
+from programs import StackError, last_lines, run
+from reruns import Reruns
 from server import FractalServer
 from stages import Stages
 from stories import Stories
@@ -29,10 +33,11 @@ from stories import Stories
 SERVER = "fractal-server==2.25.4"
 CLIENT = "fractal-client>=2.24.1,<3"
 CORE = "fractal-tasks-core"
+JUDGES = ("yaozarrs[io]", "ome-zarr-models")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def try_everything(scratch: Path, cache: Path, stages: Stages, stack: ExitStack) -> None:
+def try_everything(given: argparse.Namespace, scratch: Path, cache: Path, stages: Stages, stack: ExitStack) -> None:
     """Start the stack, tell all stories; ``stack`` stops what was started, the last first."""
     with stages.stage("PostgreSQL"):
         database = Postgres(scratch, find_programs() or install())
@@ -56,16 +61,26 @@ def try_everything(scratch: Path, cache: Path, stages: Stages, stack: ExitStack)
     stories = Stories(client, tasks, scratch / "data")
     with stages.stage("synthetic data"):
         stories.prepare()
+    again = Reruns(stories)
     for name, story in (
         ("plate, 2 wells", stories.plate_is_converted),
+        ("the same, instrument found out", stories.plate_is_detected),
         ("2 single images of a table", stories.single_images_are_converted),
-        ("again, No Overwrite", stories.second_run_is_refused),
-        ("again, Overwrite", stories.plate_is_overwritten),
-        ("Extend with one more well", stories.plate_is_extended),
-        ("a well fails, Extend does it", stories.failed_well_is_done_by_extend),
+        ("again, No Overwrite", again.second_run_is_refused),
+        ("again, Overwrite", again.plate_is_overwritten),
+        ("Extend with one more well", again.well_is_added),
+        ("a well fails, Extend does it", again.failed_well_is_done_by_extend),
+        ("Extend with more fields", again.fields_are_added),
+        ("Extend with a second acquisition", again.acquisition_is_added),
+        ("a job is killed, Extend does it", again.killed_image_is_done_by_extend),
+        ("Overwrite with fewer wells", again.plate_is_overwritten_with_less),
     ):
         with stages.stage(name):
             story()
+    with stages.stage(f"files of {given.wells} wells"):
+        write_large_plate(stories, given.wells)
+    with stages.stage(f"plate, {given.wells} wells of 9 fields"):
+        large_plate_is_converted(stories, given.wells, stages)
     with stages.stage(f"collect {CORE}"):
         core_wheel = download_wheel(client_programs / "python", cache, scratch, CORE)
         core = client.collect(core_wheel)
@@ -73,6 +88,19 @@ def try_everything(scratch: Path, cache: Path, stages: Stages, stack: ExitStack)
     stages.figure(f"environment of {core_wheel.name.rsplit('-', 3)[0]}", f"{megabytes:.0f} MB, {packages} packages")
     with stages.stage("conversion, projection, ngio"):
         stories.workflow_goes_on(core)
+    with stages.stage("judges"):
+        judges = environment(cache, "judges", *JUDGES)
+        plates = sorted(server.projects.rglob("*.zarr"))
+        print("   " + run([judges / "python", Path(__file__).with_name("judge_plates.py"), *plates]).strip())
+    if given.beside:
+        with stages.stage(f"collect {given.beside}"):
+            other_wheel = download_wheel(client_programs / "python", cache, scratch, given.beside)
+            other = client.collect(other_wheel)
+        name = "-".join(other_wheel.name.split("-")[:2])
+        megabytes, packages = measure(other.environment)
+        stages.figure(f"environment of {name}", f"{megabytes:.0f} MB, {packages} packages")
+        with stages.stage(f"2 tiny images beside {name}"):
+            tiny_images_beside(stories, name, stages)
 
 
 def _end_of(log: Path) -> str:
@@ -88,7 +116,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--cache", type=Path, help="folder for downloads and environments of server and client")
     parser.add_argument("--keep", action="store_true", help="leave the scratch folder behind")
+    parser.add_argument("--wells", type=int, default=384, help="wells of the large plate, 1 to 384 (default: all)")
+    parser.add_argument("--beside", metavar="PACKAGE", help="also time two tiny images beside this converter")
     given = parser.parse_args()
+    if not 1 <= given.wells <= 384:
+        parser.error(f"--wells is {given.wells}; it must be 1 to 384")
     for number in SIGNALS:
         signal.signal(number, _stop)
     scratch = Path(tempfile.mkdtemp(prefix="fractal-stack-")).resolve()
@@ -100,7 +132,7 @@ def main() -> int:
     try:
         with ExitStack() as stack:
             try:
-                try_everything(scratch, cache, stages, stack)
+                try_everything(given, scratch, cache, stages, stack)
                 code = 0
             finally:
                 for number in SIGNALS:  # what was started is stopped in peace
@@ -114,7 +146,8 @@ def main() -> int:
         if given.keep:
             print(f"The scratch folder is {scratch}")
         else:
-            shutil.rmtree(scratch, ignore_errors=True)
+            with stages.stage("remove the scratch folder"):
+                shutil.rmtree(scratch, ignore_errors=True)
             if scratch.exists():
                 print(f"Could not remove all of {scratch}")
         print(stages.summary())

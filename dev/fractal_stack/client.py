@@ -30,6 +30,8 @@ class JobResult:
     message: str
     logs: dict[str, str]
     seconds: float
+    handed_over: int = 0
+    """Bytes that the first step of the first task gave back."""
 
     def logs_of(self, task_order: int) -> dict[str, str]:
         """The logs of one task of the workflow."""
@@ -101,18 +103,28 @@ class Client:
             )
         return number
 
-    def run_job(self, project: str, workflow: str, dataset: str) -> JobResult:
+    def run_job(self, project: str, workflow: str, dataset: str, *, seconds: float = JOB_SECONDS) -> JobResult:
         """Run a workflow on a dataset and wait for its end."""
-        job = self._fractal("job", "submit", project, workflow, dataset)
-        end = time.monotonic() + JOB_SECONDS
+        return self.end_of_job(project, self.submit_job(project, workflow, dataset), seconds=seconds)
+
+    def submit_job(self, project: str, workflow: str, dataset: str) -> str:
+        """Start a workflow on a dataset; give the number of the job."""
+        return self._fractal("job", "submit", project, workflow, dataset)
+
+    def end_of_job(self, project: str, job: str, *, seconds: float = JOB_SECONDS) -> JobResult:
+        """Wait for the end of a job."""
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             state = self._http(f"/api/v2/project/{project}/job/{job}/")
             if state["status"] in ("done", "failed"):
-                logs = _logs(Path(state["working_dir"]))
+                files = _files_of_job(Path(state["working_dir"]))
+                logs = {name: text.decode(errors="replace") for name, text in files.items() if name.endswith("log.txt")}
+                given = [len(text) for name, text in files.items() if name.endswith("/non_par--metadiff.json")]
                 begin, stop = (datetime.fromisoformat(state[key]) for key in ("start_timestamp", "end_timestamp"))
-                return JobResult(state["status"], state["log"] or "", logs, (stop - begin).total_seconds())
+                spent = (stop - begin).total_seconds()
+                return JobResult(state["status"], state["log"] or "", logs, spent, next(iter(given), 0))
             time.sleep(0.3)
-        raise StackError(f"Job {job} did not end within {JOB_SECONDS} s.")
+        raise StackError(f"Job {job} did not end within {seconds:.0f} s.")
 
     def images(self, project: str, dataset: str) -> list[dict[str, Any]]:
         """The image list of a dataset, by URL."""
@@ -120,31 +132,35 @@ class Client:
         items: list[dict[str, Any]] = self._http(place, body={})["items"]
         return sorted(items, key=lambda item: str(item["zarr_url"]))
 
+    def forget_image(self, project: str, dataset: str, zarr_url: Path) -> None:
+        """Take an image out of the image list, as a user does in the web page."""
+        query = urllib.parse.urlencode({"zarr_url": str(zarr_url)})
+        self._http(f"/api/v2/project/{project}/dataset/{dataset}/images/?{query}", method="DELETE")
+
     def _fractal(self, *words: str) -> str:
         """Run the command; with --batch it prints numbers only."""
         return run([self._command, "--batch", *words], where=self._folder, seconds=120).strip()
 
-    def _http(self, path: str, body: object = None) -> Any:
+    def _http(self, path: str, body: object = None, method: str | None = None) -> Any:
         if not self._token:
             login = {"username": ADMIN, "password": self._server.password}
             answer = _ask(f"{self._server.url}/auth/token/login/", urllib.parse.urlencode(login).encode(), {})
             self._token = answer["access_token"]
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        return _ask(f"{self._server.url}{path}", None if body is None else json.dumps(body).encode(), headers)
+        return _ask(f"{self._server.url}{path}", None if body is None else json.dumps(body).encode(), headers, method)
 
 
-def _ask(url: str, body: bytes | None, headers: dict[str, str]) -> Any:
-    with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=60) as answer:
-        return json.load(answer)
+def _ask(url: str, body: bytes | None, headers: dict[str, str], method: str | None = None) -> Any:
+    with urllib.request.urlopen(urllib.request.Request(url, body, headers, method=method), timeout=60) as answer:
+        said = answer.read()
+    return json.loads(said) if said else None
 
 
-def _logs(folder: Path) -> dict[str, str]:
-    """Every log of a job by its path inside the job's folder, which the server may have packed."""
+def _files_of_job(folder: Path) -> dict[str, bytes]:
+    """Every log and every result of a job by its path inside the job's folder, which the server may have packed."""
+    wanted = ("-log.txt", "-metadiff.json")
     if folder.is_dir():
-        return {
-            path.relative_to(folder).as_posix(): path.read_text(errors="replace")
-            for path in sorted(folder.rglob("*-log.txt"))
-        }
+        found = sorted(path for path in folder.rglob("*") if path.name.endswith(wanted))
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
     with zipfile.ZipFile(f"{folder}.zip") as packed:
-        names = sorted(name for name in packed.namelist() if name.endswith("-log.txt"))
-        return {name: packed.read(name).decode(errors="replace") for name in names}
+        return {name: packed.read(name) for name in sorted(packed.namelist()) if name.endswith(wanted)}

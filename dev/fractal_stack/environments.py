@@ -20,14 +20,14 @@ def base_python() -> Path:
     return found if found.exists() else Path(os.path.realpath(sys.executable))
 
 
-def environment(cache: Path, name: str, requirement: str) -> Path:
-    """The ``bin`` folder of an environment with one requirement; made when it is not in the cache, whole, yet."""
+def environment(cache: Path, name: str, *requirements: str) -> Path:
+    """The ``bin`` folder of an environment with some packages; made when it is not in the cache, whole, yet."""
     folder = cache / name
-    stamp, wanted = folder / "requirement", f"{requirement} on {base_python()}"
+    stamp, wanted = folder / "requirement", f"{' '.join(requirements)} on {base_python()}"
     if not stamp.exists() or stamp.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         run([base_python(), "-m", "venv", folder])
-        run([folder / "bin" / "python", *PIP, "install", "--cache-dir", cache / "pip", requirement])
+        run([folder / "bin" / "python", *PIP, "install", "--cache-dir", cache / "pip", *requirements])
         stamp.write_text(wanted)
     return folder / "bin"
 
@@ -41,7 +41,7 @@ def build_wheel(python: Path, cache: Path, scratch: Path) -> Path:
 
 def download_wheel(python: Path, cache: Path, scratch: Path, requirement: str) -> Path:
     """Fetch the newest wheel of a package that this Python can use."""
-    out = scratch / "downloads"
+    out = scratch / "downloads" / requirement
     command: list[str | Path] = [
         "download",
         "--no-deps",

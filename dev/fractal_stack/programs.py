@@ -42,22 +42,35 @@ def run(
     """Run a program to its end and give what it wrote on stdout."""
     words = [str(word) for word in command]
     account: dict[str, Any] = {"user": user, "group": user, "extra_groups": []} if user else {}
+    started = subprocess.Popen(
+        words,
+        cwd=where,
+        env=clean_environment() | dict(more or {}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **account,
+    )
     try:
-        ran: subprocess.CompletedProcess[str] = subprocess.run(
-            words,
-            cwd=where,
-            env=clean_environment() | dict(more or {}),
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-            **account,
-        )
+        out, said = started.communicate(timeout=seconds)
     except subprocess.TimeoutExpired as error:
+        end_group(started)
         raise StackError(f"{' '.join(words[:3])} did not end within {seconds:.0f} s.") from error
-    if ran.returncode and not may_fail:
-        raise StackError(f"{' '.join(words)} ended with {ran.returncode}:\n{last_lines(ran.stdout + ran.stderr)}")
-    return ran.stdout
+    except BaseException:  # a signal: what the program started must not go on
+        end_group(started)
+        raise
+    if started.returncode and not may_fail:
+        raise StackError(f"{' '.join(words)} ended with {started.returncode}:\n{last_lines(out + said)}")
+    return out
+
+
+def end_group(process: subprocess.Popen[Any]) -> None:
+    """Kill a program that leads a process group of its own, and all that it started there."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 class Service:
@@ -87,9 +100,7 @@ class Service:
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(seconds)
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        end_group(self._process)
 
 
 def free_port() -> int:

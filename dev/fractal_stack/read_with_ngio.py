@@ -1,6 +1,6 @@
 """Read a converted plate and its projection with ngio, and compare them; runs in the environment of fractal-tasks-core.
 
-python read_with_ngio.py PLATE PROJECTED_PLATE
+python read_with_ngio.py PLATE PROJECTED_PLATE FIELDS
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from ngio import open_ome_zarr_plate
 
 
-def main(converted: str, projected: str) -> None:
+def main(converted: str, projected: str, number: str) -> None:
     """Every projected image is the maximum of its converted one along z, and its tables can be read."""
     before = open_ome_zarr_plate(converted).get_images()
     after = open_ome_zarr_plate(projected).get_images()
@@ -27,8 +27,8 @@ def main(converted: str, projected: str) -> None:
         if source.channel_labels != flat.channel_labels or source.pixel_size.x != flat.pixel_size.x:
             raise SystemExit(f"{path}: channels or pixel size differ")
         fields = after[path].get_roi_table("FOV_ROI_table").rois()
-        if len(fields) != 4:
-            raise SystemExit(f"{path}: {len(fields)} fields of view instead of 4")
+        if len(fields) != int(number):
+            raise SystemExit(f"{path}: {len(fields)} fields of view instead of {number}")
         conditions = image.get_table("condition_table").dataframe
         if "drug" not in conditions.columns:
             raise SystemExit(f"{path}: the condition table has the columns {list(conditions.columns)}")
@@ -36,4 +36,4 @@ def main(converted: str, projected: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])

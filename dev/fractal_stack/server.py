@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sys
 import time
@@ -19,7 +20,7 @@ SECONDS_TO_START = 120
 
 
 class FractalServer:
-    """The server with its folders; jobs run two at a time on this computer."""
+    """The server with its folders; the units of a job run as many at a time as there are processors."""
 
     def __init__(self, scratch: Path, programs: Path, pip_cache: Path) -> None:
         self.port = free_port()
@@ -96,7 +97,7 @@ class FractalServer:
             "jobs_local_dir": str(self.folder / "jobs"),
             "tasks_local_dir": str(self.folder / "tasks"),
             "jobs_poll_interval": 0,
-            "jobs_runner_config": {"parallel_tasks_per_job": 2},
+            "jobs_runner_config": {"parallel_tasks_per_job": max(2, os.cpu_count() or 2)},
             "tasks_python_config": {
                 "default_version": version,
                 "versions": {version: str(base_python())},

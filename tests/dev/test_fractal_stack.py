@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +20,10 @@ def stack(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Modu
     import importlib
 
     monkeypatch.syspath_prepend(str(project_root / "dev" / "fractal_stack"))
-    return {name: importlib.import_module(name) for name in ("programs", "client", "checks", "environments")}
+    return {
+        name: importlib.import_module(name)
+        for name in ("programs", "client", "checks", "environments", "postgres", "interruption")
+    }
 
 
 def job(stack: dict[str, ModuleType], **more: Any) -> Any:
@@ -74,10 +80,7 @@ def test_a_service_ends_with_all_that_it_started(stack: dict[str, ModuleType], t
         time.sleep(0.05)
     child = int((tmp_path / "log").read_text())
     service.stop()
-    shown = Path(f"/proc/{child}/stat")
-    while shown.exists() and ") Z" not in shown.read_text() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not shown.exists() or ") Z" in shown.read_text()
+    assert has_ended(child)
     with pytest.raises(stack["programs"].StackError, match="ended by itself"):
         service.require_alive()
 
@@ -94,3 +97,75 @@ def test_sizes_count_a_hard_link_once(stack: dict[str, ModuleType], tmp_path: Pa
 def test_the_script_says_what_it_does(project_root: Path) -> None:
     command = [sys.executable, str(project_root / "dev" / "fractal_stack"), "--help"]
     assert "real Fractal" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_program_that_takes_too_long_ends_with_all_that_it_started(
+    stack: dict[str, ModuleType], tmp_path: Path
+) -> None:
+    script = (
+        "import pathlib, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], stdout=subprocess.DEVNULL)\n"
+        f"pathlib.Path({str(tmp_path / 'child')!r}).write_text(str(child.pid)); time.sleep(600)\n"
+    )
+    with pytest.raises(stack["programs"].StackError, match="did not end within 5 s"):
+        stack["programs"].run([sys.executable, "-c", script], seconds=5)
+    assert has_ended(int((tmp_path / "child").read_text()))
+
+
+def test_the_one_process_that_writes_an_image_is_found(stack: dict[str, ModuleType], tmp_path: Path) -> None:
+    program = tmp_path / "convert_compute.py"
+    program.write_text("import time; print('started', flush=True); time.sleep(600)")
+    images = [tmp_path / "A.zarr" / "B" / "03" / name for name in ("0", "1")]
+    started = []
+    try:
+        for image in images:
+            given = tmp_path / f"{image.name}.json"
+            given.write_text(json.dumps({"zarr_url": str(image)}))
+            started.append(subprocess.Popen([sys.executable, program, "--args-json", given], stdout=subprocess.PIPE))
+        for image, process in zip(images, started):
+            assert process.stdout is not None and process.stdout.readline() == b"started\n"
+            assert stack["interruption"].process_of(image) == process.pid
+        assert stack["interruption"].process_of(tmp_path / "A.zarr") is None
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def test_a_signal_stops_and_removes_all_that_was_started(stack: dict[str, ModuleType], project_root: Path) -> None:
+    if stack["postgres"].find_programs() is None:
+        pytest.skip("PostgreSQL is not installed")
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        folder.chmod(0o711)  # the account of PostgreSQL must be able to pass
+        command = [sys.executable, str(project_root / "dev" / "fractal_stack")]
+        process = subprocess.Popen(
+            command, env=os.environ | {"TMPDIR": place, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        said = [next(process.stdout) for _ in range(3)]
+        assert said[2].startswith("-- environments")
+        (scratch,) = folder.glob("fractal-stack-*")
+        server = int((scratch / "postgres" / "postmaster.pid").read_text().split()[0])
+        assert Path(f"/proc/{server}").exists()
+        process.terminate()
+        rest, _ = process.communicate(timeout=120)
+        assert process.returncode == 130
+        assert "NOT shown to work" in rest and "PostgreSQL" in rest
+        assert has_ended(server, seconds=0)  # without its folder it would give up by itself after a while
+        assert list(folder.iterdir()) == []
+
+
+def has_ended(process: int, seconds: float = 30) -> bool:
+    """Wait until a process has ended, for some seconds at most."""
+    end = time.monotonic() + seconds
+    shown = Path(f"/proc/{process}/stat")
+    while True:
+        try:
+            if ") Z" in shown.read_text():
+                return True
+        except OSError:
+            return True
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)

@@ -136,7 +136,7 @@ def test_free_positions_are_fields_of_one_well_and_it_is_said(tmp_path: Path) ->
 
 
 def test_free_positions_can_have_wells_of_their_own(tmp_path: Path) -> None:
-    scan = _scan(_small(tmp_path, layout=(1, 14), named_wells=False), free_positions="own_wells")
+    scan = _scan(_small(tmp_path, layout=(1, 14), named_wells=False), free_positions="own wells")
     wells = {f"{each.row}{each.column}" for each in scan.tiles.collections}
     assert len(wells) == 14 and {"A1", "A12", "B1", "B2"} <= wells
     assert {tile.fov_name for tile in scan.tiles} == {"FOV_1"}

@@ -68,6 +68,15 @@ def test_init_refuses_a_folder_it_may_not_write(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder that nobody can write to")
+def test_init_refuses_a_folder_that_nobody_may_write(tmp_path: Path) -> None:
+    """Also the superuser, as whom tests often run."""
+    with pytest.raises(ConvertersToolsUserError, match=r"/proc/self/out cannot be written to .* choose another one"):
+        setup_images_for_conversion(
+            plate_images(tmp_path), zarr_dir="/proc/self/out", converter_options=ConverterOptions()
+        )
+
+
 def test_init_refuses_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(ConvertersToolsUserError, match="cannot be written to"):

@@ -283,6 +283,44 @@ def test_form_options_refuse_contradictions_and_unknown_keys() -> None:
 
 
 @pytest.mark.parametrize("model", [ConverterFormOptions, ConverterOptions])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"mode": "Stitch", "max_shift": 7}, {"mode": "Mosaic", "tiling_strategy": {"mode": "Stitch", "max_shift": 7}}),
+        ("Inplace", {"mode": "Mosaic", "tiling_strategy": {"mode": "Inplace"}}),
+        ({"tiling_strategy": {"mode": "Inplace"}}, {"mode": "Mosaic", "tiling_strategy": {"mode": "Inplace"}}),
+        ({"mode": "Per-FOV"}, {"mode": "Per-FOV"}),
+        (MosaicGrouping(tiling_strategy={"mode": "Snap to Grid", "tolerance": 3}), None),
+        (PerFovGrouping(), None),
+    ],
+)
+def test_the_arrangement_of_the_form_and_the_grouping_of_files_mean_the_same(
+    model: Any, given: Any, expected: Any
+) -> None:
+    found = model.model_validate({"grouping": given})
+    options = found.to_converter_options() if model is ConverterFormOptions else found
+    assert options.grouping == (given if expected is None else ConverterOptions(grouping=expected).grouping)
+    shown = ConverterFormOptions.model_validate(options).model_dump(mode="json")
+    assert "tiling_strategy" not in shown["grouping"]
+    assert ConverterFormOptions.model_validate(shown).to_converter_options() == options
+
+
+@pytest.mark.parametrize(
+    "grouping",
+    [
+        {"mode": "Mosaic", "tolerance": -1},
+        {"mode": "Mosaic", "wrong": 1},
+        {"mode": "Mosaic", "tiling_strategy": AutoTiling(), "wrong": 1},
+        {"mode": "Per-FOV", "tiling_strategy": {"mode": "Auto"}},
+        {"mode": "Snap"},
+    ],
+)
+def test_an_arrangement_that_is_none_is_refused(grouping: Any) -> None:
+    with pytest.raises(ValidationError):
+        ConverterFormOptions.model_validate({"grouping": grouping})
+
+
+@pytest.mark.parametrize("model", [ConverterFormOptions, ConverterOptions])
 def test_form_shows_the_options(model: Any, project_root: Path) -> None:
     check = importlib.util.spec_from_file_location("check_form", project_root / "dev" / "check_form.py")
     assert check is not None

@@ -30,7 +30,7 @@ from fnmatch import fnmatchcase, translate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
@@ -43,7 +43,9 @@ EXAMPLES_KEPT = 5
 
 
 class FormatOptions(UserFacingModel):
-    """Options of one format; a format adds its own in a subclass."""
+    """How the files of one format are read. A format adds options of its own in a subclass."""
+
+    model_config = ConfigDict(title="Reading Options")
 
     follow_links: bool = Field(default=False, title="Follow Links")
     """Accept image files that are links to places outside the acquisition's folder."""

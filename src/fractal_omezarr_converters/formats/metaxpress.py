@@ -54,10 +54,10 @@ class MetaxpressOptions(StackOptions):
     - `stacks`: the planes.
     - `projections`: what the instrument made of them (maximum, best focus); the plate's name gets `_projections`.
     """
-    repeated_frames: Literal["leave_out", "keep"] = Field(default="leave_out", title="Repeated Frames")
+    repeated_frames: Literal["leave out", "keep"] = Field(default="leave out", title="Repeated Frames")
     """Exports repeat the last image of a channel at time points where it was not imaged:
 
-    - `leave_out`: these planes stay empty.
+    - `leave out`: these planes stay empty.
     - `keep`: they show the repeated image.
     """
     pixel_size: float | None = Field(default=None, gt=0, le=1000, title="Pixel Size")

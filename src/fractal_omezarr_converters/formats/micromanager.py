@@ -46,11 +46,11 @@ class MicromanagerOptions(FormatOptions):
 
     model_config = ConfigDict(title="Micro-Manager Options")
 
-    free_positions: Literal["one_well", "own_wells"] = Field(default="one_well", title="Free Positions")
+    free_positions: Literal["one well", "own wells"] = Field(default="one well", title="Free Positions")
     """Where positions go whose names state no well (such as `Pos0` or `1-Pos000_001`; a well is stated as in `A1-Site_0`):
 
-    - `one_well`: all are fields of one well, A01 if it is free.
-    - `own_wells`: each position has a well of its own, A01, A02, and so on.
+    - `one well`: all are fields of one well, A01 if it is free.
+    - `own wells`: each position has a well of its own, A01, A02, and so on.
     """
     pixel_size: float | None = Field(default=None, gt=0, le=1000, title="Pixel Size")
     """Size of a pixel in µm, when Micro-Manager was not calibrated (it then states 0 or 1)."""

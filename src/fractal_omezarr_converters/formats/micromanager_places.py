@@ -22,7 +22,7 @@ _SITE = re.compile(r"(?P<well>[A-Za-z]{1,2}\d{1,2})[-_ ]+Site[-_ ]?(?P<site>\d+)
 _GRID = re.compile(r".*-Pos_?(?P<column>\d+)_(?P<row>\d+)", re.IGNORECASE)
 _PARTS = re.compile(r"(\d+)")
 
-type FreePositions = Literal["one_well", "own_wells"]
+type FreePositions = Literal["one well", "own wells"]
 
 
 class PositionKey(NamedTuple):
@@ -121,7 +121,7 @@ def _free_places(
     said = "1 position names" if len(keys) == 1 else f"{len(keys)} positions name"
     ways = (divmod(place, COLUMNS_OF_96) for place in range(MAX_ROW * COLUMNS_OF_96))
     unused = [(row + 1, column + 1) for row, column in ways if (row + 1, column + 1) not in taken]
-    if free == "one_well":
+    if free == "one well":
         row, column = unused[0]
         warnings.append(
             f"{said} no well ({shown}); all that do not are fields of one well, {row_name(row)}{column:02d}"
@@ -134,7 +134,7 @@ def _free_places(
     if len(groups) > len(unused):
         raise ConvertersToolsUserError(
             f"{len(groups)} positions name no well, more than the {len(unused)} wells that are free; set the option"
-            " 'free_positions' to 'one_well'."
+            " 'free_positions' to 'one well'."
         )
     warnings.append(f"{said} no well ({shown}); each has a well of its own (option 'free_positions').")
     return {

@@ -43,7 +43,7 @@ class NamedImagesOptions(FormatOptions):
     """Micrometres per pixel, when the files do not say."""
     z_spacing: float | None = Field(default=None, gt=0, le=10_000, title="Z Spacing")
     """Micrometres between planes, when the files do not say."""
-    t_spacing: float | None = Field(default=None, gt=0, title="Time Interval")
+    t_spacing: float | None = Field(default=None, gt=0, le=1e6, title="Time Interval")
     """Seconds between frames, when names and files do not say."""
     field_grid: FieldGrid | None = Field(default=None, title="Field Grid")
     """Arrangement of the fields by rows and columns."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.models.user_facing import UserFacingModel
@@ -10,13 +10,18 @@ from fractal_omezarr_converters.pipelines.acquisition_options import Acquisition
 
 __all__ = ["AcquisitionInput", "AcquisitionOptions", "ChannelInfoUI", "PixelSizeModel"]
 
+MOST_ACQUISITIONS = 99_999
+
 
 class AcquisitionInput(UserFacingModel):
-    """One acquisition; a task of one format replaces ``options`` by that format's own."""
+    """One measurement: where its files lie, to which plate it belongs, and what to correct."""
+
+    model_config = ConfigDict(title="Acquisition")
 
     path: str = Field(
         title="Path",
-        description="Folder that the microscope's software exported. Give the full path as the Fractal server sees it.",
+        description="Folder of the measurement, as the microscope's software exported it, or the folder of your table. "
+        "Give the full path as the Fractal server sees it, for example `/data/screens/plate 1`.",
         min_length=1,
     )
     plate_name: str | None = Field(
@@ -28,12 +33,13 @@ class AcquisitionInput(UserFacingModel):
     acquisition: int = Field(
         default=0,
         ge=0,
-        title="Acquisition",
+        le=MOST_ACQUISITIONS,
+        title="Acquisition Number",
         description="Number of this acquisition of the plate: 0 for the first, 1 for the second (the next staining "
         "cycle, for example), and so on.",
     )
     options: FormatOptions = Field(
-        default_factory=FormatOptions, title="Format Options", description="How to read this kind of data."
+        default_factory=FormatOptions, title="Reading Options", description="How to read the files of the measurement."
     )
     advanced: AcquisitionOptions = Field(
         default_factory=AcquisitionOptions,

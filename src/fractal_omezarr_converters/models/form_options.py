@@ -3,18 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
-from fractal_omezarr_converters.models.grouping import Grouping, MosaicGrouping, StagePositionCorrections
+from fractal_omezarr_converters.models.grouping import (
+    AutoTiling,
+    InplaceTiling,
+    MosaicGrouping,
+    PerFovGrouping,
+    SnapToCornersTiling,
+    SnapToGridTiling,
+    StagePositionCorrections,
+    StitchedTiling,
+)
 from fractal_omezarr_converters.models.older_names import (
     newer_converter_options,
+    newer_grouping,
     newer_omezarr_options,
     version_as_text,
 )
 from fractal_omezarr_converters.models.options import ConverterOptions, DefaultNgffVersion, NgffVersions
 from fractal_omezarr_converters.models.user_facing import UserFacingModel, shown_default
+
+
+def _arrangement(value: Any) -> Any:
+    """Bring a grouping, in which the tiling of a mosaic lies one level deeper, to the one choice of the form."""
+    value = newer_grouping(value)
+    if isinstance(value, MosaicGrouping):
+        return value.tiling_strategy
+    if not isinstance(value, Mapping) or value.get("mode") != "Mosaic":
+        return value
+    rest = {key: item for key, item in value.items() if key not in ("mode", "tiling_strategy")}
+    tiling = value.get("tiling_strategy", {"mode": "Auto"})
+    if isinstance(tiling, Mapping):
+        return {**rest, **tiling}  # what does not belong there is refused by its name
+    if rest:
+        raise ValueError(f"'{next(iter(rest))}' is no option of a mosaic.")
+    return tiling
+
+
+Arrangement = Annotated[
+    AutoTiling | SnapToGridTiling | SnapToCornersTiling | InplaceTiling | StitchedTiling | PerFovGrouping,
+    Field(discriminator="mode"),
+    BeforeValidator(_arrangement),
+]
+"""What becomes one image and where its fields lie, in one choice: a form is easier with a level less."""
 
 
 class ConverterFormOptions(UserFacingModel):
@@ -25,10 +59,10 @@ class ConverterFormOptions(UserFacingModel):
 
     model_config = ConfigDict(title="Converter Options")
 
-    grouping: Grouping = Field(
-        default_factory=MosaicGrouping, json_schema_extra=shown_default(MosaicGrouping), title="Grouping"
+    grouping: Arrangement = Field(
+        default_factory=AutoTiling, json_schema_extra=shown_default(AutoTiling), title="Fields of View"
     )
-    """What becomes one image: all fields of view of a well together, or each by itself."""
+    """How the fields of view of a well are put together into one image, or that each becomes an image by itself."""
     stage_position_corrections: StagePositionCorrections = Field(
         default_factory=StagePositionCorrections,
         json_schema_extra=shown_default(StagePositionCorrections),
@@ -36,9 +70,10 @@ class ConverterFormOptions(UserFacingModel):
     )
     """What is taken away from stage positions before fields are placed."""
     ngff_version: NgffVersions = Field(default=DefaultNgffVersion, title="OME-Zarr Version")
-    """Version of OME-Zarr for plates and images alike. `0.4` is read by most viewers."""
+    """Version of OME-Zarr for plates and images alike. `0.4` is read by most viewers and by all Fractal tasks; `0.6` is not read
+    by Fractal tasks yet."""
     num_levels: int | None = Field(default=None, ge=1, le=32, title="Number of Levels")
-    """How many resolution levels are wanted. Empty: as many as the size of the image needs."""
+    """How many resolution levels (steps of zooming out) are written. Empty: as many as the size of the image needs."""
 
     _others: dict[str, Any] = PrivateAttr(default_factory=dict)
 
@@ -76,10 +111,12 @@ class ConverterFormOptions(UserFacingModel):
         written["ngff_version"] = self.ngff_version
         if self.num_levels is not None:
             written = newer_omezarr_options({**written, "num_levels": self.num_levels})
+        arranged = self.grouping
+        mosaic = arranged if isinstance(arranged, PerFovGrouping) else MosaicGrouping(tiling_strategy=arranged)
         return ConverterOptions.model_validate(
             {
                 **self._others,
-                "grouping": self.grouping,
+                "grouping": mosaic,
                 "stage_position_corrections": self.stage_position_corrections,
                 "omezarr_options": written,
             }

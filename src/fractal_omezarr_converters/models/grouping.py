@@ -34,8 +34,8 @@ class AutoTiling(UserFacingModel):
 
     model_config = ConfigDict(title="Automatic")
 
-    mode: Literal["Auto"] = Field(default="Auto", title="Tiling Mode")
-    """How fields of view are placed in the mosaic:
+    mode: Literal["Auto"] = Field(default="Auto", title="Arrangement")
+    """How the fields of view of a well become images. All but the last make one image per well and acquisition:
 
     - `Auto`: Snap to Grid if the positions form a grid, else Snap to Corners if no field moves far; else Inplace, with a
       warning that says why.
@@ -43,6 +43,7 @@ class AutoTiling(UserFacingModel):
     - `Snap to Corners`: every field goes to the nearest free corner.
     - `Inplace`: fields stay at their stage positions; where they overlap the last one is shown.
     - `Stitch`: fields go to where their overlaps show the same objects; needs overlapping fields.
+    - `Per-FOV`: no mosaic, every field of view becomes an image by itself.
     """
     tolerance: float = Field(default=1.0, ge=0, le=1_000_000, title="Tolerance")
     """How far (in pixels) positions may lie off the grid. Fields of a clear grid may stray by a tenth of their distance all the
@@ -54,7 +55,7 @@ class SnapToGridTiling(UserFacingModel):
 
     model_config = ConfigDict(title="Snap to Grid")
 
-    mode: Literal["Snap to Grid"] = Field(default="Snap to Grid", title="Tiling Mode")
+    mode: Literal["Snap to Grid"] = Field(default="Snap to Grid", title="Arrangement")
     """Every field goes to its cell of a regular grid; overlap is removed by moving fields apart, not by cutting."""
     tolerance: float = Field(default=1.0, ge=0, le=1_000_000, title="Tolerance")
     """How far (in pixels) positions may lie off the grid."""
@@ -65,7 +66,7 @@ class SnapToCornersTiling(UserFacingModel):
 
     model_config = ConfigDict(title="Snap to Corners")
 
-    mode: Literal["Snap to Corners"] = Field(default="Snap to Corners", title="Tiling Mode")
+    mode: Literal["Snap to Corners"] = Field(default="Snap to Corners", title="Arrangement")
     """Every field goes to the nearest free corner of a grid of field size."""
 
 
@@ -74,7 +75,7 @@ class InplaceTiling(UserFacingModel):
 
     model_config = ConfigDict(title="Inplace")
 
-    mode: Literal["Inplace"] = Field(default="Inplace", title="Tiling Mode")
+    mode: Literal["Inplace"] = Field(default="Inplace", title="Arrangement")
     """Fields stay at their stage positions; where they overlap the last one written is shown."""
 
 
@@ -83,7 +84,7 @@ class StitchedTiling(UserFacingModel):
 
     model_config = ConfigDict(title="Stitch")
 
-    mode: Literal["Stitch"] = Field(default="Stitch", title="Tiling Mode")
+    mode: Literal["Stitch"] = Field(default="Stitch", title="Arrangement")
     """Neighbouring fields are compared where they overlap and moved until both show the same objects in the same place, to
     the nearest pixel. Needs fields that overlap (5 % or more is good) and objects in the overlaps; where nothing can be seen,
     the stage position counts. Pixels are not changed; where fields overlap the last one is shown."""
@@ -133,8 +134,8 @@ class PerFovGrouping(UserFacingModel):
 
     model_config = ConfigDict(title="Per-FOV")
 
-    mode: Literal["Per-FOV"] = Field(default="Per-FOV", title="Grouping")
-    """Every field of view becomes an image by itself."""
+    mode: Literal["Per-FOV"] = Field(default="Per-FOV", title="Arrangement")
+    """Every field of view becomes an image by itself; its stage position is kept with it."""
 
     @property
     def split_per_fov(self) -> bool:

@@ -149,6 +149,9 @@ def newer_acquisition_options(values: Mapping[str, Any]) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------------------ options
 
 
+TILING_MODES = ("Auto", "Snap to Grid", "Snap to Corners", "Inplace", "Stitch")
+
+
 def newer_tiling_strategy(value: Any) -> Any:
     """Give a tiling strategy as a mapping with ``mode``, from a mode's name or an older mapping."""
     if isinstance(value, str):
@@ -173,11 +176,13 @@ def grouping_of_tiling(tiling: Any, tolerance: Any = None) -> Any:
 
 
 def newer_grouping(value: Any) -> Any:
-    """Translate a grouping that is given as a name or with an older tiling strategy; without a mode it is a mosaic."""
+    """Translate a grouping that is given as a name, as the way of tiling alone or with an older one; by default a mosaic."""
     value = newer_mode(value)
     if not isinstance(value, Mapping):
         return value
     found = value if "mode" in value else {"mode": "Mosaic", **value}
+    if found["mode"] in TILING_MODES:  # as the web form writes it
+        return {"mode": "Mosaic", "tiling_strategy": found}
     if "tiling_strategy" in found:
         return {**found, "tiling_strategy": newer_tiling_strategy(found["tiling_strategy"])}
     return found

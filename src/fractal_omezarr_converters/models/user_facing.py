@@ -44,7 +44,13 @@ class UserFacingModel(CheckedModel):
         properties = handler.resolve_ref_schema(schema).get("properties", {})
         for name, field in cls.model_fields.items():
             shown = properties.get(field.alias or name)
-            if shown is None or field.description is None:
+            if shown is None:
+                continue
+            if (
+                field.title is not None
+            ):  # taken away where the model has the same; tools then make one of the field's name
+                shown.setdefault("title", field.title)
+            if field.description is None:
                 continue
             if handler.resolve_ref_schema(shown).get("description") != field.description:
                 shown.setdefault("description", field.description)

@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import (
@@ -78,14 +78,16 @@ class ColorMenu(StrEnum):
 
 
 class ChannelInfoUI(UserFacingModel):
-    """One channel as a user states it."""
+    """One channel: its name, its second name, its colour."""
 
-    channel_label: str
+    model_config = ConfigDict(title="Channel")
+
+    channel_label: str = Field(title="Channel Label")
     """Name of the channel, for example DAPI. The position in the list decides which channel is meant."""
-    wavelength_id: str | None = None
-    """Second key of the channel, for example A01_C01 or 488."""
-    color: ColorMenu = ColorMenu.Auto
-    """Colour in which viewers show the channel."""
+    wavelength_id: str | None = Field(default=None, title="Wavelength ID")
+    """Second name by which Fractal tasks can choose the channel, for example A01_C01 or 488. Empty: as in the metadata."""
+    color: ColorMenu = Field(default=ColorMenu.Auto, title="Colour")
+    """Colour in which viewers show the channel. Auto: by its wavelength or name."""
 
     @model_validator(mode="before")
     @classmethod
@@ -129,13 +131,23 @@ def _menu_entry(color: str) -> str:
 class PixelSizeModel(UserFacingModel):
     """Pixel size and intervals that replace what the metadata states; leave empty what is right."""
 
-    xy_pixel_size: float | None = Field(default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False)
+    model_config = ConfigDict(title="Pixel Size and Intervals")
+
+    xy_pixel_size: float | None = Field(
+        default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False, title="Pixel Size (µm)"
+    )
     """Pixel size in x and y in micrometres, with a decimal point, for example 0.65."""
-    y_pixel_size: float | None = Field(default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False)
+    y_pixel_size: float | None = Field(
+        default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False, title="Pixel Size in Y (µm)"
+    )
     """Pixel size in y in micrometres, only if it differs from x."""
-    z_spacing: float | None = Field(default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False)
+    z_spacing: float | None = Field(
+        default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False, title="Z Spacing (µm)"
+    )
     """Distance of the z planes in micrometres."""
-    t_spacing: float | None = Field(default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False)
+    t_spacing: float | None = Field(
+        default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False, title="Time Interval (s)"
+    )
     """Interval of the time points in seconds."""
 
     @model_validator(mode="before")
@@ -147,22 +159,26 @@ class PixelSizeModel(UserFacingModel):
 
 
 class AcquisitionOptions(UserFacingModel):
-    """What replaces the metadata of one acquisition."""
+    """What replaces the metadata of one acquisition, and which part of it is converted."""
 
-    channels: list[ChannelInfoUI] | None = None
-    """Channels instead of those in the metadata, in the same order. To rename some only, use the labels they have now."""
-    pixel_info: PixelSizeModel | None = None
+    model_config = ConfigDict(title="Corrections")
+
+    channels: list[ChannelInfoUI] | None = Field(default=None, title="Channels")
+    """New names and colours of the channels, one entry per channel in the order of the metadata. To change the colour of some
+    only, list those with the labels they have now."""
+    pixel_info: PixelSizeModel | None = Field(default=None, title="Pixel Size and Intervals")
     """Pixel size and intervals instead of those in the metadata."""
-    condition_table_path: str | None = None
-    """Table of conditions (CSV or Parquet) with one row per well."""
-    axes: str | None = None
-    """Axes of the images, for example czyx."""
-    data_type: DataTypeEnum = DataTypeEnum.AUTODETECT
-    """Type of the pixels; found automatically if not set."""
+    condition_table_path: str | None = Field(default=None, title="Condition Table")
+    """Full path of a table (CSV or Parquet) with a column `well` (or `row` and `column`) and a column for each condition, such as
+    drug and dose. Images can then be filtered by them."""
+    axes: str | None = Field(default=None, title="Axes")
+    """Axes of the written images, letters of `tczyx` in this order, for example `czyx`. Empty: as the data need."""
+    data_type: DataTypeEnum = Field(default=DataTypeEnum.AUTODETECT, title="Pixel Type")
+    """Type of the pixels in the output. `autodetect`: as in the files."""
     stage_orientation: StageOrientation = Field(default_factory=StageOrientation, title="Stage Orientation")
-    """How the stage's x and y relate to the image: flips and exchange of the positions. Pixels stay as they are."""
-    orientation: OrientationMode = Field(default="check", title="Orientation")
-    """Whether fields of view fit together, seen in the overlaps of one well:
+    """Mirror or exchange the positions of the stage, where fields of view end up in the wrong place. Pixels stay as they are."""
+    orientation: OrientationMode = Field(default="check", title="Check of Positions")
+    """Whether fields of view fit together where they lie, seen in the overlaps of one well:
 
     - `check`: warn when they fit clearly better mirrored or exchanged.
     - `auto`: put them as they fit together.
@@ -170,8 +186,9 @@ class AcquisitionOptions(UserFacingModel):
     """
     copy_metadata: bool = Field(default=False, title="Copy Metadata Files")
     """Keep copies of the instrument's own metadata files in the plate, in the folder `metadata`."""
-    filters: list[ImplementedFilters] = Field(default_factory=list)
-    """Filters that keep or leave out wells, fields, channels, planes and time points."""
+    filters: list[ImplementedFilters] = Field(default_factory=list, title="Filters")
+    """Convert a part of the data: keep or leave out wells, fields of view, channels, planes or time points. Several filters apply
+    one after the other."""
 
     @model_validator(mode="before")
     @classmethod

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from fractal_omezarr_converters.models.older_names import newer_filter
 from fractal_omezarr_converters.models.user_facing import UserFacingModel
 
 FilterMode = Literal["Include", "Exclude"]
+FARTHEST = 1e12
+"""No position and no time of a microscope is farther away."""
 
 
 class FilterModel(UserFacingModel):
@@ -24,8 +26,8 @@ class _PatternFilter(FilterModel):
     """A filter with a regular expression."""
 
     mode: FilterMode = "Include"
-    """Keep the tiles that match (Include) or leave them out (Exclude)."""
-    regex: str
+    """Keep what matches (Include) or leave it out (Exclude)."""
+    regex: str = Field(title="Pattern")
     """Regular expression; a match anywhere in the text counts."""
 
     @field_validator("regex")
@@ -39,17 +41,21 @@ class _PatternFilter(FilterModel):
 
 
 class RegexFilter(_PatternFilter):
-    """Keep or leave out tiles by the output path of their image, such as Plate.zarr/A/01/0."""
+    """Keep or leave out images by their path in the output, such as Plate.zarr/A/01/0."""
 
-    name: Literal["Path Regex Filter"] = "Path Regex Filter"
-    """Name of the filter."""
+    model_config = ConfigDict(title="Paths")
+
+    name: Literal["Path Regex Filter"] = Field(default="Path Regex Filter", title="Filter")
+    """What the filter looks at."""
 
 
 class WellFilter(FilterModel):
     """Keep or leave out wells of a plate."""
 
-    name: Literal["Well Filter"] = "Well Filter"
-    """Name of the filter."""
+    model_config = ConfigDict(title="Wells")
+
+    name: Literal["Well Filter"] = Field(default="Well Filter", title="Filter")
+    """What the filter looks at."""
     mode: FilterMode = "Include"
     """Keep these wells (Include) or leave them out (Exclude)."""
     wells: list[str]
@@ -87,69 +93,85 @@ class WellExcludeFilter(FilterModel):
 class FovNameFilter(_PatternFilter):
     """Keep or leave out fields of view by their names."""
 
-    name: Literal["FOV Name Filter"] = "FOV Name Filter"
-    """Name of the filter."""
+    model_config = ConfigDict(title="Fields of View")
+
+    name: Literal["FOV Name Filter"] = Field(default="FOV Name Filter", title="Filter")
+    """What the filter looks at."""
 
 
 class AcquisitionFilter(FilterModel):
     """Keep or leave out acquisitions of a plate."""
 
-    name: Literal["Acquisition Filter"] = "Acquisition Filter"
-    """Name of the filter."""
+    model_config = ConfigDict(title="Acquisitions")
+
+    name: Literal["Acquisition Filter"] = Field(default="Acquisition Filter", title="Filter")
+    """What the filter looks at."""
     mode: FilterMode = "Include"
     """Keep these acquisitions (Include) or leave them out (Exclude)."""
     acquisitions: list[int]
-    """Numbers of the acquisitions."""
+    """Numbers of the acquisitions, as given above."""
 
 
 class BoolValue(UserFacingModel):
-    """The attribute is this truth value."""
+    """The condition is true or false."""
 
-    type: Literal["Bool"] = "Bool"
-    """Kind of value."""
+    model_config = ConfigDict(title="Yes or No")
+
+    type: Literal["Bool"] = Field(default="Bool", title="Kind of Value")
+    """What the condition is compared with."""
     value: bool = True
     """True or false."""
 
 
 class StringValue(UserFacingModel):
-    """The attribute is this text."""
+    """The condition is this text."""
 
-    type: Literal["String"] = "String"
-    """Kind of value."""
+    model_config = ConfigDict(title="Text")
+
+    type: Literal["String"] = Field(default="String", title="Kind of Value")
+    """What the condition is compared with."""
     value: str
     """Text to compare with."""
 
 
 class IntValue(UserFacingModel):
-    """The attribute is this whole number."""
+    """The condition is this whole number."""
 
-    type: Literal["Integer"] = "Integer"
-    """Kind of value."""
+    model_config = ConfigDict(title="Whole Number")
+
+    type: Literal["Integer"] = Field(default="Integer", title="Kind of Value")
+    """What the condition is compared with."""
     value: int
     """Number to compare with."""
 
 
 class FloatValue(UserFacingModel):
-    """The attribute is this number."""
+    """The condition is this number."""
 
-    type: Literal["Float"] = "Float"
-    """Kind of value."""
+    model_config = ConfigDict(title="Number")
+
+    type: Literal["Float"] = Field(default="Float", title="Kind of Value")
+    """What the condition is compared with."""
     value: float
     """Number to compare with."""
 
 
 class IsNoneValue(UserFacingModel):
-    """The attribute is empty."""
+    """The condition is empty."""
 
-    type: Literal["Is None"] = "Is None"
-    """Kind of value."""
+    model_config = ConfigDict(title="Empty")
+
+    type: Literal["Is None"] = Field(default="Is None", title="Kind of Value")
+    """What the condition is compared with."""
 
 
 class IsNotNoneValue(UserFacingModel):
-    """The attribute is not empty."""
+    """The condition is not empty."""
 
-    type: Literal["Is Not None"] = "Is Not None"
-    """Kind of value."""
+    model_config = ConfigDict(title="Not Empty")
+
+    type: Literal["Is Not None"] = Field(default="Is Not None", title="Kind of Value")
+    """What the condition is compared with."""
 
 
 AttributeValue = Annotated[
@@ -158,37 +180,43 @@ AttributeValue = Annotated[
 
 
 class AttributeFilter(FilterModel):
-    """Keep or leave out tiles by an attribute, such as the drug of their well."""
+    """Keep or leave out images by a condition of their well, such as the drug."""
 
-    name: Literal["Attribute Filter"] = "Attribute Filter"
-    """Name of the filter."""
+    model_config = ConfigDict(title="Conditions")
+
+    name: Literal["Attribute Filter"] = Field(default="Attribute Filter", title="Filter")
+    """What the filter looks at."""
     mode: FilterMode = "Include"
-    """Keep the tiles with these values (Include) or leave them out (Exclude)."""
-    key: str
-    """Name of the attribute."""
+    """Keep what has these values (Include) or leave it out (Exclude)."""
+    key: str = Field(title="Condition")
+    """Name of the condition: the heading of its column in the table, such as drug."""
     values: list[AttributeValue]
-    """Values; one of them must be met."""
+    """Values of the condition; one of them must be met."""
 
 
 class ChannelFilter(FilterModel):
     """Keep or leave out channels."""
 
-    name: Literal["Channel Filter"] = "Channel Filter"
-    """Name of the filter."""
+    model_config = ConfigDict(title="Channels")
+
+    name: Literal["Channel Filter"] = Field(default="Channel Filter", title="Filter")
+    """What the filter looks at."""
     mode: FilterMode = "Include"
     """Keep these channels (Include) or leave them out (Exclude)."""
-    channel_labels: list[str]
-    """Labels of the channels."""
+    channel_labels: list[str] = Field(title="Channels")
+    """Labels of the channels, as they are in the metadata, for example DAPI."""
 
 
 class ZRangeFilter(FilterModel):
     """Keep a range of z positions, both ends included."""
 
-    name: Literal["Z Range Filter"] = "Z Range Filter"
-    """Name of the filter."""
-    min_z: float | None = None
+    model_config = ConfigDict(title="Z Range")
+
+    name: Literal["Z Range Filter"] = Field(default="Z Range Filter", title="Filter")
+    """What the filter looks at."""
+    min_z: float | None = Field(default=None, ge=-FARTHEST, le=FARTHEST, title="Lowest Z")
     """Lowest z that is kept, in the unit in which the acquisition states z."""
-    max_z: float | None = None
+    max_z: float | None = Field(default=None, ge=-FARTHEST, le=FARTHEST, title="Highest Z")
     """Highest z that is kept, in the unit in which the acquisition states z."""
 
     @model_validator(mode="after")
@@ -201,11 +229,13 @@ class ZRangeFilter(FilterModel):
 class TRangeFilter(FilterModel):
     """Keep a range of times, both ends included."""
 
-    name: Literal["Time Range Filter"] = "Time Range Filter"
-    """Name of the filter."""
-    min_t: float | None = None
+    model_config = ConfigDict(title="Time Range")
+
+    name: Literal["Time Range Filter"] = Field(default="Time Range Filter", title="Filter")
+    """What the filter looks at."""
+    min_t: float | None = Field(default=None, ge=-FARTHEST, le=FARTHEST, title="Earliest Time")
     """Earliest time that is kept, in the unit in which the acquisition states time."""
-    max_t: float | None = None
+    max_t: float | None = Field(default=None, ge=-FARTHEST, le=FARTHEST, title="Latest Time")
     """Latest time that is kept, in the unit in which the acquisition states time."""
 
     @model_validator(mode="after")

@@ -47,11 +47,14 @@ def write_index(truth: SyntheticOperetta, acquisition: int, folder: Path) -> Pat
 def _plates(truth: SyntheticOperetta, acquisition: int) -> str:
     name = escape(truth.plate_name)
     selected = "".join('<Well id="{:02d}{:02d}" />'.format(*row_and_column(well)) for well in truth.wells)
+    places = [row_and_column(well) for well in truth.wells]
+    small = all(row <= 8 and column <= 12 for row, column in places)
+    rows, columns = (8, 12) if small else (16, 24)
     return (
         f"<Plates><Plate><PlateID>{name}</PlateID><MeasurementID>synthetic-{acquisition}</MeasurementID>"
         f"<MeasurementStartTime>2024-05-0{acquisition + 1}T10:00:00.1234567+02:00</MeasurementStartTime>"
-        f"<Name>{name}</Name><PlateTypeName>96 µClear</PlateTypeName>"
-        f"<PlateRows>8</PlateRows><PlateColumns>12</PlateColumns>{selected}</Plate></Plates>"
+        f"<Name>{name}</Name><PlateTypeName>{rows * columns} µClear</PlateTypeName>"
+        f"<PlateRows>{rows}</PlateRows><PlateColumns>{columns}</PlateColumns>{selected}</Plate></Plates>"
     )
 
 

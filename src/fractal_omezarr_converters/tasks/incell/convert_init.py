@@ -34,8 +34,10 @@ def convert_init(
     Args:
         zarr_dir: Folder for the output. Set by Fractal.
         acquisitions: The measurements to convert. Each becomes an acquisition of a plate.
-        converter_options: How wells become images, and how the images are stored.
-        overwrite: What to do with a plate that exists already. "Extend" adds what is missing and keeps what is complete.
+        converter_options: How the fields of view of a well become images, and how the images are written.
+        overwrite: What to do with a plate or image that exists already. "No Overwrite" stops before any work. "Extend" adds what
+            is missing and keeps what is complete. "Overwrite" replaces all of it, also wells, acquisitions, labels and tables
+            that this run does not make; the old data stays until the new is complete.
     """
     return init_acquisitions(
         "incell",
