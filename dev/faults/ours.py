@@ -5,6 +5,8 @@ Lies in the harness's folder ``adapters`` while it runs; ``python dev/faults`` p
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 from adapters.base import Adapter  # type: ignore[import-not-found]  # of the harness
@@ -36,6 +38,29 @@ FORMATS = {
     "imagexpress": "imagexpress_hcsai",
     "hcs_tiff": "tile_table",
 }
+
+
+def _as_the_instrument_writes(kind: str, folder: Path) -> None:
+    """Names that the harness abbreviates.
+
+    ImageXpress HCS.ai lists images in ``image_metadata_1.csv``. ScanR calls an image ``Well 14, Position 1 (B2)``: it writes
+    nowhere else how many columns the plate has.
+    """
+    table, described = folder / "experiment" / "images.csv", folder / "data" / "metadata.ome.xml"
+    if kind == "imagexpress" and table.is_file():
+        table.rename(table.with_name("image_metadata_1.csv"))
+    if kind == "scanr" and described.is_file():
+        content = described.read_bytes()
+        encoding = "utf-16" if content.startswith(b"\xff\xfe") else "latin-1"
+        text = re.sub(r'ID="Image:W(\d+)P(\d+)" Name="[^"]*"', _full_name, content.decode(encoding))
+        described.write_bytes(text.encode(encoding))
+
+
+def _full_name(found: re.Match[str]) -> str:
+    row, column = divmod(int(found[1]) - 1, 12)
+    return (
+        f'ID="Image:W{found[1]}P{found[2]}" Name="Well {found[1]}, Position {found[2]} ({chr(65 + row)}{column + 1})"'
+    )
 
 
 class A(Adapter):  # type: ignore[misc]  # the name that the harness looks for
@@ -137,6 +162,7 @@ class A(Adapter):  # type: ignore[misc]  # the name that the harness looks for
         **opts: Any,
     ) -> list[dict[str, Any]]:
         """The first step on a folder of an instrument."""
+        _as_the_instrument_writes(kind, Path(path))
         given = AcquisitionInput.model_validate(
             {"path": path, "acquisition": acq, "plate_name": plate, **(acq_extra or {})}
         )
