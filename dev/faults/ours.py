@@ -175,6 +175,16 @@ class A(Adapter):  # type: ignore[misc]  # the name that the harness looks for
         )
         return list(made["parallelization_list"])
 
+    def plate_path(self, ds: Any, zarr_dir: str) -> str:
+        """Names that no disk can have, or that would leave the folder, are written differently."""
+        tile = ds.tiles[0]
+        plate = ImageInPlate(plate_name=ds.name, row=tile.row, column=tile.col, acquisition=tile.acq)
+        return f"{zarr_dir}/{plate.plate_path()}"
+
+    def image_path(self, ds: Any, zarr_dir: str, row: str, col: int, acq: int) -> str:
+        """Where an image of a well lies."""
+        return f"{self.plate_path(ds, zarr_dir)}/{row}/{col:02d}/{acq}"
+
     def verify(self, zarr_dir: str, ds: Any) -> bool:
         """Our own proof of the output."""
         return verify(self.plate_path(ds, zarr_dir)).ok
