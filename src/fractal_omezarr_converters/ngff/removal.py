@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsStoreError, ConvertersToolsUserError
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.groups import Group, join, read_group
 from fractal_omezarr_converters.ngff.stores import LocalStore, Store
@@ -101,6 +101,8 @@ def readable_group(store: Store, path: str) -> Group | None:
     """A group as far as it can be read; damaged ones count as absent."""
     try:
         return read_group(store, path)
+    except ConvertersToolsStoreError:
+        raise
     except (ConvertersToolsUserError, OSError):
         return None
 
