@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import uuid
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "faults")]
 
-from object_store import BUCKET, SECRET, FaultyS3
+from object_store import BUCKET, SECRET, FaultyS3  # noqa: E402  (tests are not a package)
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +38,9 @@ def s3_server() -> Iterator[FaultyS3]:
         "AWS_MAX_ATTEMPTS": "3",
     }.items():
         patch.setenv(name, value)
+    patch.setattr("s3fs.S3FileSystem.retries", 3)
+    patch.setattr("fractal_omezarr_converters.models.remote_calls.LONGEST_PAUSE", 0.3)
+    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     patch.setitem(fsspec.config.conf, "s3", {"config_kwargs": {"read_timeout": 1.5, "retries": {"max_attempts": 2}}})
     fsspec.filesystem("s3", skip_instance_cache=True).mkdir(BUCKET)
     yield proxy

@@ -38,7 +38,7 @@ class FaultyS3:
                 """Harm a request or hand it on."""
                 proxy.answer(self)
 
-            do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = any
+            do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = any  # noqa: N815
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True

@@ -19,7 +19,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsStoreError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsError,
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsStoreError,
+)
 
 TRIES = 3
 LONGEST_PAUSE = 8.0
@@ -120,7 +124,7 @@ def read_whole(filesystem: Any, url: str) -> bytes:
     """Fetch an object and compare it with the length and, where the store states it, the checksum of what was put.
 
     Raises:
-        FileNotFoundError: it is not there.
+        ConvertersToolsFileNotFoundError: it is not there.
         ConvertersToolsStoreError: it cannot be read, or not as it was put.
     """
 
@@ -135,20 +139,35 @@ def read_whole(filesystem: Any, url: str) -> bytes:
             raise OSError(errno.EIO, "the content is not what the checksum of the store says")
         return content
 
-    return request(url, "read", fetch)
+    return _found(url, fetch)
 
 
 def open_remote(filesystem: Any, url: str) -> Any:
     """Open an object for reading: as a whole, compared with its checksum, unless it is very large."""
-    size = request(url, "read", lambda: filesystem.size(url))
+    size = _found(url, lambda: filesystem.size(url))
     if size is not None and size <= WHOLE_FILE:
         return io.BytesIO(read_whole(filesystem, url))
-    return request(url, "read", lambda: filesystem.open(url, "rb"))
+    return _found(url, lambda: filesystem.open(url, "rb"))
+
+
+def read_begin(filesystem: Any, url: str, count: int) -> bytes:
+    """Fetch the first bytes of an object."""
+    return bytes(_found(url, lambda: filesystem.head(url, count)))
+
+
+def _found[T](url: str, act: Callable[[], T]) -> T:
+    """Read something of an object that must be there."""
+    try:
+        return request(url, "read", act)
+    except ConvertersToolsError:
+        raise
+    except FileNotFoundError as error:
+        raise ConvertersToolsFileNotFoundError(f"'{url}' does not exist; check the address.") from error
 
 
 def facts_of(filesystem: Any, url: str) -> tuple[int, int]:
     """Give the size of an object in bytes, and when it was written in ns since 1970 (0: the store does not say)."""
-    facts = request(url, "read", lambda: filesystem.info(url))
+    facts = _found(url, lambda: filesystem.info(url))
     written = next((facts[key] for key in ("LastModified", "last_modified", "mtime") if facts.get(key)), None)
     seconds = written.timestamp() if isinstance(written, datetime) else float(written or 0)
     return int(facts.get("size") or 0), round(seconds * 1e6) * 1000

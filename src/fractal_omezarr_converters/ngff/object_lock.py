@@ -119,7 +119,8 @@ def _is_dead(content: bytes) -> bool:
     owner = _read(content)
     process, renewed = owner.get("pid"), owner.get("renewed")
     if owner.get("host") == platform.node() and isinstance(process, int):
-        return process_start(process) != owner.get("started")
+        alive = process_start(process)
+        return alive is None or alive != owner.get("started", alive)
     return isinstance(renewed, int | float) and time.time() - renewed > STALE_SECONDS
 
 

@@ -33,7 +33,7 @@ def exchange(root: RemoteStore, staged: str, image_path: str) -> None:
     """Put the image that was written at ``staged`` in the place of the old one; files of others there stay."""
     keys = _all_keys(root, staged)
     target = root.child(image_path)
-    claim = Owner(target, copied_from=staged)
+    claim = Owner(target, copied_from=staged.rpartition("/")[2])
     completion.unmark(target)
     remove_image(target, "")
     documents = [name for name in reversed(DOCUMENTS[:-1]) if name in keys] + [".zattrs"] * (".zattrs" in keys)
@@ -63,12 +63,12 @@ def finish_exchange(root: RemoteStore, image_path: str) -> None:
     """Copy an image again that a dead run had written whole beside its place and was copying."""
     target = root.child(image_path)
     try:
-        staged = str(json.loads(target.get(OWNER_FILE) or b"{}").get("copied_from", ""))
+        name = str(json.loads(target.get(OWNER_FILE) or b"{}").get("copied_from", ""))
     except (ValueError, AttributeError):
         return
     folder, _, image = image_path.rpartition("/")
-    token = staged.removeprefix(join(folder, f".{image}.writing-"))
-    if not staged or token == staged or "/" in token or completion.read(target) is not None:
+    token, staged = name.removeprefix(f".{image}.writing-"), join(folder, name)
+    if token == name or "/" in name or completion.read(target) is not None:
         return
     dead = writer_is_gone(token) or _is_old(root.get(join(staged, OWNER_FILE)))
     if dead and completion.read(root, staged) is not None:

@@ -72,7 +72,7 @@ class RemoteStore:
         """
         content = bytes(data)
         try:
-            self._ask(key, "written", lambda path: self._fs.pipe_file(path, content, mode="create"))
+            self._put(key, lambda path: self._fs.pipe_file(path, content, mode="create"))
         except FileExistsError:
             return False
         except ConvertersToolsStoreError as error:
