@@ -4,6 +4,7 @@
     ├── ConvertersToolsUserError                 (ValueError) the person who runs the conversion can act
     │   ├── ConvertersToolsOutputExistsError     (FileExistsError) output is there and may not be replaced
     │   ├── ConvertersToolsFileNotFoundError     (FileNotFoundError) an input or hand-over file is missing
+    │   ├── ConvertersToolsStoreError            (OSError) an object store refuses or does not answer
     │   ├── NotAGridError                        tile positions do not form a regular grid
     │   └── NotTilableError                      tile sizes differ where equal ones are needed
     └── ConvertersToolsInternalError             (RuntimeError) a fault of ours, with a line where to report it
@@ -44,6 +45,14 @@ class ConvertersToolsFileNotFoundError(ConvertersToolsUserError, FileNotFoundErr
     def __new__(cls, *words: object) -> Self:
         """Make it as the error of the operating system that it also is: ``ValueError`` has no room for one."""
         return FileNotFoundError.__new__(cls, *words)
+
+
+class ConvertersToolsStoreError(ConvertersToolsUserError, OSError):
+    """An object store refuses what is asked, or does not answer: nothing is known about what it holds."""
+
+    def __new__(cls, *words: object) -> Self:
+        """Make it as the error of the operating system that it also is: ``ValueError`` has no room for one."""
+        return OSError.__new__(cls, *words)
 
 
 class NotAGridError(ConvertersToolsUserError):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -193,6 +195,56 @@ def test_processes_that_die_leave_no_image_and_the_next_run_writes_it(tmp_path: 
     assert not verify(tmp_path / "out").ok
     convert(truth.folders[0], tmp_path / "out", converter_options=options(chunk=16), workers=2, overwrite="Extend")
     assert verify(tmp_path / "out").ok
+
+
+def test_a_worker_that_was_given_up_brings_no_folder_back(tmp_path: Path) -> None:
+    from fractal_omezarr_converters.ngff.whole_files import PARTS, WholeFiles
+
+    store = WholeFiles(tmp_path / "image")
+    (tmp_path / "image" / PARTS).mkdir(parents=True)
+    store.put("0/0/0", b"chunk")
+    store.put(f"{PARTS}/0.npz", b"account")
+    store.put_chunk(f"{PARTS}/0-1.seam", b"seam")
+    assert store.get("0/0/0") == b"chunk" and sorted(store.list(PARTS)) == [f"{PARTS}/0-1.seam", f"{PARTS}/0.npz"]
+    shutil.rmtree(tmp_path / "image")
+    for put, key in ((store.put, f"{PARTS}/0.npz"), (store.put_chunk, "0/0/1"), (store.put_chunk, f"{PARTS}/0-2.seam")):
+        with pytest.raises(FileNotFoundError):
+            put(key, b"late")
+    assert not (tmp_path / "image").exists()
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_parts_that_are_given_up_leave_nothing_that_looks_like_an_image(tmp_path: Path, remote: bool) -> None:
+    from fractal_omezarr_converters.fractal.acquisition_inputs import AcquisitionInput
+    from fractal_omezarr_converters.fractal.compute import compute_image
+    from fractal_omezarr_converters.fractal.init import init_acquisitions
+    from fractal_omezarr_converters.fractal.lane_jobs import in_lanes
+    from fractal_omezarr_converters.models import ConverterOptions
+    from fractal_omezarr_converters.ngff.stores import open_store
+
+    def crew(jobs: Any) -> Iterator[int]:
+        for job in jobs[:2]:
+            yield write_lane_job(**job)
+        raise ConvertersToolsUserError("the cluster is gone")
+
+    out = f"memory://{tmp_path.name}-{uuid.uuid4().hex}" if remote else str(tmp_path / "out")
+    given = {"path": str(mosaic(tmp_path).folders[0]), "plate_name": "P"}
+    chosen = ConverterOptions.model_validate(options())
+    made = init_acquisitions(
+        "operetta", zarr_dir=out, acquisitions=[AcquisitionInput(**given)], converter_options=chosen
+    )
+    (job,) = made["parallelization_list"]
+    with pytest.raises(ConvertersToolsUserError, match="the cluster is gone"):
+        compute_image(**job, write=in_lanes(crew, 4, chosen))
+    well = open_store(f"{out}/P.zarr/B/03")
+    assert not [key for key in well.list() if ".parts" in key or "/writing" in key]
+    assert not verify(out).ok
+    if remote:
+        store = well.child("0")
+        store.put(".parts/9.npz", b"of a coordinator that was killed")
+    compute_image(**job)
+    assert verify(out).ok
+    assert not [key for key in well.list() if ".parts" in key or "writing" in key]
 
 
 def test_a_worker_that_sees_another_disk_says_so(tmp_path: Path) -> None:

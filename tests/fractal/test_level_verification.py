@@ -94,7 +94,7 @@ def test_a_level_of_another_shape_is_told(tmp_path: Path) -> None:
     header = (image / "1/.zarray").read_text()
     (image / "1/.zarray").write_text(header.replace(str(own.shape[-1]), str(own.shape[-1] - 1), 1))
     (problem,) = problems(image)
-    assert problem.startswith("Level 1 is (2, 2, 93, 130)")
+    assert problem.startswith("'1/.zarray' is not as it was written: shape[3] is 130, 131 was written")
 
 
 def test_memory_stays_that_of_a_chunk_and_numbers_that_are_none_are_equal(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsOutputExistsError
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.completion import Completion
+from fractal_omezarr_converters.ngff.remote_store import RemoteStore
 from fractal_omezarr_converters.ngff.staging import StagedImage
-from fractal_omezarr_converters.ngff.stores import LocalStore, RemoteStore, open_store
+from fractal_omezarr_converters.ngff.stores import LocalStore, open_store
 
 
 @pytest.fixture(params=["local", "memory"])

@@ -185,7 +185,7 @@ class _Rows:
             wave,
             row.integer("ZIndex") if row.text("ZIndex") else 0,
             row.integer("Timepoint") if row.text("Timepoint") else 0,
-            (f"{folder}/{name}" if folder else name) if name else None,
+            (f"{folder}/{name}" if folder and name[0] not in "/\\" else name) if name else None,
             *centre,
             row.number("PositionZUm"),
             clock=row.number("TimeStampSec", least=0, most=1e11),

@@ -65,13 +65,16 @@ def in_lanes(crew: Crew, writers: int, options: ConverterOptions) -> PixelWriter
         }
         description = json.dumps(document).encode()
         begin_lanes(store, plan.layout)
-        store.put(DESCRIPTION, description)
-        join = LaneJoin(store, plan.layout, ImageTiles(plan.image, plan.placement), split)
-        logger.info("%s is written in %d parts by %d workers", plan.path, join.count, writers)
-        common = {"store": store.url, "unit": list(split.unit), "lanes": split.lanes, "digest": digest_of(description)}
-        for lane in crew([{"lane": number, **common} for number in range(join.count)]):
-            join.take(lane)
-        end_lanes(store)
+        try:
+            store.put(DESCRIPTION, description)
+            join = LaneJoin(store, plan.layout, ImageTiles(plan.image, plan.placement), split)
+            logger.info("%s is written in %d parts by %d workers", plan.path, join.count, writers)
+            common = {"store": store.url, "unit": list(split.unit), "lanes": split.lanes}
+            common["digest"] = digest_of(description)
+            for lane in crew([{"lane": number, **common} for number in range(join.count)]):
+                join.take(lane)
+        finally:
+            end_lanes(store)  # a worker that was given up and still writes finds no place for it any more
         return join.report()
 
     return write

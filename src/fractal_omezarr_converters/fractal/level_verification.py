@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fractal_omezarr_converters.fractal.file_verification import chunk_name
 from fractal_omezarr_converters.ngff.downsample import downsample
 from fractal_omezarr_converters.ngff.layout import ImageLayout
 from fractal_omezarr_converters.ngff.pyramid import AXES
@@ -55,7 +56,7 @@ def _wrong_level(store: Store, layout: ImageLayout, number: int) -> str | None:
         found = _wrong_chunk(layout, number, (array, finer), block, chunks)
         if found is not None:
             count += 1
-            wrong += [f"{_name(layout, number, block)} ({found})"] if count <= NAMED else []
+            wrong += [f"{chunk_name(layout, number, block)} ({found})"] if count <= NAMED else []
     if not count:
         return None
     more = f" and {count - NAMED} more" if count > NAMED else ""
@@ -105,14 +106,3 @@ def _parts(begin: list[int], end: list[int], step: Five, itemsize: int) -> Itera
 def _read(layout: ImageLayout, array: Any, begin: list[int], end: list[int]) -> Array:
     pixels = np.asarray(array[tuple(slice(a, b) for a, b in zip(layout.on_axes(begin), layout.on_axes(end)))])
     return np.ascontiguousarray(pixels).reshape([b - a for a, b in zip(begin, end)])
-
-
-def _name(layout: ImageLayout, number: int, block: Five) -> str:
-    """The file of a chunk; of a chunk in a shard also its place there."""
-    shards, chunks = layout.level_shards(number), layout.level_chunks(number)
-    ratio = (1,) * 5 if shards is None else tuple(s // c for s, c in zip(shards, chunks))
-    path = layout.levels[number].path + ("/" if layout.version == "0.4" else "/c/")
-    file = path + "/".join(str(place) for place in layout.on_axes([b // r for b, r in zip(block, ratio)]))
-    if shards is None:
-        return f"'{file}'"
-    return f"'{file}', chunk {', '.join(map(str, layout.on_axes([b % r for b, r in zip(block, ratio)])))} in it"

@@ -6,6 +6,7 @@ image carries. Places that no source covers must be empty.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import product
@@ -13,11 +14,24 @@ from typing import Any
 
 import numpy as np
 
-from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsFileNotFoundError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsError,
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsStoreError,
+    ConvertersToolsUserError,
+)
 from fractal_omezarr_converters.fractal.compute import registration_steps
+from fractal_omezarr_converters.fractal.file_verification import (
+    NAMED,
+    chunk_file,
+    chunk_name,
+    wrong_documents,
+    wrong_files,
+)
 from fractal_omezarr_converters.fractal.level_verification import DECODE_ERRORS, wrong_levels
 from fractal_omezarr_converters.fractal.output_images import images_below
 from fractal_omezarr_converters.fractal.source_record import read_record
+from fractal_omezarr_converters.models.remote_calls import is_of_a_store
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.groups import require_group
 from fractal_omezarr_converters.ngff.stores import Store, open_store
@@ -134,59 +148,73 @@ def verify_image(url: str) -> ImageVerification:
         if plan.pending:
             steps = with_found_shifts(steps, own.get("registration", []))
             plan = plan_image(image, converter_options=options, registration_pipeline=steps, read_pixels=True)
-        problems = [*_wrong_chunk_counts(store, mark), *_wrong_layout(store, plan)]
-        planes, pixels = 0, 0
+        problems, planes, pixels = _wrong_layout(store, plan), 0, 0
         if not problems:
-            planes, pixels, difference = _compare(store, plan)
-            problems += [difference] if difference else wrong_levels(store, plan.layout)
-    except (ConvertersToolsError, OSError) as error:
+            said, lost = wrong_files(store, plan)
+            problems += wrong_documents(store, plan) + said
+            planes, pixels, different = _compare(store, plan, lost)
+            problems += different
+            problems += wrong_levels(store, plan.layout) if not problems else []
+    except Exception as error:
+        if not isinstance(error, ConvertersToolsError) and not is_of_a_store(error):
+            raise
         return ImageVerification(url, problems=(str(error),))
     return ImageVerification(url, planes, pixels, tuple(problems), notes)
 
 
-def _wrong_chunk_counts(store: Store, mark: completion.Completion) -> list[str]:
-    """One sentence per level whose number of files is not what was written."""
-    problems = []
-    for level in mark.levels:
-        path = str(level["path"])
-        found = sum(1 for key in store.list(path) if not key.rpartition("/")[2].startswith((".z", "zarr.json")))
-        if "files" in level and found != level["files"]:
-            problems.append(
-                f"Level {path} has {found} files of chunks instead of {level['files']}: some are lost or foreign."
-            )
-    return problems
+def _compare(store: Store, plan: ImagePlan, lost: Collection[str]) -> tuple[int, int, list[str]]:
+    """Compare level 0 block by block; give planes and pixels compared, and a sentence per wrong chunk that is not ``lost``."""
+    array = open_array(store, plan.layout.levels[0].path)
+    tiles = _TileCache(plan)
+    shape, chunks = np.asarray(plan.placement.shape), np.asarray(plan.layout.level_chunks(0))
+    axes = ["tczyx".index(axis) for axis in plan.axes]
+    pixels, count, wrong = 0, 0, []
+
+    def read(begin: Any, end: Any) -> Any:
+        part = tuple(slice(int(begin[k]), int(end[k])) for k in axes)
+        return np.asarray(array[part]).reshape(end - begin)
+
+    for begin, end in _blocks(shape, np.asarray(plan.layout.chunks), tiles.deepest):
+        wanted = tiles.expected(begin, end, plan.dtype)
+        pixels += wanted[0].size
+        with contextlib.suppress(*DECODE_ERRORS):
+            if _same(read(begin, end), wanted[0]):
+                continue
+        for chunk in product(
+            *(range(a // c, -(-b // c)) for a, b, c in zip(begin.tolist(), end.tolist(), chunks.tolist()))
+        ):
+            low, high = np.maximum(np.asarray(chunk) * chunks, begin), np.minimum((np.asarray(chunk) + 1) * chunks, end)
+            inside = tuple(slice(a, b) for a, b in zip((low - begin).tolist(), (high - begin).tolist()))
+            expected = wanted[0][inside], wanted[1][inside]
+            name = chunk_name(plan.layout, 0, chunk)
+            try:
+                found = read(low, high)
+            except DECODE_ERRORS as error:
+                spans = ", ".join(f"{'tczyx'[k]} {low[k]} to {high[k] - 1}" for k in axes)
+                said = f"Level 0 cannot be read at {spans}: chunk {name} is damaged ({error}); convert the image again."
+            else:
+                if chunk_file(plan.layout, 0, chunk)[0] in lost or _same(found, expected[0]):
+                    continue
+                said = f"{_difference(found, expected, low, plan, tiles)} in chunk {name}."
+            count += 1
+            wrong += [said] if count <= NAMED else []
+    more = [f"{count - NAMED} more chunks of level 0 are wrong."] if count > NAMED else []
+    return int(np.prod(shape[:3])), pixels, wrong + more
 
 
 def _wrong_layout(store: Store, plan: ImagePlan) -> list[str]:
-    array = open_array(store, plan.layout.levels[0].path)
+    try:
+        array = open_array(store, plan.layout.levels[0].path)
+    except ConvertersToolsStoreError:
+        raise
+    except ConvertersToolsUserError as error:
+        return [*wrong_documents(store, plan), str(error)]
     if tuple(array.shape) != tuple(plan.shape) or np.dtype(array.dtype) != np.dtype(plan.dtype):
         return [
             f"Level 0 is {tuple(array.shape)} {array.dtype}, its source gives {tuple(plan.shape)} {plan.dtype}: "
-            "source or options have changed since."
+            "source, options or metadata have changed since."
         ]
     return []
-
-
-def _compare(store: Store, plan: ImagePlan) -> tuple[int, int, str | None]:
-    """Compare level 0 block by block; give planes and pixels compared, and a sentence on the first plane that differs."""
-    array = open_array(store, plan.layout.levels[0].path)
-    tiles = _TileCache(plan)
-    shape = np.asarray(plan.placement.shape)
-    axes = ["tczyx".index(axis) for axis in plan.axes]
-    pixels = 0
-    for begin, end in _blocks(shape, np.asarray(plan.layout.chunks), tiles.deepest):
-        part = tuple(slice(int(begin[k]), int(end[k])) for k in axes)
-        try:
-            found = np.asarray(array[part]).reshape(end - begin)
-        except DECODE_ERRORS as error:
-            spans = ", ".join(f"{'tczyx'[k]} {begin[k]} to {end[k] - 1}" for k in axes)
-            said = f"Level 0 cannot be read at {spans} ({error}): a chunk is damaged; convert the image again."
-            return _planes_before(begin, shape), pixels, said
-        wanted = tiles.expected(begin, end, found.dtype)
-        pixels += found.size
-        if not _same(found, wanted[0]):
-            return _planes_before(begin, shape), pixels, _difference(found, wanted, begin, plan, tiles)
-    return int(np.prod(shape[:3])), pixels, None
 
 
 def _blocks(shape: Any, chunks: Any, deepest: int) -> Iterator[tuple[Any, Any]]:
@@ -204,10 +232,6 @@ def _same(found: Any, expected: Any) -> bool:
     return bool(np.array_equal(found, expected, equal_nan=found.dtype.kind in "fc"))
 
 
-def _planes_before(begin: Any, shape: Any) -> int:
-    return int((begin[0] * shape[1] + begin[1]) * shape[2] + begin[2])
-
-
 def _difference(found: Any, wanted: tuple[Any, Any], begin: Any, plan: ImagePlan, tiles: _TileCache) -> str:
     expected, source = wanted
     differs = found != expected
@@ -221,7 +245,7 @@ def _difference(found: Any, wanted: tuple[Any, Any], begin: Any, plan: ImagePlan
     label = f" ({channels[c].channel_label})" if c < len(channels) else ""
     return (
         f"Plane t={t} c={c}{label} z={z} differs, first at y={y} x={x}: {found[first]} is written, "
-        f"{expected[first]} expected ({origin}); {int(differs.sum())} pixels differ in its block."
+        f"{expected[first]} expected ({origin}); {int(differs.sum())} pixels differ"
     )
 
 

@@ -264,7 +264,9 @@ class DefaultImageLoader(ImageLoaderInterface):
         """List the file, and its siblings when a series of a multi-file set is chosen."""
         path = self.path(resource)
         if is_remote_url(path):
-            return [SourceFile(path, int(filesystem_for_url(path).size(path) or 0), 0)]
+            from fractal_omezarr_converters.models.remote_calls import facts_of
+
+            return [SourceFile(path, *facts_of(filesystem_for_url(path), path))]
         if self.series is None or not is_there(path):
             return [SourceFile.of(path)] if is_there(path) else []
         from fractal_omezarr_converters.models.image_files import files_of

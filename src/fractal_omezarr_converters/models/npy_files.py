@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from fractal_omezarr_converters.models.planes import StoredPlanes, planes_of_array
+from fractal_omezarr_converters.models.remote_calls import read_whole
 from fractal_omezarr_converters.models.tiff_pool import naming
 from fractal_omezarr_converters.models.urls import filesystem_for_url, is_remote_url
 
@@ -20,7 +21,7 @@ def npy_planes(path: str, source: str) -> StoredPlanes:
     """
     with naming(source):
         if is_remote_url(path):
-            stream = io.BytesIO(filesystem_for_url(path, "Reading an NPY file").cat_file(path))
+            stream = io.BytesIO(read_whole(filesystem_for_url(path, "Reading an NPY file"), path))
             array = np.load(stream, allow_pickle=False)
         else:
             array = np.load(path, mmap_mode="r", allow_pickle=False)

@@ -18,6 +18,7 @@ from fractal_omezarr_converters.models.palettes import expanded, is_ramp
 from fractal_omezarr_converters.models.photometric import INKS
 from fractal_omezarr_converters.models.planes import Array, StoredPlanes
 from fractal_omezarr_converters.models.png_pixels import decode_into, is_plain_grey
+from fractal_omezarr_converters.models.remote_calls import read_begin, read_whole
 from fractal_omezarr_converters.models.tiff_pool import naming
 from fractal_omezarr_converters.models.urls import filesystem_for_url, is_remote_url
 
@@ -181,7 +182,7 @@ def _stored(
 def _bytes(path: str, count: int = -1) -> bytes:
     """Read a file, or its first bytes."""
     if is_remote_url(path):
-        with filesystem_for_url(path, "Reading an image").open(path, "rb") as stream:
-            return bytes(stream.read(count))
+        files = filesystem_for_url(path, "Reading an image")
+        return read_whole(files, path) if count < 0 else read_begin(files, path, count)
     with Path(path).open("rb") as stream:
         return stream.read(count)

@@ -24,6 +24,7 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsFileNotFoundError,
     ConvertersToolsUserError,
 )
+from fractal_omezarr_converters.models.remote_calls import is_of_a_store, open_remote, refused
 from fractal_omezarr_converters.models.urls import filesystem_for_url, is_remote_url
 
 MOST_OPEN_FILES = 16
@@ -108,6 +109,10 @@ def naming(source: str) -> Iterator[None]:
             f"{source} cannot be read ({said}); it is damaged, incomplete or of another kind than its name says: "
             "copy it again from the instrument, or leave it out."
         ) from error
+    except Exception as error:
+        if not is_of_a_store(error):
+            raise
+        raise refused(source, "read", error) from error
 
 
 def close_files() -> None:
@@ -136,7 +141,7 @@ def _key(path: str) -> Key:
 def _opened_now(path: str) -> OpenTiff:
     with naming(f"File '{path}'"):
         if is_remote_url(path):
-            stream = filesystem_for_url(path, "Reading a TIFF file").open(path, "rb")
+            stream = open_remote(filesystem_for_url(path, "Reading a TIFF file"), path)
             tif = tifffile.TiffFile(stream, name=path, is_ome=False)
         else:
             tif = tifffile.TiffFile(path, is_ome=False)

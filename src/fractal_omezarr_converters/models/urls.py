@@ -218,7 +218,9 @@ def filesystem_for_url(url: str | os.PathLike[str], error_msg_prefix: str = "Fil
     try:
         import fsspec
 
-        return fsspec.filesystem(scheme)
+        from fractal_omezarr_converters.models.remote_calls import storage_options
+
+        return fsspec.filesystem(scheme, **storage_options(text))
     except (ImportError, ValueError) as error:
         raise ConvertersToolsUserError(
             f"{error_msg_prefix} is not possible for '{text}': no file system for '{scheme}://' is installed ({error}); "

@@ -1,7 +1,7 @@
 """A lock for the documents of a plate: two runs that extend one plate at the same time wait for each other.
 
-The lock is a hidden file beside the plate, made in one step and removed again; one whose owner died is taken over.
-Object stores cannot make a file in one step; there, runs that extend one plate must follow each other.
+The lock is a hidden file beside the plate, made in one step and removed again; one whose owner died is taken over. On object
+stores it is an object that is put on condition.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ logger = logging.getLogger(__name__)
 # A lock on another machine that was not touched for longer than this belongs to a dead run.
 STALE_SECONDS = 600.0
 TOUCH_SECONDS = 60.0
-_held: ContextVar[frozenset[Path]] = ContextVar("held plate locks", default=frozenset())
+SUFFIX = ".being-set-up"
+_held: ContextVar[frozenset[Path | str]] = ContextVar("held plate locks", default=frozenset())
 
 
 @contextlib.contextmanager
@@ -37,10 +38,11 @@ def plate_lock(store: Store, plate_path: str, timeout: float = 120.0) -> Iterato
         ConvertersToolsUserError: another run holds it for longer than ``timeout`` seconds.
     """
     if not isinstance(store, LocalStore):
-        yield
+        with _lock_of_store(store, plate_path, timeout):
+            yield
         return
     target = store.path / plate_path
-    lock = target.parent / f".{target.name}.being-set-up"
+    lock = target.parent / f".{target.name}{SUFFIX}"
     if lock in _held.get():
         yield
         return
@@ -53,6 +55,25 @@ def plate_lock(store: Store, plate_path: str, timeout: float = 120.0) -> Iterato
     finally:
         _held.reset(before)
         lock.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _lock_of_store(store: Store, plate_path: str, timeout: float) -> Iterator[None]:
+    from fractal_omezarr_converters.ngff.object_lock import object_lock
+    from fractal_omezarr_converters.ngff.remote_store import RemoteStore
+
+    folder, _, name = plate_path.strip("/").rpartition("/")
+    key = f"{folder}/.{name}{SUFFIX}".lstrip("/")
+    url = f"{store.url}/{key}"
+    if url in _held.get() or not isinstance(store, RemoteStore):
+        yield
+        return
+    with object_lock(store, key, plate_path, timeout):
+        before = _held.set(_held.get() | {url})
+        try:
+            yield
+        finally:
+            _held.reset(before)
 
 
 @contextlib.contextmanager
@@ -85,7 +106,7 @@ def _acquire(lock: Path, plate_path: str, timeout: float) -> None:
                 continue
             if time.monotonic() > end:
                 raise ConvertersToolsUserError(
-                    f"Plate '{plate_path}' is being set up by another run since {timeout:g} s ({lock}); "
+                    f"Plate '{plate_path}' is being set up by another run{_holder(lock)} since {timeout:g} s ({lock}); "
                     "wait for it, or remove this file when no run is going on."
                 ) from error
             time.sleep(random.uniform(0.02, 0.1))
@@ -93,6 +114,15 @@ def _acquire(lock: Path, plate_path: str, timeout: float) -> None:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(owner)
             return
+
+
+def _holder(lock: Path) -> str:
+    """Who holds a lock, in words."""
+    try:
+        owner = json.loads(lock.read_bytes())
+        return f" (process {owner['pid']} on {owner['host']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _dead_owner(lock: Path) -> bytes | None:

@@ -30,6 +30,7 @@ from fractal_omezarr_converters.ngff.plate_grid import (
     row_number,
 )
 from fractal_omezarr_converters.ngff.plate_lock import plate_lock
+from fractal_omezarr_converters.ngff.removal import remove_unfinished_documents
 from fractal_omezarr_converters.ngff.stores import Store
 from fractal_omezarr_converters.ngff.versions import OWN_KEY, with_ome_content, written_version
 
@@ -117,7 +118,10 @@ def write_plate(store: Store, plate_path: str, content: PlateContent, version: s
         if old is not None:
             check_version(old, version, f"Plate '{plate_path}'")
         documents = _documents(store, plate_path, content, version, old, keep=mode == "extend")
+        begun = store.exists(plate_path)
         put_documents(store, plate_path, documents, version, replace=mode == "replace")
+        for group in documents if begun else ():
+            remove_unfinished_documents(store, join(plate_path, group))
     attributes = documents[""] or {}
     plate: Json = (attributes if version == "0.4" else attributes["ome"])["plate"]
     return plate

@@ -13,10 +13,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsStoreError, ConvertersToolsUserError
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.groups import Group, join, read_group
 from fractal_omezarr_converters.ngff.stores import LocalStore, Store
+from fractal_omezarr_converters.ngff.whole_files import PARTS
 
 # The attributes go last: a group without the rest of its documents is none, and nothing is taken for a part of it any more.
 DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zmetadata", ".zattrs")
@@ -44,6 +45,8 @@ def remove_image(store: Store, path: str, *, begun: bool = False) -> None:
         remove_table(store, join(path, "tables", name))
     for folder in ("labels", "tables", ""):
         remove_documents(store, join(path, folder))
+    if begun:
+        store.delete(join(path, PARTS))
     remove_empty_folders(store, path)
 
 
@@ -98,6 +101,8 @@ def readable_group(store: Store, path: str) -> Group | None:
     """A group as far as it can be read; damaged ones count as absent."""
     try:
         return read_group(store, path)
+    except ConvertersToolsStoreError:
+        raise
     except (ConvertersToolsUserError, OSError):
         return None
 

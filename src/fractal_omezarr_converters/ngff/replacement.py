@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsStoreError, ConvertersToolsUserError
 from fractal_omezarr_converters.ngff.groups import join, read_json
 from fractal_omezarr_converters.ngff.removal import readable_group
 from fractal_omezarr_converters.ngff.stores import Store
@@ -71,6 +71,8 @@ def read_replacement(store: Store, plate_path: str) -> Replacement | None:
     """What the folder beside a plate says; None when there is none or it is not ours."""
     try:
         stated = read_json(store, join(folder_of(plate_path), HEADER))
+    except ConvertersToolsStoreError:
+        raise
     except ConvertersToolsUserError:
         return None
     if stated is None or stated.get("made_by") != MADE_BY:

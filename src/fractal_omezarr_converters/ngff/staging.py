@@ -23,10 +23,17 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsWarning,
 )
 from fractal_omezarr_converters.ngff import completion
-from fractal_omezarr_converters.ngff.remote_exchange import exchange, holds_image, remove_left_behind
+from fractal_omezarr_converters.ngff.remote_exchange import (
+    exchange,
+    finish_exchange,
+    give_up_if_lost,
+    holds_image,
+    remove_left_behind,
+)
+from fractal_omezarr_converters.ngff.remote_store import RemoteStore
 from fractal_omezarr_converters.ngff.removal import DOCUMENTS, passes_link, readable_group, remove_image
 from fractal_omezarr_converters.ngff.staging_owner import OWNER_FILE, Owner, is_left_behind, new_token
-from fractal_omezarr_converters.ngff.stores import LocalStore, RemoteStore, Store, open_store
+from fractal_omezarr_converters.ngff.stores import LocalStore, Store, open_store
 
 _STAGED, _ASIDE = "writing", "replaced"
 
@@ -102,6 +109,7 @@ class StagedImage:
             self._owner.stop()
             exchange(self._root, self._staged, self.image_path)
         else:
+            give_up_if_lost(self._owner, self.store)
             self._owner.release()
         self._done = True
 
@@ -170,8 +178,13 @@ def refuse_other_kinds(store: Store, image_path: str) -> None:
 
 
 def recover(store_root: Store | str | os.PathLike[str], image_path: str) -> None:
-    """Put back an image that a dead run had moved aside, and remove what dead runs were writing (local disks only)."""
+    """Put back an image that a dead run had moved aside, and remove what dead runs were writing.
+
+    On object stores: finish to copy an image that a dead run had written whole.
+    """
     root = open_store(store_root)
+    if isinstance(root, RemoteStore):
+        finish_exchange(root, image_path.strip("/"))
     if not isinstance(root, LocalStore):
         return
     folder, _, image = image_path.strip("/").rpartition("/")

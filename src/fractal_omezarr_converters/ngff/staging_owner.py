@@ -22,13 +22,24 @@ _SILENT_SECONDS = 3600.0
 
 
 class Owner:
-    """Our own claim to a folder, kept alive until ``release``."""
+    """Our own claim to a folder, kept alive until ``release``.
 
-    def __init__(self, store: Store) -> None:
+    Where a folder cannot be moved into its place, two processes that write one image write in one folder, and the later claim
+    counts: the other one notices by ``lost`` and must not call the image complete.
+    """
+
+    def __init__(self, store: Store, **facts: str) -> None:
         self._store = store
         self._released = threading.Event()
-        claim = {"host": platform.node(), "pid": os.getpid(), "since": time.time()}
-        store.put(OWNER_FILE, json.dumps(claim).encode())
+        claim = {
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "since": time.time(),
+            "claim": os.urandom(8).hex(),
+            **facts,
+        }
+        self._content = json.dumps(claim).encode()
+        store.put(OWNER_FILE, self._content)
         if isinstance(store, LocalStore):
             threading.Thread(
                 target=self._touch, args=(store.path / OWNER_FILE,), daemon=True, name="omezarr-staging"
@@ -44,6 +55,10 @@ class Owner:
     def stop(self) -> None:
         """Touch the file no more."""
         self._released.set()
+
+    def lost(self) -> bool:
+        """Whether another process has begun to write here since."""
+        return self._store.get(OWNER_FILE) != self._content
 
     def release(self) -> None:
         """Give the folder up: it is finished."""

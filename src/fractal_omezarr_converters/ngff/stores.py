@@ -86,11 +86,13 @@ def open_store(url: str | os.PathLike[str] | Store, **storage_options: Any) -> S
         return url
     text = os.fspath(url)
     if "://" in text and not text.startswith("file://"):
+        from fractal_omezarr_converters.ngff.remote_store import RemoteStore
+
         return RemoteStore(text, **storage_options)
     return LocalStore(text.removeprefix("file://"))
 
 
-def _checked(key: str) -> str:
+def checked_key(key: str) -> str:
     if key.startswith("/") or ".." in key.split("/"):
         raise ConvertersToolsUserError(
             f"Key {key!r} leaves its store; names must not contain '..' or begin with a slash."
@@ -109,11 +111,11 @@ class LocalStore:
         self._made: set[str] = set()
 
     def _at(self, key: str) -> Path:
-        return self.path / _checked(key) if key else self.path
+        return self.path / checked_key(key) if key else self.path
 
     def _ready(self, key: str) -> str:
         """The path of a key to be written, its folder made."""
-        path = os.path.join(self.url, _checked(key))  # noqa: PTH118  (a million chunks: pathlib costs more than the write)
+        path = os.path.join(self.url, checked_key(key))  # noqa: PTH118  (a million chunks: pathlib costs more than the write)
         folder = path.rpartition("/")[0]
         if folder not in self._made:
             os.makedirs(folder, exist_ok=True)  # noqa: PTH103
@@ -217,106 +219,6 @@ class _LocalSink:
         _write_all(self._file.fileno(), part)
 
     def finish(self) -> None:
-        self._file.close()
-
-    def abandon(self) -> None:
-        self._file.close()
-
-
-class RemoteStore:
-    """An object store or any other file system that fsspec knows; a put is atomic there by itself."""
-
-    can_rename = False
-
-    def __init__(self, url: str, filesystem: Any = None, **storage_options: Any) -> None:
-        import fsspec
-
-        self.url = url.rstrip("/")
-        self._fs, self._root = (
-            (filesystem, fsspec.core.strip_protocol(url))
-            if filesystem
-            else fsspec.core.url_to_fs(url, **storage_options)
-        )
-        self._root = self._root.rstrip("/")
-
-    def _at(self, key: str) -> str:
-        return f"{self._root}/{_checked(key)}" if key else self._root
-
-    def get(self, key: str) -> bytes | None:
-        """The bytes of a key, None when there is none."""
-        try:
-            return bytes(self._fs.cat_file(self._at(key)))
-        except (FileNotFoundError, IsADirectoryError):
-            return None
-
-    def put(self, key: str, data: Buffer) -> None:
-        """One put of the whole object."""
-        self._fs.pipe_file(self._at(key), bytes(data))
-
-    def put_chunk(self, key: str, data: Buffer) -> None:
-        """One put of the whole object."""
-        self.put(key, data)
-
-    def begin(self, key: str) -> ChunkSink:
-        """Parts are gathered in a temporary file, so that open shards take no memory, and put as one object."""
-        return _RemoteSink(self._fs, self._at(key))
-
-    def exists(self, key: str) -> bool:
-        """True for an object, and for a prefix with objects below."""
-        return bool(self._fs.exists(self._at(key)))
-
-    def list(self, prefix: str = "") -> Iterator[str]:
-        """All objects below a prefix."""
-        self._fs.invalidate_cache()
-        with contextlib.suppress(FileNotFoundError):
-            for found in self._fs.find(self._at(prefix)):
-                yield found.removeprefix(f"{self._root}/")
-
-    def folders(self, prefix: str = "") -> Sequence[str]:
-        """Names of prefixes directly below."""
-        self._fs.invalidate_cache()
-        try:
-            entries: Sequence[dict[str, Any]] = self._fs.ls(self._at(prefix), detail=True)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in entries if entry["type"] == "directory")
-
-    def delete(self, prefix: str) -> None:
-        """Remove an object or all objects below a prefix."""
-        with contextlib.suppress(FileNotFoundError):
-            self._fs.rm(self._at(prefix), recursive=True)
-        self._fs.invalidate_cache()
-
-    def copy(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """Copy objects within the store, many at a time; no byte passes this computer where the store can do that."""
-        if pairs:
-            self._fs.copy([self._at(source) for source, _ in pairs], [self._at(target) for _, target in pairs])
-            self._fs.invalidate_cache()
-
-    def rename(self, source: str, target: str) -> None:
-        """Object stores cannot rename."""
-        raise ConvertersToolsUserError(
-            f"{self.url} cannot rename {source!r} to {target!r}; objects are written in place."
-        )
-
-    def child(self, prefix: str) -> RemoteStore:
-        """The store of a prefix."""
-        return RemoteStore(f"{self.url}/{_checked(prefix)}", filesystem=self._fs)
-
-
-class _RemoteSink:
-    def __init__(self, filesystem: Any, path: str) -> None:
-        import tempfile
-
-        self._fs, self._path = filesystem, path
-        self._file = tempfile.NamedTemporaryFile(prefix="omezarr-shard-")  # noqa: SIM115  (closed by finish)
-
-    def append(self, part: Buffer) -> None:
-        self._file.write(part)
-
-    def finish(self) -> None:
-        self._file.flush()
-        self._fs.put_file(self._file.name, self._path)
         self._file.close()
 
     def abandon(self) -> None:

@@ -22,21 +22,37 @@ def whole_files(store: Store) -> Store:
 
 
 class WholeFiles(LocalStore):
-    """A folder of the file system that has a folder ``PARTS``."""
+    """A folder of the file system that has a folder ``PARTS``; without it nothing can be written."""
+
+    def put(self, key: str, data: Buffer) -> None:
+        """Write beside, flush to the disk, then move."""
+        self._put(key, data, flush=True)
 
     def put_chunk(self, key: str, data: Buffer) -> None:
         """Write beside, then move."""
-        sink = self.begin(key)
-        sink.append(data)
-        sink.finish()
+        self._put(key, data, flush=False)
+
+    def _put(self, key: str, data: Buffer, *, flush: bool) -> None:
+        sink = _MovedFile(self, key)
+        try:
+            sink.append(data)
+            sink.finish(flush=flush)
+        except BaseException:
+            sink.abandon()
+            raise
 
     def begin(self, key: str) -> ChunkSink:
         """A file that grows in the hidden folder."""
         return _MovedFile(self, key)
 
     def into_place(self, temporary: str, key: str) -> None:
-        """Move a whole file to its key."""
-        os.replace(temporary, self._ready(key))  # noqa: PTH105
+        """Move a whole file to its key; a folder is made for it only while the image is still being written."""
+        try:
+            os.replace(temporary, os.path.join(self.url, key))  # noqa: PTH105,PTH118
+        except FileNotFoundError:
+            if not os.path.exists(temporary):  # noqa: PTH110
+                raise
+            os.replace(temporary, self._ready(key))  # noqa: PTH105
 
     def temporary(self) -> str:
         """A new path in the hidden folder."""
@@ -54,7 +70,9 @@ class _MovedFile:
         while view:
             view = view[self._file.write(view) :]
 
-    def finish(self) -> None:
+    def finish(self, *, flush: bool = False) -> None:
+        if flush:
+            os.fsync(self._file.fileno())
         self._file.close()
         self._store.into_place(self._path, self._key)
 

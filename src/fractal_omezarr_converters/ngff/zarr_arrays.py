@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.models.remote_calls import is_of_a_store, refused, storage_options
 from fractal_omezarr_converters.ngff.groups import join
 from fractal_omezarr_converters.ngff.stores import LocalStore, Store
 
@@ -24,7 +25,8 @@ def zarr_store(store: Store, path: str = "") -> Any:
     filesystem = getattr(store, "_fs", None)
     root = join(str(getattr(store, "_root", "")), path)
     if filesystem is None:
-        return FsspecStore.from_url(join(store.url, path), read_only=True)
+        options = storage_options(store.url)
+        return FsspecStore.from_url(join(store.url, path), storage_options=options, read_only=True)
     if not filesystem.async_impl:
         from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
 
@@ -51,3 +53,7 @@ def open_array(store: Store, path: str) -> zarr.Array[Any]:
         raise ConvertersToolsUserError(
             f"The array '{path}' in {store.url} cannot be opened ({error}); convert the image again."
         ) from error
+    except Exception as error:
+        if not is_of_a_store(error):
+            raise
+        raise refused(join(store.url, path), "read", error) from error

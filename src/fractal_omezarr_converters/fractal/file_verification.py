@@ -1,0 +1,118 @@
+"""Compare the files of an image with those that its plan makes: chunks that are missing or foreign, documents that were edited.
+
+Which chunks exist follows from where the source planes lie, so that each missing file can be named without reading a pixel.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fractal_omezarr_converters.ngff.block_plan import plan_blocks
+from fractal_omezarr_converters.ngff.documents import image_attributes
+from fractal_omezarr_converters.ngff.groups import join, read_json, require_group
+from fractal_omezarr_converters.ngff.layout import ImageLayout
+from fractal_omezarr_converters.ngff.occupancy import Occupancy
+from fractal_omezarr_converters.ngff.removal import DOCUMENTS
+from fractal_omezarr_converters.ngff.stores import Store
+from fractal_omezarr_converters.ngff.versions import ome_content
+from fractal_omezarr_converters.pipelines.plan import ImagePlan
+from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
+
+Five = tuple[int, ...]
+NAMED = 5
+"""Files that are named."""
+TABLES = ("FOV_ROI_table", "well_ROI_table")
+
+
+def wrong_files(store: Store, plan: ImagePlan) -> tuple[list[str], set[str]]:
+    """One sentence per level whose files of chunks are not those of the plan, and the files that are missing."""
+    layout = plan.layout
+    occupancy = Occupancy(layout, plan_blocks(layout, ImageTiles(plan.image, plan.placement), 1).blocks)
+    problems, lost = [], set()
+    for number, level in enumerate(layout.levels):
+        wanted = set(_files(layout, occupancy, number))
+        found = {key for key in store.list(level.path) if key.rpartition("/")[2] not in DOCUMENTS}
+        missing, foreign = sorted(wanted - found), sorted(found - wanted)
+        lost.update(missing)
+        said = [f"{len(missing)} are missing: {_named(missing)}"] if missing else []
+        said += [f"{len(foreign)} are foreign: {_named(foreign)}"] if foreign else []
+        if said:
+            problems.append(
+                f"Level {level.path} has {len(found)} files of chunks instead of {len(wanted)}; {'; '.join(said)}. Convert "
+                "the image again."
+            )
+    return problems, lost
+
+
+def chunk_file(layout: ImageLayout, number: int, block: Five) -> tuple[str, Five | None]:
+    """The file of a chunk, and the place of the chunk in it when the file is a shard."""
+    shards, chunks = layout.level_shards(number), layout.level_chunks(number)
+    ratio = (1,) * 5 if shards is None else tuple(s // c for s, c in zip(shards, chunks))
+    path = layout.levels[number].path + ("/" if layout.version == "0.4" else "/c/")
+    file = path + "/".join(str(place) for place in layout.on_axes([b // r for b, r in zip(block, ratio)]))
+    return file, None if shards is None else tuple(layout.on_axes([b % r for b, r in zip(block, ratio)]))
+
+
+def chunk_name(layout: ImageLayout, number: int, block: Five) -> str:
+    """A chunk in words: its file, and the place in a shard."""
+    file, place = chunk_file(layout, number, block)
+    return f"'{file}'" if place is None else f"'{file}', chunk {', '.join(map(str, place))} in it"
+
+
+def _files(layout: ImageLayout, occupancy: Occupancy, number: int) -> list[str]:
+    blocks = np.stack(np.unravel_index(occupancy.flat_chunks(number), layout.grid(number)), axis=1)
+    return [chunk_file(layout, number, tuple(block))[0] for block in blocks.tolist()]
+
+
+def _named(files: list[str]) -> str:
+    more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
+    return ", ".join(f"'{file}'" for file in files[:NAMED]) + more
+
+
+def wrong_documents(store: Store, plan: ImagePlan) -> list[str]:
+    """One sentence per document that does not say what the plan says; names and colours of channels may be edited."""
+    problems = []
+    for key, content in plan.layout.array_documents().items():
+        wanted = json.loads(content)
+        found = read_json(store, key)
+        said = "it is missing" if found is None else _difference(wanted, found, "")
+        if said is not None:
+            problems.append(f"'{key}' is not as it was written: {said}; restore it or convert the image again.")
+    layout = plan.layout
+    attributes = image_attributes(
+        layout.version,
+        name=plan.name,
+        axes=plan.axes,
+        level_paths=[level.path for level in layout.levels],
+        scales=[layout.on_axes(level.scale) for level in layout.levels],
+        translations=[layout.on_axes(level.translation) for level in layout.levels],
+        method=layout.method_document(),
+    )
+    wanted = json.loads(json.dumps(ome_content(attributes)["multiscales"]))
+    said = _difference(wanted, require_group(store, "").ome.get("multiscales"), "multiscales")
+    if said is not None:
+        problems.append(f"The description of the image was edited: {said}; convert the image again.")
+    for table in TABLES:
+        if not any(store.get(join("tables", table, name)) for name in (".zattrs", "zarr.json")):
+            problems.append(f"The table 'tables/{table}' is missing; convert the image again.")
+    return problems
+
+
+def _difference(wanted: Any, found: Any, where: str) -> str | None:
+    """The first value that is not what was written; what is found beyond that is nobody's fault."""
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        parts = [(wanted[key], found.get(key), f"{where}.{key}".lstrip(".")) for key in wanted if key != "name"]
+    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        parts = [(one, other, f"{where}[{at}]") for at, (one, other) in enumerate(zip(wanted, found))]
+    else:
+        return None if wanted == found else f"{where} is {_short(found)}, {_short(wanted)} was written"
+    return next((said for part in parts if (said := _difference(*part)) is not None), None)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

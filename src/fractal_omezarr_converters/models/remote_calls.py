@@ -1,0 +1,196 @@
+"""Requests to object stores: again after a failure that may pass, and whatever is final in words that name the object.
+
+s3fs and botocore repeat a request by themselves when the store is busy or a connection breaks. What is added here: content whose
+checksum is wrong, clocks that differ, and a few more tries with growing pauses. Nothing of the request itself, such as its
+signature, goes into a message.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import hashlib
+import io
+import os
+import random
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsError,
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsStoreError,
+)
+
+TRIES = 3
+LONGEST_PAUSE = 8.0
+WHOLE_FILE = 256 * 2**20
+"""Bytes up to which a file is fetched whole and compared with its checksum; of larger ones parts are read."""
+_LIBRARIES = frozenset("botocore aiobotocore aiohttp s3fs fsspec gcsfs google adlfs azure requests urllib3".split())
+_HOPELESS = ("NoCredentialsError", "PartialCredentialsError", "ParamValidationError", "ProfileNotFound", "NoSuchBucket")
+_MAY_PASS = (
+    "RequestTimeTooSkewed",
+    "RequestTimeout",
+    "IncompleteBody",
+    "BadDigest",
+    "XAmzContentSHA256Mismatch",
+    "SlowDown",
+    "ServiceUnavailable",
+    "InternalError",
+    "Throttl",
+)
+_PASSING_NUMBERS = {
+    getattr(errno, name)
+    for name in "EBUSY EIO EREMOTEIO ETIMEDOUT ECONNRESET EAGAIN EPIPE EHOSTUNREACH ENETUNREACH".split()
+    if hasattr(errno, name)
+}
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_SECRETS = re.compile(
+    r"(?i)((?:signature|credential|token|secret|access_?key(?:_?id)?|password)[\w.-]*)(\s*[=:]\s*)[^\s&,;\"']+"
+)
+
+
+def storage_options(url: str) -> dict[str, Any]:
+    """Options of the file system of a URL: no listing is kept, because other processes write too; S3 retries as is usual."""
+    options: dict[str, Any] = {"use_listings_cache": False}
+    if url.lower().startswith(("s3://", "s3a://")):
+        _repeat_after_wrong_checksums()
+        if not {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"} & os.environ.keys():
+            options["config_kwargs"] = {"retries": {"mode": "standard", "max_attempts": 4}}
+    return options
+
+
+@functools.cache
+def _repeat_after_wrong_checksums() -> None:
+    """Let s3fs read again when the content that came is not what the store's checksum says."""
+    try:
+        from botocore.exceptions import FlexibleChecksumError
+        from s3fs.core import add_retryable_error
+    except ImportError:  # not installed, or older than that function: then only requests of ours are repeated
+        return
+    add_retryable_error(FlexibleChecksumError)
+
+
+def request[T](url: str, done: str, act: Callable[[], T]) -> T:
+    """Do something with an object; ``done`` is a word for it such as ``read`` or ``written``.
+
+    Raises:
+        FileNotFoundError: the object is not there.
+        FileExistsError: it is there and must not be.
+        ConvertersToolsStoreError: the store refuses, or does not answer after several tries.
+    """
+    for tried in range(1, TRIES + 1):
+        try:
+            return act()
+        except (FileNotFoundError, FileExistsError, ConvertersToolsError):
+            raise
+        except Exception as error:
+            if not is_of_a_store(error):
+                raise
+            if tried == TRIES or not _may_pass(error):
+                raise refused(url, done, error) from error
+        time.sleep(random.uniform(0.5, 1) * min(LONGEST_PAUSE, 2.0**tried / 2))
+    raise AssertionError(url)  # the loop returns or raises
+
+
+def refused(url: str, done: str, error: BaseException) -> ConvertersToolsStoreError:
+    """The error of a request in one sentence, without any secret."""
+    said = _SECRETS.sub(r"\1\2...", " ".join(str(error).split())) or type(error).__name__
+    name = type(error).__name__
+    if isinstance(error, PermissionError):
+        remedy = "check that the credentials are right, have not expired, and may do this here"
+    elif isinstance(error, FileNotFoundError):
+        remedy = "check that the bucket exists"
+    elif name in _HOPELESS:
+        remedy = "check the credentials and settings of this store"
+    elif name == "FlexibleChecksumError":
+        remedy = "the content arrives changed or is damaged in the store: check the network, or copy the object again"
+    elif _may_pass(error):
+        remedy = "check that the store can be reached and is not overloaded"
+    else:
+        remedy = "check the address and the settings of the store"
+    return ConvertersToolsStoreError(f"{url} could not be {done} ({said.rstrip('.')}); {remedy}, then run again.")
+
+
+def is_of_a_store(error: BaseException) -> bool:
+    """Whether an exception says that a store or the way to it failed, and not that a program is wrong."""
+    return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _LIBRARIES
+
+
+def read_whole(filesystem: Any, url: str) -> bytes:
+    """Fetch an object and compare it with the length and, where the store states it, the checksum of what was put.
+
+    Raises:
+        ConvertersToolsFileNotFoundError: it is not there.
+        ConvertersToolsStoreError: it cannot be read, or not as it was put.
+    """
+
+    def fetch() -> bytes:
+        facts = filesystem.info(url)
+        content = bytes(filesystem.cat_file(url))
+        size, tag = facts.get("size"), str(facts.get("ETag") or "").strip('"')
+        if size is not None and len(content) != size:
+            raise OSError(errno.EIO, f"{len(content)} of {size} bytes came")
+        encrypted = str(facts.get("ServerSideEncryption") or "AES256") != "AES256" or facts.get("SSECustomerAlgorithm")
+        if _MD5.fullmatch(tag) and not encrypted and hashlib.md5(content, usedforsecurity=False).hexdigest() != tag:
+            raise OSError(errno.EIO, "the content is not what the checksum of the store says")
+        return content
+
+    return _found(url, fetch)
+
+
+def open_remote(filesystem: Any, url: str) -> Any:
+    """Open an object for reading: as a whole, compared with its checksum, unless it is very large."""
+    size = _found(url, lambda: filesystem.size(url))
+    if size is not None and size <= WHOLE_FILE:
+        return io.BytesIO(read_whole(filesystem, url))
+    return _found(url, lambda: filesystem.open(url, "rb"))
+
+
+def read_begin(filesystem: Any, url: str, count: int) -> bytes:
+    """Fetch the first bytes of an object."""
+    return bytes(_found(url, lambda: filesystem.head(url, count)))
+
+
+def _found[T](url: str, act: Callable[[], T]) -> T:
+    """Read something of an object that must be there."""
+    try:
+        return request(url, "read", act)
+    except ConvertersToolsError:
+        raise
+    except FileNotFoundError as error:
+        raise ConvertersToolsFileNotFoundError(f"'{url}' does not exist; check the address.") from error
+
+
+def facts_of(filesystem: Any, url: str) -> tuple[int, int]:
+    """Give the size of an object in bytes, and when it was written in ns since 1970 (0: the store does not say)."""
+    facts = _found(url, lambda: filesystem.info(url))
+    written = next((facts[key] for key in ("LastModified", "last_modified", "mtime") if facts.get(key)), None)
+    seconds = written.timestamp() if isinstance(written, datetime) else float(written or 0)
+    return int(facts.get("size") or 0), round(seconds * 1e6) * 1000
+
+
+def _may_pass(error: BaseException) -> bool:
+    words = f"{type(error).__name__} {error} {_code(error)}"
+    if any(name in words for name in _HOPELESS):
+        return False
+    if isinstance(error, PermissionError):
+        # the answer to HEAD has no code: it may be a clock that differs as well
+        return "RequestTimeTooSkewed" in words or _code(error) in ("", "403")
+    if any(name in words for name in _MAY_PASS):
+        return True
+    if isinstance(error, OSError):
+        return isinstance(error, TimeoutError | ConnectionError) or error.errno in (None, *_PASSING_NUMBERS)
+    return True
+
+
+def _code(error: BaseException) -> str:
+    """The code with which S3 answered, of the error or of its cause."""
+    for one in (error, error.__cause__):
+        response = getattr(one, "response", None)
+        if isinstance(response, dict):
+            return str(response.get("Error", {}).get("Code", ""))
+    return ""
