@@ -125,7 +125,7 @@ class LocalStore:
     def get(self, key: str) -> bytes | None:
         """The bytes of a key, None when there is none."""
         try:
-            with open(os.path.join(self.url, _checked(key)) if key else self.url, "rb") as file:  # noqa: PTH118, PTH123
+            with open(os.path.join(self.url, checked_key(key)) if key else self.url, "rb") as file:  # noqa: PTH118, PTH123
                 return file.read()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
