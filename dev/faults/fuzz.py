@@ -172,10 +172,7 @@ def _pixels(path: Path) -> object:
 def _handover(folder: Path) -> object:
     from fractal_omezarr_converters.fractal.handover import tiled_image_from_json_str
 
-    image = tiled_image_from_json_str((folder / "image.json").read_text("utf-8", errors="replace"))
-    from fractal_omezarr_converters.pipelines.plan import plan_image
-
-    return plan_image(image, registration_pipeline=[])
+    return tiled_image_from_json_str((folder / "image.json").read_text("utf-8", errors="replace"))
 
 
 def _job(folder: Path) -> object:

@@ -6,6 +6,7 @@ on a network disk.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -72,7 +73,9 @@ class AcquisitionFiles:
             try:
                 with os.scandir(folder) as entries:
                     known = {e.name: e.is_symlink() for e in entries if e.is_symlink() or e.is_file()}
-            except (FileNotFoundError, NotADirectoryError):
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+                    raise
                 known = {}
             self._listed[folder] = known
         return known

@@ -108,7 +108,7 @@ def build_parallelization_list(
             converter_options=converter_options,
             overwrite_mode=overwrite_mode,
             run=run,
-            digest=digest_of(text) if folder else None,
+            digest=digest_of(text),
         )
         jobs.append({"zarr_url": url, "init_args": arguments.to_json()})
     return jobs
