@@ -3,8 +3,8 @@
 python dev/faults/fuzz.py [TARGET ...] [--seconds 600] [--seed 1] [--seeds FOLDER] [--keep FOLDER]
 
 Targets are all formats, and ``tiff``, ``png``, ``jpeg``, ``npy``, ``handover``, ``job`` and ``output``. Seeds are small synthetic
-files; with ``--seeds`` also the small files of a folder of real data, for the format that claims them. What was found is kept, one
-folder per place in our code.
+files; with ``--seeds`` also small acquisitions of a folder of real data, for the format that claims them. What was found is kept,
+one folder per place in our code.
 """
 
 from __future__ import annotations
