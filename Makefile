@@ -5,7 +5,7 @@ PYTEST_ARGS ?=
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: help demo test check bench manifest new-format docs test-fractal clean
+.PHONY: help demo test check bench fuzz crash faults lock audit manifest new-format docs test-fractal clean
 
 help:            ## list the jobs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 14
@@ -37,6 +37,22 @@ new-format: $(STAMP) ## lay out a new format: make new-format NAME=acme
 
 bench: $(STAMP)  ## our figures beside references measured in the same run: make bench ARGS="write --engine PYTHON"
 	$(BIN)/python dev/bench $(ARGS)
+
+fuzz: $(STAMP)   ## read damaged files of every format for 10 minutes each: make fuzz ARGS="operetta --seconds 60"
+	$(BIN)/python dev/faults/fuzz.py $(ARGS)
+
+crash: $(STAMP)  ## kill conversions at every change of a file, run again, compare every pixel
+	$(BIN)/python dev/faults/crash_points.py $(ARGS)
+
+faults: $(STAMP) ## run a fault harness on this package: make faults HARNESS=folder
+	$(BIN)/python dev/faults $(HARNESS) $(ARGS)
+
+lock: $(STAMP)   ## note the versions of the development environment in dev/requirements.lock
+	$(BIN)/python -m pip freeze --exclude-editable | grep -v "^fractal.omezarr.converters" > dev/requirements.lock
+
+audit: $(STAMP)  ## look for known weaknesses of the dependencies
+	$(BIN)/python -m pip install -q --disable-pip-version-check pip-audit
+	$(BIN)/pip-audit --skip-editable --progress-spinner off
 
 docs: $(STAMP)   ## build the pages
 	$(BIN)/python -m pip install -q --disable-pip-version-check --group docs

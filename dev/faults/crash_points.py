@@ -91,8 +91,13 @@ class Sweep:
             said = f"{type(error).__name__}: {error}"
         self.outcomes["exact" if not said else "WRONG"] += 1
         if said:
-            self.failures.append(f"{what}, then {mode.name}: {said}")
+            self.fail(f"{what}, then {mode.name}: {said}")
         shutil.rmtree(out, ignore_errors=True)
+
+    def fail(self, said: str) -> None:
+        """Note a failure, and say it at once."""
+        self.failures.append(said)
+        print(f"  {said}", flush=True)
 
     def points(self, act: Callable[[Path], None], prepare: Callable[[Path], None]) -> int:
         """How many changes of files something makes."""
@@ -135,7 +140,7 @@ def sweep_points(sweep: Sweep, every: int, **settings: Any) -> None:
                 if name == "overwrite":
                     lost = [row for row in WELLS if not is_safe(out, row)]
                     if lost:
-                        sweep.failures.append(f"{name} killed at {at}: good images {lost} are gone")
+                        sweep.fail(f"{name} killed at {at}: good images {lost} are gone")
                 finish = EXTEND if name == "first run" and mode is NO and any_complete(out) else mode
                 sweep.check(f"{name} killed at change {at} of {points}", out, finish, **settings)
 
@@ -170,7 +175,7 @@ def sweep_times(sweep: Sweep, kills: int, seed: int = 1, **settings: Any) -> Non
             out, chance.uniform(0.0, 1.1 * whole), lambda out=out, mode=mode: sweep.convert(out, mode, **settings)
         ):  # type: ignore[misc]
             if again and any(not is_safe(out, row) for row in WELLS):
-                sweep.failures.append("killed at a random time: a good image is gone")
+                sweep.fail("killed at a random time: a good image is gone")
             sweep.check("killed at a random time", out, OVER if again else EXTEND, **settings)
         else:
             shutil.rmtree(out, ignore_errors=True)
@@ -190,8 +195,6 @@ def main() -> int:
             sweep_points(sweep, given.every, **settings)
             sweep_times(sweep, given.random // len(SETTINGS), **settings)
             print(f"{name}: {sweep.outcomes.total()} kills so far, {dict(sweep.outcomes)}", flush=True)
-    for failure in sweep.failures[:40]:
-        print(" ", failure)
     print(
         f"{sweep.outcomes.total()} kills, {sweep.outcomes['exact']} recovered to exact pixels, {len(sweep.failures)} failures"
     )

@@ -2,9 +2,9 @@
 
 python dev/faults/fuzz.py [TARGET ...] [--seconds 600] [--seed 1] [--seeds FOLDER] [--keep FOLDER]
 
-Targets are all formats, and ``tiff``, ``png``, ``jpeg``, ``npy``, ``handover``, ``job`` and ``output``. Seeds are small
-synthetic files; with ``--seeds`` also the small files of a folder of real data, for the format that claims them. What was found
-is kept, one folder per place in our code.
+Targets are all formats, and ``tiff``, ``png``, ``jpeg``, ``npy``, ``handover``, ``job`` and ``output``. Seeds are small synthetic
+files; with ``--seeds`` also small acquisitions of a folder of real data, for the format that claims them. What was found is kept,
+one folder per place in our code.
 """
 
 from __future__ import annotations
@@ -172,10 +172,7 @@ def _pixels(path: Path) -> object:
 def _handover(folder: Path) -> object:
     from fractal_omezarr_converters.fractal.handover import tiled_image_from_json_str
 
-    image = tiled_image_from_json_str((folder / "image.json").read_text("utf-8", errors="replace"))
-    from fractal_omezarr_converters.pipelines.plan import plan_image
-
-    return plan_image(image, registration_pipeline=[])
+    return tiled_image_from_json_str((folder / "image.json").read_text("utf-8", errors="replace"))
 
 
 def _job(folder: Path) -> object:

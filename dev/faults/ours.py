@@ -6,6 +6,7 @@ Lies in the harness's folder ``adapters`` while it runs; ``python dev/faults`` p
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode, WriterMode
 from fractal_omezarr_converters.pipelines.aggregation import tiles_aggregation_pipeline
 
+warnings.simplefilter("always")  # a Fractal task has them in its log as well
 MODES = {"no": OverwriteMode.NO_OVERWRITE, "over": OverwriteMode.OVERWRITE, "extend": OverwriteMode.EXTEND}
 WRITERS = {
     "fov": WriterMode.BY_FOV,

@@ -14,8 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fractal_omezarr_converters.core import packing
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
 Milliseconds = NDArray[np.int64]
+LATEST = 253402300800.0
+"""Seconds from 1970 to the year 10000."""
 UNKNOWN = np.iinfo(np.int64).min
 _EPOCH = datetime(1970, 1, 1)  # the zone is kept apart
 
@@ -115,6 +118,10 @@ def point_in_time(ms: int, *, zoned: bool) -> datetime:
 
 def _milliseconds(time: datetime | float) -> int:
     if not isinstance(time, datetime):
+        if not abs(time) < LATEST:
+            raise ConvertersToolsUserError(
+                f"A moment of acquisition is stated as {time:g} s since 1970, which is no time; correct the metadata."
+            )
         return round(time * 1000)
     plain = time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
     return round((plain - _EPOCH) / timedelta(milliseconds=1))

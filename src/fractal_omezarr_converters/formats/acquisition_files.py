@@ -6,6 +6,7 @@ on a network disk.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -118,7 +119,9 @@ class AcquisitionFiles:
             try:
                 with os.scandir(folder) as entries:
                     known = {e.name: link for e in entries if (link := e.is_symlink()) or e.is_file()}
-            except (FileNotFoundError, NotADirectoryError):
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+                    raise
                 known = {}
             self._listed[folder] = known
         return known

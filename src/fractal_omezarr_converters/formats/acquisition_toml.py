@@ -61,7 +61,7 @@ def _document(path: Path) -> dict[str, Any]:
     refuse_special_file(path)
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConvertersToolsUserError(
             f"'{path}' is not valid TOML ({error}); numbers take a point (0.65), texts and letters take quotes."
         ) from error

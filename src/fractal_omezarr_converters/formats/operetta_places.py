@@ -75,7 +75,7 @@ def _shared_matrix(
 
 
 def _check_matrix(index: OperettaIndex, facts: ChannelRecord, matrix: NDArray[np.float64]) -> None:
-    sizes = np.linalg.svd(matrix, compute_uv=False)
+    sizes = np.linalg.svd(matrix, compute_uv=False) if np.isfinite(matrix).all() else np.array([np.inf])
     least, most = SCALES_OF_A_MATRIX
     if not (np.isfinite(sizes).all() and least <= sizes.min() and sizes.max() <= most):
         raise ConvertersToolsUserError(

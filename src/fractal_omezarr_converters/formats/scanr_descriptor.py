@@ -127,4 +127,4 @@ def _number(text: str | None) -> float | None:
 
 def _whole(text: str | None, most: int) -> int | None:
     number = _number(text)
-    return int(number) if number is not None and number == int(number) and 1 <= number <= most else None
+    return int(number) if number is not None and 1 <= number <= most and number == int(number) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -99,7 +98,7 @@ class _Stated:
         found = self.value(*way)
         if found is None or found == 0:
             return None
-        is_number = isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
+        is_number = isinstance(found, int | float) and not isinstance(found, bool)
         if not is_number or not least < found <= most:
             self.problems.append(
                 f"'{self.path}': '{'.'.join(way)}' is {found!r}; expected a number above {least:g}, at most {most:g}."

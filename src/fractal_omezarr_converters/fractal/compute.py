@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from fractal_omezarr_converters.core.source_stamps import changed_sources
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsOutputExistsError, ConvertersToolsUserError
-from fractal_omezarr_converters.fractal.handover import tiled_image_from_json, tiled_image_from_json_str
+from fractal_omezarr_converters.fractal.handover import digest_of, tiled_image_from_json, tiled_image_from_json_str
 from fractal_omezarr_converters.fractal.image_list import ImageListUpdateDict, Scalar, image_list_update
 from fractal_omezarr_converters.fractal.job import ConvertParallelInitArgs
 from fractal_omezarr_converters.fractal.run_folder import mark_done
@@ -204,6 +204,10 @@ def _description(
     job: ConvertParallelInitArgs, collection_type: type | None, image_loader_type: type | None
 ) -> TiledImage[Any, Any]:
     if job.tiled_image_json_str is not None:
+        if job.digest is not None and digest_of(job.tiled_image_json_str) != job.digest:
+            raise ConvertersToolsUserError(
+                "The description of an image in a job is not what the init step wrote: it was changed; run the converter again."
+            )
         return tiled_image_from_json_str(job.tiled_image_json_str, collection_type, image_loader_type)
     url = str(job.tiled_image_json_dump_url)
     return tiled_image_from_json(url, collection_type, image_loader_type, digest=job.digest)

@@ -12,7 +12,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from fractal_omezarr_converters.core.tiled_image import TiledImage
-from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsError,
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsUserError,
+)
 from fractal_omezarr_converters.fractal.run_folder import (
     DONE,
     HANDOVER_NAME,
@@ -141,5 +145,11 @@ def _load(
         raise ConvertersToolsUserError(
             f"The description of an image in {where} cannot be used ({place or 'document'}: {first['msg']}): "
             "run the init step again with the version of the converter that runs compute."
+        ) from error
+    except ConvertersToolsError:
+        raise
+    except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+        raise ConvertersToolsUserError(
+            f"The description of an image in {where} is damaged ({type(error).__name__}: {error}): run the init step again."
         ) from error
     return image

@@ -108,11 +108,8 @@ def build_parallelization_list(
     ).to_json()
     jobs = []
     for url, text in descriptions:
-        own = (
-            {"tiled_image_json_dump_url": dump_json_str(folder, text), "digest": digest_of(text)}
-            if folder
-            else {"tiled_image_json_str": text}
-        )
+        own = {"tiled_image_json_dump_url": dump_json_str(folder, text)} if folder else {"tiled_image_json_str": text}
+        own["digest"] = digest_of(text)
         rest = {key: value for key, value in shared.items() if key != "tiled_image_json_str"}
         jobs.append({"zarr_url": url, "init_args": {**own, **copy.deepcopy(rest)}})
     return jobs

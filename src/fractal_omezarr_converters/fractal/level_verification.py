@@ -28,7 +28,7 @@ LARGEST_PART = 128 * 2**20
 #: Chunks that are named.
 NAMED = 5
 #: What codecs raise on damaged chunks.
-DECODE_ERRORS = (RuntimeError, ValueError, TypeError, LookupError, EOFError, MemoryError, OSError)
+DECODE_ERRORS = (RuntimeError, ValueError, TypeError, LookupError, EOFError, MemoryError, OSError, SystemError)
 
 
 def wrong_levels(store: Store, layout: ImageLayout) -> list[str]:

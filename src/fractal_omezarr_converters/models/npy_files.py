@@ -24,7 +24,7 @@ def npy_planes(path: str, source: str) -> StoredPlanes:
             stream = io.BytesIO(read_whole(filesystem_for_url(path, "Reading an NPY file"), path))
             array = np.load(stream, allow_pickle=False)
         else:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            array = _mapped(path)
         if not isinstance(array, np.ndarray):
             raise ValueError("it holds several arrays; save one array per file")
         if array.dtype.kind not in "buif":
@@ -36,3 +36,12 @@ def npy_planes(path: str, source: str) -> StoredPlanes:
         if unnamed is not None:
             array = array.reshape((math.prod(unnamed[:-2]), *unnamed[-2:]))
         return planes_of_array(array, axes, source, unnamed_shape=unnamed)
+
+
+def _mapped(path: str) -> object:
+    import tokenize
+
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except tokenize.TokenError as error:  # numpy takes a header apart that is no Python literal
+        raise ValueError(f"its header is damaged: {error}") from error

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.urls import existing_local_path, is_remote_url
 
 if TYPE_CHECKING:
@@ -141,8 +142,13 @@ def plane_places(
 
     Raises:
         KeyError: a block begins outside the image.
+        ConvertersToolsUserError: ``order`` is none.
     """
     axes = order[2:].lower()
+    if sorted(axes) != ["c", "t", "z"]:
+        raise ConvertersToolsUserError(
+            f"The OME metadata state the DimensionOrder '{order}', which is none such as XYZCT; write or export them again."
+        )
     every = [
         dict(zip(axes, reversed(place))) for place in itertools.product(*(range(sizes[a]) for a in reversed(axes)))
     ]

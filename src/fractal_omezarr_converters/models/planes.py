@@ -166,7 +166,21 @@ def _check(word: str, number: int, known: range | tuple[int, ...], planes: Store
 
 
 def read(part: Part, region: Mapping[str, slice] | None = None) -> Array:
-    """Read the part, or the region of it that has a slice per axis letter."""
+    """Read the part, or the region of it that has a slice per axis letter.
+
+    Raises:
+        ConvertersToolsUserError: The file is damaged or promises more than it holds, or has no such axis.
+    """
+    try:
+        return _read(part, region)
+    except (ValueError, LookupError, MemoryError):
+        from fractal_omezarr_converters.models.tiff_pool import naming
+
+        with naming(part.planes.source):
+            raise
+
+
+def _read(part: Part, region: Mapping[str, slice] | None) -> Array:
     planes, sizes, wanted = part.planes, part.sizes, dict(region or {})
     unknown = {axis for axis in wanted if axis not in sizes and wanted[axis].indices(1) != (0, 1, 1)}
     if unknown:

@@ -6,6 +6,7 @@ Of compressed pages only the strips or tiles that a part needs are decoded. Extr
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -98,11 +99,15 @@ def read_page_into(page: Any, facts: PageFacts, out: Array) -> bool:
 
 
 def check_complete(page: Any, size: int) -> None:
-    """Refuse a page whose pixels lie beyond the end of the file.
+    """Refuse a page whose pixels lie beyond the end of the file, or of which strips or tiles are missing.
 
     Raises:
-        ValueError: The file was cut off.
+        ValueError: The file was cut off, or is smaller than its header says.
     """
+    key = page.keyframe
+    wanted = 0 if key.is_contiguous else math.prod(key.chunked)
+    if len(page.dataoffsets) < wanted:
+        raise ValueError(f"page {page.index} has {len(page.dataoffsets)} of {wanted} strips or tiles")
     ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts) if count]
     if size > 0 and ends and max(ends) > size:
         raise ValueError(f"the file ends at {size} bytes, but pixels of page {page.index} lie up to byte {max(ends)}")

@@ -39,6 +39,8 @@ READ_ERRORS = (
     TypeError,
     AttributeError,
     ArithmeticError,
+    MemoryError,
+    SyntaxError,
     struct.error,
     zlib.error,
     tifffile.TiffFileError,

@@ -13,7 +13,7 @@ from typing import Any
 from fractal_omezarr_converters.errors import ConvertersToolsStoreError, ConvertersToolsUserError
 from fractal_omezarr_converters.models.remote_calls import refused, request
 from fractal_omezarr_converters.models.remote_calls import storage_options as default_options
-from fractal_omezarr_converters.ngff.stores import Buffer, ChunkSink, checked_key
+from fractal_omezarr_converters.ngff.store_contract import Buffer, ChunkSink, checked_key
 
 
 class RemoteStore:

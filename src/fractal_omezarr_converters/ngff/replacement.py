@@ -18,6 +18,7 @@ never used for another plate that took the place of this one.
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -25,7 +26,7 @@ from typing import Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsStoreError, ConvertersToolsUserError
 from fractal_omezarr_converters.ngff.groups import join, read_json
-from fractal_omezarr_converters.ngff.removal import readable_group
+from fractal_omezarr_converters.ngff.removal import readable_group, remove_empty_folders
 from fractal_omezarr_converters.ngff.stores import Store
 
 LINK = "replacing"
@@ -107,6 +108,7 @@ def read_end(store: Store, plate_path: str, found: Replacement) -> End | None:
         return None
 
 
+_OURS = re.compile(rf"((members|done|full)-run-[^/]+/|end-run-[^/]+\.json|{re.escape(HEADER)}\.).*")
 _TUPLES = ("images", "images_to_remove", "groups_to_remove", "tables_to_remove")
 
 
@@ -116,12 +118,20 @@ def write_header(store: Store, plate_path: str, found: Replacement) -> None:
 
 
 def discard(store: Store, plate_path: str) -> None:
-    """Remove the folder beside a plate; the plate is left as it is."""
+    """Remove the folder beside a plate; the plate is left as it is.
+
+    A folder without its small document is one whose begin was interrupted: only files of our names are removed then.
+    """
+    folder = folder_of(plate_path)
     if read_replacement(store, plate_path) is not None:
-        folder = folder_of(plate_path)
         for name in store.folders(folder):
             store.delete(join(folder, name))
         store.delete(folder)
+        return
+    for key in list(store.list(folder)):
+        if _OURS.fullmatch(key.removeprefix(f"{folder}/")):
+            store.delete(key)
+    remove_empty_folders(store, folder)
 
 
 def note_image(store: Store, plate_path: str, image: str) -> bool:

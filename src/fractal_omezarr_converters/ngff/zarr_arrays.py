@@ -49,7 +49,7 @@ def open_array(store: Store, path: str) -> zarr.Array[Any]:
 
     try:
         return zarr.open_array(zarr_store(store, path), mode="r")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConvertersToolsUserError(
             f"The array '{path}' in {store.url} cannot be opened ({error}); convert the image again."
         ) from error
