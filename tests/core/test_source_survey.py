@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -141,6 +143,26 @@ def test_links_folders_and_pipes_among_many_files_are_told_apart(tmp_path: Path)
     paths[9].write_bytes(bytes(8))
     now = [SourceFile.of(str(path)) for path in paths[3:]]
     assert [file.path for file in changed_sources(stamps_of(files), now)] == [str(paths[9])]
+
+
+def test_threads_are_started_for_questions_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    start = threading.Thread.start
+
+    def counted(self: threading.Thread) -> None:
+        started.append(self.name)
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", counted)
+
+    def slowly(row: int) -> int:
+        time.sleep(0.003)
+        return row
+
+    assert [ask_each(np.arange(count), slowly) for count in (0, 1, 16)] == [[], [0], list(range(16))]
+    assert not started
+    assert ask_each(np.arange(40), slowly) == list(range(40))
+    assert started
 
 
 def test_paths_that_need_cleaning_are_left_to_the_loader(tmp_path: Path) -> None:

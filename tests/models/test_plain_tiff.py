@@ -67,6 +67,17 @@ def test_pages_that_end_with_their_tags_are_plain_too(tmp_path: Path, mode: str)
     np.testing.assert_array_equal(found, pixels)
 
 
+def test_small_images_behind_long_headers_are_plain_too(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", noise(4, 6), metadata=None, description="where it was taken " * 9)
+    assert (tmp_path / "a.tif").stat().st_size > 4 * noise(4, 6).nbytes
+    header = plain_header(str(tmp_path / "a.tif"))
+    assert header is not None
+    assert (header.shape, header.dtype, "yx") == header_of_library(tmp_path / "a.tif")
+    with (tmp_path / "a.tif").open("ab") as file:  # room for another plane
+        file.write(bytes(noise(4, 6).nbytes))
+    assert plain_header(str(tmp_path / "a.tif")) is None
+
+
 NOT_PLAIN: dict[str, dict[str, Any]] = {
     "other byte order": {"byteorder": ">"},
     "big": {"bigtiff": True},

@@ -83,11 +83,13 @@ def plain_header(path: str) -> PlainHeader | None:
             (height,), (width,), (bits,) = (tags[tag] for tag in (_HEIGHT, _WIDTH, _BITS))
             (kind,) = tags.get(_FORMAT, (1,))
             dtype = _DTYPES.get((kind, bits))
-            if dtype is None or not 0 < height * width * bits // 8 <= facts.st_size < height * width * bits // 4:
+            pixels = height * width * bits // 8
+            if dtype is None or not 0 < pixels <= facts.st_size:
                 return None
             description = tags.get(_DESCRIPTION, b"").rstrip(b"\0")
             first = _first_pixel(tags, _Expected((height, width), np.dtype(dtype)))
-            if first is None or first + height * width * bits // 8 > facts.st_size:
+            # no room for another plane behind the first (ImageJ and MetaMorph keep planes there that have no page)
+            if first is None or not pixels <= facts.st_size - first < 2 * pixels:
                 return None
             return PlainHeader((height, width), dtype, description)
     except (OSError, struct.error, KeyError, ValueError):
