@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.formats.clock_times import seconds_of
+from fractal_omezarr_converters.formats.clock_times import many_seconds_of, seconds_of
 from fractal_omezarr_converters.formats.plane_table import NO_PAGE
 from fractal_omezarr_converters.formats.row_columns import Known
 from fractal_omezarr_converters.formats.units import Target
@@ -242,7 +242,11 @@ class ImageRows:
     ) -> NDArray[Any]:
         """Values of one field; where a record lacks it, that of its channel."""
         if None not in texts:
-            return known.column(texts, kind)
+            return (
+                known.column(texts, kind)
+                if name != "AbsTime"
+                else many_seconds_of([(text or "").strip() for text in texts])
+            )
         values = np.zeros(len(texts), kind)
         absent = np.array([text is None for text in texts])
         values[~absent] = known.column([text for text in texts if text is not None], kind)

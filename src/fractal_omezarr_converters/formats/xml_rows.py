@@ -59,14 +59,18 @@ class XmlRows:
     text: str
     rows: list[Row] = field(default_factory=list)
     runs: list[_Run] = field(default_factory=list)
+    _columns: list[tuple[str | None, ...]] | None = None
 
     def __len__(self) -> int:
         """Count the records."""
         return sum(run.number for run in self.runs)
 
     def columns(self) -> list[tuple[str | None, ...]]:
-        """Give the wanted fields as columns, in their order."""
-        return list(zip(*self.rows, strict=True))
+        """Give the wanted fields as columns, in their order, when all rows are there."""
+        if self._columns is None:
+            self._columns = list(zip(*self.rows, strict=True))
+            self.rows.clear()
+        return self._columns
 
     def lines(self) -> list[int]:
         """Give the line of the file on which each record begins."""
