@@ -47,10 +47,9 @@ def plain_paths(texts: Sequence[str]) -> list[str | None]:
     found: list[str | None] = []
     for begin in range(0, len(texts), _TOGETHER):
         part = texts[begin : begin + _TOGETHER]
-        every = "\n".join(["", *part, ""])
         shared = common_folder(part)
-        if len(shared) > 1 and _PLAIN.fullmatch(shared[:-1]):
-            every = every.replace(f"\n{shared}", "\n/")
+        is_plain = len(shared) > 1 and _PLAIN.fullmatch(shared[:-1]) is not None
+        every = "\n".join(["", *([text[len(shared) - 1 :] for text in part] if is_plain else part), ""])
         # most tables hold none but plain paths: a few looks at many of them at once are cheaper than one at each
         absolute = every.count("\n") == len(part) + 1 == every.count("\n/") + 1
         if absolute and every.isascii() and not any(sign in every for sign in _NOT_PLAIN):

@@ -108,7 +108,7 @@ def plain_header(path: str) -> PlainHeader | None:
 
 
 def _is_complete(tags: dict[int, Any], size: int) -> bool:
-    """Say whether all strips of a compressed page lie in the file, and nothing says how pixels follow from others but known ways."""
+    """Say whether all strips of a compressed page lie in the file, and its predictor is a known one."""
     offsets, counts = tags.get(_OFFSETS, ()), tags.get(_COUNTS, ())
     whole = 0 < len(offsets) == len(counts) and all(n > 0 and a + n <= size for a, n in zip(offsets, counts))
     return whole and tags.get(_PREDICTOR, (1,)) in _PREDICTORS
