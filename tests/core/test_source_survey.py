@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from fractal_omezarr_converters.models.source_files import (
     UNKNOWN,
     SourceFile,
     SourceFiles,
+    common_folder,
     facts_of,
     look_at,
 )
@@ -141,6 +144,55 @@ def test_links_folders_and_pipes_among_many_files_are_told_apart(tmp_path: Path)
     paths[9].write_bytes(bytes(8))
     now = [SourceFile.of(str(path)) for path in paths[3:]]
     assert [file.path for file in changed_sources(stamps_of(files), now)] == [str(paths[9])]
+
+
+@pytest.mark.parametrize(
+    ("paths", "folder"),
+    [
+        (["/a/b/c.tif", "/a/b/d.tif"], "/a/b/"),
+        (["/a/b/c.tif"], "/a/b/"),
+        (["/a/bc/1.tif", "/a/bd/1.tif"], "/a/"),
+        (["/a/b", "/a/b/c"], "/a/"),
+        (["/a/", "/a/b"], "/a/"),
+        (["/x", "/y"], "/"),
+        (["a", "b"], ""),
+        ([""], ""),
+    ],
+)
+def test_the_folder_of_all(paths: list[str], folder: str) -> None:
+    assert common_folder(paths) == folder
+
+
+def test_files_of_several_folders_are_looked_at_together(tmp_path: Path) -> None:
+    paths: list[str | None] = []
+    for number in range(20):
+        path = tmp_path / f"{number % 3}" / f"{number}.tif"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(number))
+        paths += [str(path), None, f"{path}.absent", str(path.parent)]
+    size, mtime = facts_of(paths)
+    assert size.reshape(20, 4).tolist() == [[number, UNKNOWN, NO_FILE, NO_FILE] for number in range(20)]
+    assert mtime[0] == Path(str(paths[0])).stat().st_mtime_ns
+
+
+def test_threads_are_started_for_questions_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    start = threading.Thread.start
+
+    def counted(self: threading.Thread) -> None:
+        started.append(self.name)
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", counted)
+
+    def slowly(row: int) -> int:
+        time.sleep(0.003)
+        return row
+
+    assert [ask_each(np.arange(count), slowly) for count in (0, 1, 16)] == [[], [0], list(range(16))]
+    assert not started
+    assert ask_each(np.arange(40), slowly) == list(range(40))
+    assert started
 
 
 def test_paths_that_need_cleaning_are_left_to_the_loader(tmp_path: Path) -> None:

@@ -52,6 +52,14 @@ def test_c10_impossible_pixel_sizes(index: Path, value: str) -> None:
         _changed(index, '<ImageResolutionX Unit="m">0.65E-06', f'<ImageResolutionX Unit="m">{value}')
 
 
+@pytest.mark.parametrize(
+    ("page", "why"), [("9" * 19, "no file has so many pages"), ("²", "not a whole number"), ("9" * 10, "counts so far")]
+)
+def test_impossible_pages(index: Path, page: str, why: str) -> None:
+    with pytest.raises(ConvertersToolsUserError, match=why):
+        _changed(index, "<URL>", f'<URL BufferNo="{page}">')
+
+
 def test_c13_huge_ids_are_ranked_and_cost_nothing(index: Path) -> None:
     scan = _changed(index, "<ChannelID>3<", "<ChannelID>1000000<")
     assert set(scan.tiles.start[:, 1]) == {0, 1}

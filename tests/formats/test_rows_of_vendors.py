@@ -71,6 +71,7 @@ def _both(read: Callable[[Path], object], path: Path, monkeypatch: pytest.Monkey
             return str(error)
 
     with monkeypatch.context() as patched:
+        patched.setattr(xml_rows, "_ONE_BY_ONE", 1)
         fast = outcome()
         patched.setattr(xml_rows, "MOST_MISSES", 0)
         return fast, outcome()

@@ -162,15 +162,19 @@ def _files(draw: st.DrawFn) -> str:
 
 
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(text=_files(), size=st.sampled_from([7, 64, 1 << 18]), again=st.booleans())
+@given(
+    text=_files(), sizes=st.tuples(st.sampled_from([7, 64, 1 << 18]), st.sampled_from([1, 2, 32])), again=st.booleans()
+)
 def test_rows_hold_what_the_strict_reader_reads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, size: int, again: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, sizes: tuple[int, int], again: bool
 ) -> None:
     path = tmp_path / "file.xml"
+    size, alone = sizes
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with monkeypatch.context() as patched:
         patched.setattr(xml_stream, "CHUNK", size)
         patched.setattr(xml_rows, "PIECE", 3 * size)
+        patched.setattr(xml_rows, "_ONE_BY_ONE", alone)
         assert _outcome(lambda: _in_rows(path, again=again)) == _outcome(lambda: _strictly(path))
 
 
@@ -184,6 +188,16 @@ def test_records_that_are_alike_are_read_as_rows(tmp_path: Path, encoding: str, 
     assert (found, warnings) == _strictly(path)
     assert in_rows == 499, "all but the first, which shows the layout"
     assert found[-1][3] == ("499", "1", "f499.tif")
+
+
+def test_long_runs_that_lack_a_field_and_end_are_read_alike(tmp_path: Path) -> None:
+    runs = [f'<R a="{n}">t{n}</R>' if n % 500 < 400 else f'<R b="{n}" a="{n}">u</R>' for n in range(2000)]
+    path = tmp_path / "file.xml"
+    path.write_text("<Root>" + "\n".join(runs) + "</Root>")
+    found, _, in_rows = _in_rows(path, again=False)
+    assert found == _strictly(path)[0]
+    assert in_rows > 1990
+    assert [each[3] for each in found[398:401]] == [("398", None, "t398"), ("399", None, "t399"), ("400", "400", "u")]
 
 
 def test_layouts_that_take_turns_stay_in_order(tmp_path: Path) -> None:

@@ -67,11 +67,21 @@ def test_pages_that_end_with_their_tags_are_plain_too(tmp_path: Path, mode: str)
     np.testing.assert_array_equal(found, pixels)
 
 
+def test_small_images_behind_long_headers_are_plain_too(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", noise(4, 6), metadata=None, description="where it was taken " * 9)
+    assert (tmp_path / "a.tif").stat().st_size > 4 * noise(4, 6).nbytes
+    header = plain_header(str(tmp_path / "a.tif"))
+    assert header is not None
+    assert (header.shape, header.dtype, "yx") == header_of_library(tmp_path / "a.tif")
+    with (tmp_path / "a.tif").open("ab") as file:  # room for another plane
+        file.write(bytes(noise(4, 6).nbytes))
+    assert plain_header(str(tmp_path / "a.tif")) is None
+
+
 NOT_PLAIN: dict[str, dict[str, Any]] = {
     "other byte order": {"byteorder": ">"},
     "big": {"bigtiff": True},
-    "compressed": {"compression": "zlib"},
-    "predicted": {"compression": "zlib", "predictor": True},
+    "compressed": {"compression": "packbits"},
     "tiles": {"tile": (16, 16)},
     "white is 0": {"photometric": "miniswhite"},
     "described as another shape": {"metadata": {"shape": (91, 70)}, "description": '{"shape": [91, 70]}'},
@@ -93,6 +103,46 @@ def test_everything_else_is_left_to_the_ordinary_way(tmp_path: Path, options: di
         if "subifds" in options:
             file.write(pixels[::2, ::2], subfiletype=1)
     assert read(tmp_path / "a.tif") is None
+    assert plain_header(str(tmp_path / "a.tif")) is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compression": "lzw"},
+        {"compression": "zlib", "predictor": True},
+        {"compression": "lzw", "rowsperstrip": 7, "extratags": [(65200, "s", 0, "<Flex/>", True)]},
+        {"compression": "adobe_deflate", "description": "Exposure 10 ms"},
+    ],
+)
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_headers_of_compressed_files_are_read_alike(tmp_path: Path, options: dict[str, Any], dtype: str) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise(dtype=dtype), byteorder="<", metadata=None, **options)
+    header = plain_header(str(path))
+    assert header is not None
+    assert (header.shape, header.dtype, "yx") == header_of_library(path)
+    assert read(path, dtype=dtype) is None  # pixels are left to the library
+    data = path.read_bytes()
+    place = int(tifffile.TiffFile(path).pages.first.dataoffsets[-1])
+    path.write_bytes(data[: place + 5])
+    assert plain_header(str(path)) is None
+    with pytest.raises(ConvertersToolsUserError, match="the file ends at"):
+        header_of_library(path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compression": "zlib", "photometric": "miniswhite"},
+        {"compression": "zlib", "tile": (16, 16)},
+        {"compression": "packbits"},
+        {"compression": "zlib", "description": "ImageJ=1.54f\nimages=2"},
+        {"compression": "zlib", "description": '{"shape": [91, 70]}'},
+    ],
+)
+def test_other_compressed_files_are_left_to_the_library(tmp_path: Path, options: dict[str, Any]) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", noise(dtype="uint8"), byteorder="<", metadata=None, **options)
     assert plain_header(str(tmp_path / "a.tif")) is None
 
 

@@ -221,7 +221,7 @@ def ask_each[Answer](rows: Rows, question: Callable[[int], Answer]) -> list[Answ
     began = time.monotonic()
     found = [question(row) for row in rows[:_ONE_BY_ONE].tolist()]
     rest = rows[_ONE_BY_ONE:]
-    if time.monotonic() - began < _SLOW * len(found):
+    if not len(rest) or time.monotonic() - began < _SLOW * len(found):
         return found + [question(row) for row in rest.tolist()]
     from concurrent.futures import ThreadPoolExecutor
 

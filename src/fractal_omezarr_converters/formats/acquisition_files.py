@@ -15,6 +15,7 @@ from pathlib import Path
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
 
 MAX_PROBLEMS = 20
+_TOGETHER = 1000
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
 
@@ -67,35 +68,52 @@ class AcquisitionFiles:
             where: gives the place of a name in the metadata from its number.
             heading: of the error that lists all names that are refused.
         """
-        # a thousand at a time, because a long text of all of them would fill the memory
-        parts = ("\0".join(names[at : at + 1000]) for at in range(0, len(names), 1000))
-        plain = not any("\\" in part or ":" in part for part in parts)
-        folders: dict[str, tuple[str, dict[str, bool]]] = {}
         paths: list[str] = []
         there: list[bool] = []
         problems: list[str] = []
-        for number, name in enumerate(names):
-            folder, _, file_name = name.rpartition("/")
-            known = folders.get(folder)
-            # a file in the listing of a folder that was looked at before, and no link
-            if known is not None and known[1].get(file_name) is False:
-                paths.append(known[0] + file_name)
-                there.append(True)
+        # a thousand at a time, because a long text of all of them would fill the memory
+        for begin in range(0, len(names), _TOGETHER):
+            part = names[begin : begin + _TOGETHER]
+            found = self._located(part)
+            if found is not None:
+                paths += found
+                there += [True] * len(found)
                 continue
-            try:
-                path, is_there = self.locate(name, where=where(number))
-            except ConvertersToolsUserError as error:
-                problems.append(str(error))
-                if len(problems) < MAX_PROBLEMS:
+            for number, name in enumerate(part, begin):
+                try:
+                    path, is_there = self.locate(name, where=where(number))
+                except ConvertersToolsUserError as error:
+                    problems.append(str(error))
+                    if len(problems) == MAX_PROBLEMS:
+                        raise_together(problems, heading)
                     continue
-                break
-            paths.append(path)
-            there.append(is_there)
-            if plain:
-                place = self._inside[folder]
-                folders[folder] = os.path.join(place, ""), self._listing(place)  # noqa: PTH118 -- as in locate
+                paths.append(path)
+                there.append(is_there)
         raise_together(problems, heading)
         return paths, there
+
+    def _located(self, names: Sequence[str]) -> list[str] | None:
+        """Give the paths of many files that are all there, none of them a link; None when they have to be looked at singly."""
+        text = "\0".join(names)
+        if "\\" in text or ":" in text or text.count("\0") != len(names) - 1:
+            return None
+        split = [name.rpartition("/") for name in names] if "/" in text else None
+        folders = {folder for folder, _, _ in split} if split is not None else {""}
+        known: dict[str, tuple[str, Callable[[str], bool | None]]] = {}
+        for folder in folders:
+            try:
+                place = self._inside[folder] = self._inside.get(folder) or self._checked_folder(
+                    folder, f"{folder}/", ""
+                )
+            except ConvertersToolsUserError:
+                return None
+            known[folder] = os.path.join(place, ""), self._listing(place).get  # noqa: PTH118 -- as in locate
+        if split is None:
+            beside, listed = known[""]
+            return [beside + name for name in names] if set(map(listed, names)) == {False} else None
+        if {known[folder][1](name) for folder, _, name in split} != {False}:
+            return None
+        return [known[folder][0] + name for folder, _, name in split]
 
     def forget(self) -> None:
         """Let go of the listings; folders are listed anew when they are needed again."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
-from fractal_omezarr_converters.formats.clock_times import seconds_of
+from fractal_omezarr_converters.formats.clock_times import many_seconds_of, seconds_of
 from fractal_omezarr_converters.formats.plane_table import joint_ranks
 from fractal_omezarr_converters.formats.row_columns import GrowingColumns, Known, decimal, whole
 from fractal_omezarr_converters.formats.xml_layouts import TEXT, Repeated
@@ -175,7 +175,7 @@ class _ImageRows:
         )
         if not possible:
             return None
-        clocks = np.array(list(map(seconds_of, times)), np.float64)
+        clocks = many_seconds_of(times)
         return [*numbers, *places, clocks, list(map(self._kinds.__getitem__, kinds)), files, rows.lines()]
 
 

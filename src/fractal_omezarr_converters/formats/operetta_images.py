@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.formats.clock_times import seconds_of
+from fractal_omezarr_converters.formats.clock_times import many_seconds_of, seconds_of
 from fractal_omezarr_converters.formats.plane_table import NO_PAGE
-from fractal_omezarr_converters.formats.row_columns import Known
+from fractal_omezarr_converters.formats.row_columns import MOST_DIGITS, Known
 from fractal_omezarr_converters.formats.units import Target
 from fractal_omezarr_converters.formats.xml_layouts import Repeated
 from fractal_omezarr_converters.formats.xml_records import XmlRecord, converted
@@ -190,10 +190,10 @@ def _quantity(record: XmlRecord, name: str) -> float | None:
 
 
 def _page(record: XmlRecord) -> int:
-    url = record.child("URL")
-    page = url.attributes.get("BufferNo") if url is not None else None
-    if page is not None and not page.isdigit():
-        raise record.problem("URL", f"has the BufferNo '{page}', which is not a whole number")
+    page = url.attributes.get("BufferNo") if (url := record.child("URL")) is not None else None
+    if page is not None and not (page.isdecimal() and len(page) <= MOST_DIGITS):
+        why = ", and no file has so many pages" if page.isdecimal() else ", which is not a whole number"
+        raise record.problem("URL", f"has the BufferNo '{page[:40]}'{why}")
     return int(page) if page is not None else NO_PAGE
 
 
@@ -242,7 +242,8 @@ class ImageRows:
     ) -> NDArray[Any]:
         """Values of one field; where a record lacks it, that of its channel."""
         if None not in texts:
-            return known.column(texts, kind)
+            times = [(text or "").strip() for text in texts] if name == "AbsTime" else None
+            return known.column(texts, kind) if times is None else many_seconds_of(times)
         values = np.zeros(len(texts), kind)
         absent = np.array([text is None for text in texts])
         values[~absent] = known.column([text for text in texts if text is not None], kind)
@@ -294,6 +295,6 @@ def _within[Number: float](value: Number, least: Number, most: Number) -> Number
 
 
 def _digits(text: str) -> int:
-    if not text.isdigit():
+    if not text.isdecimal() or len(text) > MOST_DIGITS:
         raise ValueError(text)
     return int(text)

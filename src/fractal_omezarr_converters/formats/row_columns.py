@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_KNOWN = 1 << 16
+MOST_DIGITS = 18
+"""Digits of a whole number that certainly fits into a column."""
 
 
 class Known[Value](dict[str | None, Value]):
@@ -34,6 +36,8 @@ class Known[Value](dict[str | None, Value]):
 
     def column(self, texts: Sequence[str | None], kind: type[np.generic]) -> NDArray[Any]:
         """Give what many texts mean as an array."""
+        if texts and texts[0] == texts[len(texts) // 2] == texts[-1] and texts.count(texts[0]) == len(texts):
+            return np.full(len(texts), self[texts[0]], kind)
         return np.fromiter(map(self.__getitem__ if self._repeat else self._read, texts), kind, len(texts))
 
 

@@ -21,7 +21,8 @@ TEXT = "."
 
 type Row = tuple[str | None, ...]
 
-_VALUE = r"""[^<>&"\x00-\x1f\ud800-\udfff\ufffe\uffff]*+"""
+# letters that are allowed and not those that are forbidden: the most frequent ones come first, so that they are found sooner
+_VALUE = r"""[ !#-%'-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*+"""
 _TAG = re.compile(r'<(/?)([\w.:-]+)((?:\s+[\w.:-]+\s*=\s*"[^"<>&]*")*)\s*(/?)>([^<>&]*)')
 _ATTRIBUTE = re.compile(r'([\w.:-]+)\s*=\s*"([^"]*)"')
 BLANK = re.compile(r"[ \t\r\n]*")
@@ -61,11 +62,13 @@ class Repeated(NamedTuple):
 class Layout:
     """Pattern of a record with the blanks before it; ``groups`` are those of the wanted fields, in their order.
 
-    ``many`` matches such records as long as they follow each other, ``tags`` counts the tags of one. ``fixed`` are the
-    values of the fixed fields, ``lines`` the line breaks in the blanks and in both together.
+    ``each`` finds them one after the other, and the text behind the last one as a further group. ``many`` matches such
+    records as long as they follow each other, ``tags`` counts the tags of one. ``fixed`` are the values of the fixed
+    fields, ``lines`` the line breaks in the blanks and in both together.
     """
 
     pattern: re.Pattern[str]
+    each: re.Pattern[str]
     many: re.Pattern[str]
     tags: int
     groups: tuple[int, ...]
@@ -103,12 +106,15 @@ def layout_of(text: str, blanks: str, record: XmlRecord, wanted: Repeated) -> La
         if field in wanted.fields:
             names.append(field)
         at = end
+    parts.append(re.escape(text[at:]))
+    each = re.compile(f"{''.join(parts)}|([\\s\\S]+)")
     # the last group never takes part: it stands for the fields that are not there
-    parts += [re.escape(text[at:]), "((?!))?"]
+    parts.append("((?!))?")
     groups = tuple(names.index(name) + 1 if name in names else len(names) + 1 for name in wanted.fields)
     pattern, lines = "".join(parts), blanks.count("\n")
     found = Layout(
         re.compile(pattern),
+        each,
         re.compile(f"(?:{pattern})++"),
         text.count("<"),
         groups,

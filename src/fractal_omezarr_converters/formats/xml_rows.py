@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 PIECE = 1 << 20
 MOST_LAYOUTS = 16
 MOST_MISSES = 200
+_ONE_BY_ONE, _FARTHER = 32, 8
 
 
 @dataclass
@@ -59,14 +61,26 @@ class XmlRows:
     text: str
     rows: list[Row] = field(default_factory=list)
     runs: list[_Run] = field(default_factory=list)
+    _blocks: list[list[tuple[str | None, ...]]] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Count the records."""
         return sum(run.number for run in self.runs)
 
     def columns(self) -> list[tuple[str | None, ...]]:
-        """Give the wanted fields as columns, in their order."""
-        return list(zip(*self.rows, strict=True))
+        """Give the wanted fields as columns, in their order, when all rows are there."""
+        self.add([])
+        if len(self._blocks) > 1:
+            self._blocks = [[tuple(chain.from_iterable(parts)) for parts in zip(*self._blocks, strict=True)]]
+        return self._blocks[0] if self._blocks else []
+
+    def add(self, columns: list[tuple[str | None, ...]]) -> None:
+        """Add columns behind all rows that there are."""
+        if self.rows:
+            self._blocks.append(list(zip(*self.rows, strict=True)))
+            self.rows.clear()
+        if columns:
+            self._blocks.append(columns)
 
     def lines(self) -> list[int]:
         """Give the line of the file on which each record begins."""
@@ -200,7 +214,7 @@ class XmlRowStream(XmlStream):
                 inside = "/".join(path[:-1])
                 batches.append(XmlRows(self.path, inside, path[-1], self._repeated[path], layout.fixed, text))
             run = _Run(layout, at, behind.line)
-            at = _taken(run, text, batches[-1].rows)
+            at = _taken(run, text, batches[-1])
             batches[-1].runs.append(run)
             behind.line += run.number * layout.lines[1]
             self._misses = max(0, self._misses - run.number)
@@ -217,7 +231,7 @@ def _begin_of(name: str, text: str, begin: int, end: int) -> int:
     return at
 
 
-def _taken(run: _Run, text: str, rows: list[Row]) -> int:
+def _taken(run: _Run, text: str, batch: XmlRows) -> int:
     """Take records of one layout as long as they follow each other; give the place behind them."""
     layout, at = run.layout, run.at
     if not layout.groups:
@@ -227,9 +241,20 @@ def _taken(run: _Run, text: str, rows: list[Row]) -> int:
             at, run.number = found.end(), text.count("<", at, found.end()) // layout.tags
         return at
     match, groups = layout.pattern.match, layout.groups
-    before = len(rows)
-    while (found := match(text, at)) is not None:
-        rows.append(found.group(*groups))  # of two or more fields: a tuple
-        at = found.end()
-    run.number = len(rows) - before
-    return at
+    while run.number < _ONE_BY_ONE:
+        found = match(text, at)
+        if found is None:
+            return at
+        batch.rows.append(found.group(*groups))  # of two or more fields: a tuple
+        run.number, at = run.number + 1, found.end()
+    while True:
+        # as far ahead as pays for the text that is taken in vain when the next records are others
+        end = min(len(text), at + _FARTHER * (at - run.at))
+        rows = layout.each.findall(text, at, end)
+        behind = rows.pop()[-1] if rows and rows[-1][-1] else ""
+        if not rows:
+            return at
+        columns: list[tuple[str | None, ...]] = list(zip(*rows, strict=True))
+        absent = len(columns)  # the number of the group of fields that are not there
+        batch.add([(None,) * len(rows) if group == absent else columns[group - 1] for group in groups])
+        run.number, at = run.number + len(rows), end - len(behind)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
-from fractal_omezarr_converters.models.source_files import SourceFile
+from fractal_omezarr_converters.models.source_files import SourceFile, common_folder
 from fractal_omezarr_converters.models.type_names import name_of_type, type_of_name
 from fractal_omezarr_converters.models.urls import (
     clean_url,
@@ -47,7 +47,9 @@ def plain_paths(texts: Sequence[str]) -> list[str | None]:
     found: list[str | None] = []
     for begin in range(0, len(texts), _TOGETHER):
         part = texts[begin : begin + _TOGETHER]
-        every = "\n".join(["", *part, ""])
+        shared = common_folder(part)
+        is_plain = len(shared) > 1 and _PLAIN.fullmatch(shared[:-1]) is not None
+        every = "\n".join(["", *([text[len(shared) - 1 :] for text in part] if is_plain else part), ""])
         # most tables hold none but plain paths: a few looks at many of them at once are cheaper than one at each
         absolute = every.count("\n") == len(part) + 1 == every.count("\n/") + 1
         if absolute and every.isascii() and not any(sign in every for sign in _NOT_PLAIN):

@@ -22,6 +22,10 @@ _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORDER, _DESCRIPTION = 256, 
 _OFFSETS, _SAMPLES, _COUNTS, _PREDICTOR, _FORMAT = 273, 277, 279, 317, 339
 #: Tags that say nothing about how pixels lie in the file: kind, document, maker, model, rows per strip, resolution, software...
 _HARMLESS = {254, 255, 269, 271, 272, 274, 278, 280, 281, 282, 283, 284, 285, 296, 297, 305, 306, 315, 316, 340, 341}
+#: What Opera and Operetta say of an image (FlexXML), and of the pixels of a camera.
+_HARMLESS |= {65200, 65500}
+#: LZW and Deflate, of which a header is read here, and the predictors that they are used with.
+_LOSSLESS, _PREDICTORS = {(5,), (8,), (32946,)}, {(1,), (2,)}
 _FORMATS = {"u": 1, "i": 2, "f": 3}
 _DTYPES = {
     (1, 8): "uint8",
@@ -69,7 +73,7 @@ class PlainHeader(NamedTuple):
 
 
 def plain_header(path: str) -> PlainHeader | None:
-    """Read the header of a local file; None when it is not certainly plain.
+    """Read the header of a local file, be it compressed without loss; None when it is not certainly plain.
 
     What it gives is what a library for all kinds of TIFF says of the file, for a fifth of its time.
     """
@@ -83,15 +87,31 @@ def plain_header(path: str) -> PlainHeader | None:
             (height,), (width,), (bits,) = (tags[tag] for tag in (_HEIGHT, _WIDTH, _BITS))
             (kind,) = tags.get(_FORMAT, (1,))
             dtype = _DTYPES.get((kind, bits))
-            if dtype is None or not 0 < height * width * bits // 8 <= facts.st_size < height * width * bits // 4:
+            pixels = height * width * bits // 8
+            if dtype is None or pixels <= 0:
                 return None
             description = tags.get(_DESCRIPTION, b"").rstrip(b"\0")
+            if tags.get(_COMPRESSION) in _LOSSLESS:
+                if not _is_complete(tags, facts.st_size) or b"imagej" in description.lower():
+                    return None
+                tags |= {_COMPRESSION: (1,), _PREDICTOR: (1,), _OFFSETS: (0,), _COUNTS: (pixels,)}
+                if _first_pixel(tags, _Expected((height, width), np.dtype(dtype))) is None:
+                    return None
+                return PlainHeader((height, width), dtype, description)
             first = _first_pixel(tags, _Expected((height, width), np.dtype(dtype)))
-            if first is None or first + height * width * bits // 8 > facts.st_size:
+            # no room for another plane behind the first (ImageJ and MetaMorph keep planes there that have no page)
+            if first is None or not pixels <= facts.st_size - first < 2 * pixels:
                 return None
             return PlainHeader((height, width), dtype, description)
     except (OSError, struct.error, KeyError, ValueError):
         return None
+
+
+def _is_complete(tags: dict[int, Any], size: int) -> bool:
+    """Say whether all strips of a compressed page lie in the file, and its predictor is a known one."""
+    offsets, counts = tags.get(_OFFSETS, ()), tags.get(_COUNTS, ())
+    whole = 0 < len(offsets) == len(counts) and all(n > 0 and a + n <= size for a, n in zip(offsets, counts))
+    return whole and tags.get(_PREDICTOR, (1,)) in _PREDICTORS
 
 
 class _Expected(NamedTuple):

@@ -1,4 +1,4 @@
-"""The files that pixels come from, with size and time; of many files every folder is opened once."""
+"""The files that pixels come from, with size and time; of many files the folder of all is opened once."""
 
 from __future__ import annotations
 
@@ -87,25 +87,19 @@ def facts_of(paths: Sequence[str | None]) -> tuple[Numbers, Numbers]:
     import numpy as np
 
     size, mtime = np.full(len(paths), UNKNOWN, np.int64), np.zeros(len(paths), np.int64)
-    for folder, members in _by_folder(paths):
-        own = paths if members is None else [paths[at] for at in members]
-        where = slice(None) if members is None else members
-        size[where], mtime[where] = _facts(folder, [path[len(folder) :] for path in own if path is not None])
+    known = [at for at, path in enumerate(paths) if path is not None] if None in paths else None
+    own = [path for path in paths if path is not None]
+    if own:
+        where = slice(None) if known is None else known
+        size[where], mtime[where] = _facts(common_folder(own), own)
     return size, mtime
 
 
-def _by_folder(paths: Sequence[str | None]) -> Iterator[tuple[str, list[int] | None]]:
-    """Give the folders of paths and the places of their files among the paths; None: all, in their order."""
-    folder_of = [None if path is None else path[: path.rfind("/") + 1] for path in paths]
-    folders: dict[str, list[int]] = {}
-    distinct = set(folder_of)
-    if len(distinct) == 1 and None not in distinct:
-        yield str(folder_of[0]), None
-        return
-    for at, folder in enumerate(folder_of):
-        if folder is not None:
-            folders.setdefault(folder, []).append(at)
-    yield from folders.items()
+def common_folder(paths: Sequence[str]) -> str:
+    """Give the innermost folder that all paths lie in, with the slash behind it."""
+    first, last = min(paths), max(paths)
+    alike = next((at for at, (one, other) in enumerate(zip(first, last)) if one != other), min(len(first), len(last)))
+    return first[: first.rfind("/", 0, alike) + 1]
 
 
 def look_at(paths: Iterable[str]) -> dict[str, SourceFile]:
@@ -115,19 +109,19 @@ def look_at(paths: Iterable[str]) -> dict[str, SourceFile]:
     return {file.path: file for file in SourceFiles(asked, size, mtime) if file.size >= 0}
 
 
-def _facts(folder: str, names: Sequence[str]) -> tuple[Numbers, Numbers]:
-    """Sizes and times of files of one folder; the folder is looked up once for many of them."""
+def _facts(folder: str, paths: Sequence[str]) -> tuple[Numbers, Numbers]:
+    """Sizes and times of files below one folder; the folder is looked up once for many of them."""
     import numpy as np
 
     descriptor = None
-    if len(names) >= _TOGETHER_FROM and os.stat in os.supports_dir_fd:
+    if len(paths) >= _TOGETHER_FROM and os.stat in os.supports_dir_fd:
         with suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    size, mtime = np.empty(len(names), np.int64), np.empty(len(names), np.int64)
-    before = folder if descriptor is None else ""
+    size, mtime = np.empty(len(paths), np.int64), np.empty(len(paths), np.int64)
+    skipped = 0 if descriptor is None else len(folder)
     try:
-        for begin in range(0, len(names), _AT_A_TIME):
-            part = [before + name for name in names[begin : begin + _AT_A_TIME]]
+        for begin in range(0, len(paths), _AT_A_TIME):
+            part = [path[skipped:] for path in paths[begin : begin + _AT_A_TIME]]
             end = begin + len(part)
             try:
                 found: Sequence[_Stated | os.stat_result] = [os.stat(name, dir_fd=descriptor) for name in part]
