@@ -127,8 +127,8 @@ def align_to_pixel_grid(tiled_image: Image, *, mode: Literal["round", "floor", "
         )
     elif len(t.values) > 1 and round(t.step / steps[T]) > 1:
         notes.append(
-            f"All frames lie {t.step:g} s apart, where an interval of {steps[T]:g} s is stated: {t.step:g} s is written. If there "
-            "should be time points between them, their images are missing."
+            f"All frames lie {t.step:g} s apart, where an interval of {steps[T]:g} s is stated: {t.step:g} s is written. If "
+            "there should be time points between them, their images are missing."
         )
     image.notes = notes
     return image.copy_with(columns=columns.replaced(start=start, length=length))
