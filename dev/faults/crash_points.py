@@ -1,6 +1,6 @@
 """Kill the two steps of a conversion at every change of a file, and at random times; run again; compare every pixel.
 
-python dev/faults/crash_points.py [--every 1] [--random 120] [--tmp FOLDER]
+python dev/faults/crash_points.py [--every 1] [--random 120] [--layout "0.5 in shards"] [--tmp FOLDER]
 
 Each kill is followed by a run of both steps in one of the three modes. What counts: the image is exact afterwards, and images
 that were complete before are exact at every moment, also between the kill and the next run.
@@ -186,14 +186,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python dev/faults/crash_points.py", description=__doc__.split("\n")[0])
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--random", type=int, default=120)
+    parser.add_argument("--layout", choices=list(SETTINGS), help="only this one")
     parser.add_argument("--tmp", type=Path)
     given = parser.parse_args()
+    chosen = {name: settings for name, settings in SETTINGS.items() if given.layout in (None, name)}
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory(dir=given.tmp) as folder:
         sweep = Sweep(Path(folder), Path(folder) / "in")
-        for name, settings in SETTINGS.items():
+        for name, settings in chosen.items():
             sweep_points(sweep, given.every, **settings)
-            sweep_times(sweep, given.random // len(SETTINGS), **settings)
+            sweep_times(sweep, given.random // len(chosen), **settings)
             print(f"{name}: {sweep.outcomes.total()} kills so far, {dict(sweep.outcomes)}", flush=True)
     print(
         f"{sweep.outcomes.total()} kills, {sweep.outcomes['exact']} recovered to exact pixels, {len(sweep.failures)} failures"

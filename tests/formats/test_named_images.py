@@ -93,6 +93,17 @@ def test_numbers_and_names(tmp_path: Path) -> None:
     assert scan.states.never_acquired == 2
 
 
+@pytest.mark.parametrize("numbers", [(1, 2, 4), (0, 15, 45)])
+def test_frames_whose_numbers_leave_a_gap_keep_their_time(tmp_path: Path, numbers: tuple[int, ...]) -> None:
+    """Numbers count intervals, also where they are minutes; a number without images leaves its interval free."""
+    for number in numbers:
+        tifffile.imwrite(tmp_path / f"P_B03_t{number}.tif", np.full((8, 8), number, np.uint16))
+    options = {"pattern": r"(?P<plate>.+)_(?P<well>[A-P]\d\d)_t(?P<t>\d+)\.tif", "pixel_size": 1.0, "t_spacing": 30.0}
+    scan = registry.get("named_images").scan(str(tmp_path), options=options)
+    assert sorted(scan.tiles.start[:, 0].tolist()) == [0, 30, 90]
+    assert scan.tiles.acquisitions[0].t_spacing == 30
+
+
 def test_what_names_do_not_say_is_asked_for(tmp_path: Path) -> None:
     truth = write_named_images(tmp_path, layout=(1, 2), channels=CHANNELS, planes=1)
     with pytest.raises(ConvertersToolsUserError, match="set pixel_size"):

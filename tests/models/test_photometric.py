@@ -93,7 +93,7 @@ def test_white_as_zero_is_inverted(tmp_path: Path, dtype: str, options: dict[str
     bright = RNG.integers(0, 2 if dtype == "bool" else 250, (Y, X)).astype(dtype)
     stored = ~bright if dtype == "bool" else np.iinfo(dtype).max - bright
     if dtype == "bool":
-        options = {key: value for key, value in options.items() if key == "byteorder"}
+        options = {key: value for key, value in options.items() if key == "byteorder"} | {"software": "Scanner 1.0"}
     tifffile.imwrite(tmp_path / "negative.tif", stored, photometric="miniswhite", metadata=None, **options)
     expected = bright.astype("uint8") if dtype == "bool" else bright
     agrees(loader(tmp_path / "negative.tif"), expected, "yx")
@@ -121,6 +121,29 @@ def test_packed_fax_pages_and_stacks_with_white_as_zero(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "s.tif", 65535 - stack, photometric="miniswhite", metadata={"axes": "ZYX"})
     agrees(loader(tmp_path / "s.tif"), stack, "zyx")
     agrees(loader(tmp_path / "s.tif", page=1), stack[1], "yx")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"metadata": None},
+        {"photometric": "minisblack"},
+        {"photometric": "minisblack", "software": "Scanner 1.0"},
+        {"byteorder": ">"},
+    ],
+)
+def test_truth_values_of_tifffile_are_what_it_gives_back(tmp_path: Path, options: dict[str, Any]) -> None:
+    masks = RNG.integers(0, 2, (3, Y, X)).astype(bool)
+    tifffile.imwrite(tmp_path / "mask.tif", masks[0], **options)
+    tifffile.imwrite(tmp_path / "masks.tif", masks, **{"metadata": {"axes": "ZYX"}, **options})
+    tifffile.imwrite(tmp_path / "masks.ome.tif", masks, **{**options, "metadata": {"axes": "ZYX"}})
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "mask.tif"), masks[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvertersToolsWarning)
+        agrees(loader(tmp_path / "mask.tif"), masks[0].astype("uint8"), "yx")
+        agrees(loader(tmp_path / "masks.tif", page=2), masks[2].astype("uint8"), "yx")
+        agrees(loader(tmp_path / "masks.ome.tif"), masks.astype("uint8"), "zyx")
 
 
 def test_imagej_and_numbers_without_a_white_keep_what_is_stored(tmp_path: Path) -> None:

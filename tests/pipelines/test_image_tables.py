@@ -61,6 +61,19 @@ def test_f17_true_times_lie_in_a_table(make_tile, tmp_path):
     assert table == {"t_index": [0, 1, 2], "t_second": [0, 25, 79]}
 
 
+def test_time_points_that_no_image_has_are_named_and_keep_their_time(make_tile, tmp_path):
+    with pytest.warns(
+        ConvertersToolsWarning, match=r"Of 6 time points 2 have no image and no frame: missing 2, 4, counted"
+    ):
+        convert([make_tile("A", start_t=10.0 * t) for t in (0, 1, 3, 5)], tmp_path / "gaps")
+    table = read_table(open_store(tmp_path / "gaps"), "Plate.zarr/B/03/0", "time_points")
+    assert table == {"t_index": [0, 1, 2, 3], "t_second": [0, 10, 30, 50]}
+    with pytest.warns(ConvertersToolsWarning, match=r"lie 50 s apart, where an interval of 10 s is stated.* missing"):
+        convert([make_tile("A", start_t=10.0 * t) for t in (0, 5)], tmp_path / "two")
+    (scales,) = attributes(tmp_path / "two/Plate.zarr/B/03/0")["multiscales"]
+    assert scales["datasets"][0]["coordinateTransformations"][0]["scale"][0] == 50
+
+
 def test_stamps_of_fields_lie_in_the_table_by_field(make_tile, tmp_path):
     tiles = [
         make_tile(f, start_x=x, start_t=60.0 * k + late)

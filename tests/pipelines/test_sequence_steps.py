@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.pipelines.sequence_steps import distinct_places, even_places, group_ids
+from fractal_omezarr_converters.pipelines.sequence_steps import distinct_places, even_places, group_ids, numbers_between
 
 
 def frames(times: list[float], groups: list[int], spacing: float = 2.5, counts: list[int] | None = None):
@@ -73,3 +73,18 @@ def test_groups_are_distinct_combinations() -> None:
     ids = group_ids(np.array([0, 0, 1, 1]), np.array([1.5, 2.5, 1.5, 1.5]))
     assert len(set(ids.tolist())) == 3
     assert ids[2] == ids[3]
+
+
+@pytest.mark.parametrize(
+    ("times", "missing"),
+    [
+        ([0, 60, 180.3], [2]),
+        ([0, 300, 360, 420], [1, 2, 3, 4]),
+        ([0, 60, 120], []),
+        ([0, 2.5, 7.9], []),
+        ([5], []),
+        ([0, 1, 1e9], []),
+    ],
+)
+def test_frames_that_lack_are_numbered_where_times_are_multiples(times: list[float], missing: list[int]) -> None:
+    assert numbers_between(np.array(times, dtype=float)) == missing

@@ -36,12 +36,13 @@ def s3_server() -> Iterator[FaultyS3]:
         "AWS_ENDPOINT_URL": proxy.url,
         "AWS_ENDPOINT_URL_S3": proxy.url,
         "AWS_MAX_ATTEMPTS": "3",
+        "OMEZARR_STORE_PAUSE": "0.1",
     }.items():
         patch.setenv(name, value)
     patch.setattr("s3fs.S3FileSystem.retries", 3)
-    patch.setattr("fractal_omezarr_converters.models.remote_calls.LONGEST_PAUSE", 0.3)
+    patch.setattr("botocore.retryhandler.delay_exponential", lambda *_, **__: 0.02)  # seconds otherwise
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
-    patch.setitem(fsspec.config.conf, "s3", {"config_kwargs": {"read_timeout": 1.5, "retries": {"max_attempts": 2}}})
+    patch.setitem(fsspec.config.conf, "s3", {"config_kwargs": {"read_timeout": 1.0, "retries": {"max_attempts": 2}}})
     fsspec.filesystem("s3", skip_instance_cache=True).mkdir(BUCKET)
     yield proxy
     patch.undo()

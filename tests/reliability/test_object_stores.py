@@ -14,12 +14,13 @@ import fsspec
 import numpy as np
 import pytest
 from object_store import BUCKET, SECRET, FaultyS3
-from small_plates import AS_FILES, EXTEND, NO, OVER, init, pixels, tiles
+from small_plates import AS_FILES, EXTEND, MODES, NO, OVER, init, pixels, tiles
 
 from fractal_omezarr_converters.convert import verify
 from fractal_omezarr_converters.core.tile import Tile
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsStoreError, ConvertersToolsUserError
 from fractal_omezarr_converters.fractal.compute import generic_compute_task
+from fractal_omezarr_converters.models import remote_calls
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.tiff_pool import close_files
 from fractal_omezarr_converters.ngff import completion, plate_lock
@@ -81,6 +82,15 @@ def test_faults_that_pass_leave_exact_pixels(tmp_path: Path, s3: Place, fault: s
     assert is_exact(f"{url}/out")
 
 
+@pytest.mark.parametrize("stated", ["soon", "-1", "nan", "1e9"])
+def test_a_pause_that_is_no_number_of_seconds_is_refused(monkeypatch: pytest.MonkeyPatch, stated: str) -> None:
+    monkeypatch.setenv(remote_calls.PAUSE_VARIABLE, "")
+    assert remote_calls.longest_pause() == remote_calls.LONGEST_PAUSE
+    monkeypatch.setenv(remote_calls.PAUSE_VARIABLE, stated)
+    with pytest.raises(ConvertersToolsUserError, match=f"OMEZARR_STORE_PAUSE is '{stated}'; give seconds"):
+        remote_calls.longest_pause()
+
+
 REFUSED: dict[str, tuple[Callable[[FaultyS3], None], str]] = {
     "403": (lambda s3: s3.harm(1.0, (403, "AccessDenied"), methods="PUT", inside="/0/"), "credentials"),
     "expired": (lambda s3: s3.harm(1.0, (403, "ExpiredToken"), methods="PUT", inside="/1/"), "expired"),
@@ -91,8 +101,16 @@ REFUSED: dict[str, tuple[Callable[[FaultyS3], None], str]] = {
 }
 
 
-@pytest.mark.parametrize("mode", [EXTEND, OVER, NO])
-@pytest.mark.parametrize("fault", REFUSED)
+# every fault in one mode, and every mode after two faults that leave different things behind
+@pytest.mark.parametrize(
+    ("fault", "mode"),
+    sorted(
+        {
+            *zip(REFUSED, (EXTEND, OVER, NO) * 2),
+            *((fault, mode) for fault in ("403", "halves for ever") for mode in MODES),
+        }
+    ),
+)
 def test_faults_that_stay_are_said_and_any_mode_goes_on(tmp_path: Path, s3: Place, fault: str, mode: Any) -> None:
     server, url = s3
     some = uploaded(tmp_path, url)

@@ -11,6 +11,7 @@ files or the options. Facts and traps: docs/formats/named_images.md.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -96,12 +97,15 @@ class NamedImages(PlateFormat[NamedImagesOptions]):
         if positions is None and options.field_grid is None:
             _refuse_several_fields(source, found)
         planes = []
+        # names may count frames in minutes or the like: an interval is what all numbers are multiples of
+        interval = math.gcd(*(each.t - found[0].t for each in found)) or 1
         for each in found:
             x, y = positions.of(each.row, each.column, each.field) if positions else (0.0, 0.0)
             channel = labels.index(each.channel)
+            t = each.t // interval
             planes.append(
                 PlaneRecord(
-                    each.row, each.column, each.field, channel, each.z, each.t, each.file, x, y, seconds=each.seconds
+                    each.row, each.column, each.field, channel, each.z, t, each.file, x, y, seconds=each.seconds
                 )
             )
         plates = sorted({each.plate for each in found if each.plate})

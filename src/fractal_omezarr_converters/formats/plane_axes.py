@@ -4,7 +4,8 @@ Z. The index of a plane is the rank of its number. Heights differ between channe
 so the step is taken inside one well, field, channel and time point, never over them.
 
 Time. Frames are numbered by rank. The time of a frame is the median over all its planes of the seconds since the start,
-else of the clock from the first image of each well.
+else of the clock from the first image of each well. Where times are unknown, the numbers of the frames count intervals, so that
+a number without any image leaves its interval free.
 """
 
 from __future__ import annotations
@@ -39,13 +40,14 @@ class PlaneAxes:
     z_offsets: dict[int, float]
     t_step: float
     times: list[float | None]
+    t_numbers: list[int]
 
     @property
     def frame_starts(self) -> list[float]:
-        """Seconds of each frame; one step apart when the times are unknown or do not rise."""
+        """Seconds of each frame; as many steps apart as their numbers when the times are unknown or do not rise."""
         times = [time for time in self.times if time is not None]
         if len(times) < len(self.times) or any(after <= before for before, after in pairwise(times)):
-            return [frame * self.t_step for frame in range(len(self.times))]
+            return [(number - self.t_numbers[0]) * self.t_step for number in self.t_numbers]
         return times
 
 
@@ -53,7 +55,7 @@ def plane_axes(
     listed: PlaneTable, kept: Ints, warnings: list[str], *, z_step: float | None, t_step: float | None
 ) -> PlaneAxes:
     """Rank planes and frames over all planes, so that a missing file moves no other one; give those of ``kept``."""
-    z_index, t_index = ranked(listed.z)[1], ranked(listed.t)[1]
+    z_index, (t_numbers, t_index) = ranked(listed.z)[1], ranked(listed.t)
     times = frame_times(listed, t_index)
     offsets = z_offsets(listed, z_index, kept)
     return PlaneAxes(
@@ -62,8 +64,9 @@ def plane_axes(
         z_step=z_step if z_step else step_of_z(listed, z_index, warnings),
         z_origin=next(iter(offsets.values()), 0.0),
         z_offsets=offsets,
-        t_step=step_of_t(times, t_step, warnings),
+        t_step=step_of_t(times, t_numbers.tolist(), t_step, warnings),
         times=times,
+        t_numbers=t_numbers.tolist(),
     )
 
 
@@ -129,11 +132,17 @@ def _medians(values: Floats, groups: Ints, number: int) -> list[float | None]:
     return [float(np.median(part)) if part.size else None for part in parts[:number]]
 
 
-def step_of_t(times: Sequence[float | None], stated: float | None, warnings: list[str]) -> float:
-    """Give the median time between frames in s; without any, the stated one, else 1.0 with a warning."""
+def step_of_t(
+    times: Sequence[float | None], numbers: Sequence[int], stated: float | None, warnings: list[str]
+) -> float:
+    """Give the median time between frames in s; without any, the stated one, else 1.0 with a warning.
+
+    Between frames of known time others may lie whose time is unknown: then it is the time per number.
+    """
     if len(times) < 2:
         return 1.0
-    known = [(number, value) for number, value in enumerate(times) if value is not None]
+    counted = numbers if None in times else range(len(times))
+    known = [(number, value) for number, value in zip(counted, times, strict=True) if value is not None]
     steps = [(b - a) / (j - i) for (i, a), (j, b) in pairwise(known)]
     step = float(np.median(steps)) if steps else 0.0
     if step > 0:

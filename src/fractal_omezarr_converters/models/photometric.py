@@ -2,7 +2,8 @@
 
 Source: TIFF 6.0, PhotometricInterpretation 0 (WhiteIsZero) and 5 (Separated, by default cyan, magenta, yellow, black).
 Bio-Formats turns both round when it reads a file, and so does Pillow where it can. Files of ImageJ keep their numbers: there
-white as zero says how an image is shown, and measurements are of the numbers as they are.
+white as zero says how an image is shown, and measurements are of the numbers as they are. So does tifffile with truth values: it
+states white as zero whenever nothing else is asked for, writes True as 1 and gives True back.
 """
 
 from __future__ import annotations
@@ -49,11 +50,17 @@ def change_of(page: Any, palette: Literal["auto", "index", "expand"], keep_numbe
         and dtype.kind in "bu"
         and samples == 1
         and isinstance(page.bitspersample, int)
+        and not (dtype.kind == "b" and _is_by_tifffile(page))
     ):
         top = dtype.type((1 << page.bitspersample) - 1)
         return Change(NEGATIVE, lambda pixels: np.subtract(top, pixels) if dtype.kind == "u" else ~pixels, 0)
     inks = page.photometric == SEPARATED and samples - extra == 4 and dtype in (np.uint8, np.uint16)
     return Change(INKS, rgb_of_inks, 3) if inks and page.tags.valueof(_INK_SET, _CMYK) == _CMYK else None
+
+
+def _is_by_tifffile(page: Any) -> bool:
+    """Whether tifffile, also through scikit-image and others, wrote the file: it says so on the first page only."""
+    return str(page.parent.pages.first.software).startswith("tifffile")
 
 
 def rgb_of_inks(pixels: Array) -> Array:

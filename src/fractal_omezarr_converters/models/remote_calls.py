@@ -23,12 +23,16 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsError,
     ConvertersToolsFileNotFoundError,
     ConvertersToolsStoreError,
+    ConvertersToolsUserError,
 )
 
 TRIES = 3
 LONGEST_PAUSE = 8.0
+PAUSE_VARIABLE = "OMEZARR_STORE_PAUSE"
+"""Environment variable with another longest pause between two tries, in s."""
 WHOLE_FILE = 256 * 2**20
 """Bytes up to which a file is fetched whole and compared with its checksum; of larger ones parts are read."""
+LARGEST_PAUSE = 3600.0
 _LIBRARIES = frozenset("botocore aiobotocore aiohttp s3fs fsspec gcsfs google adlfs azure requests urllib3".split())
 _HOPELESS = ("NoCredentialsError", "PartialCredentialsError", "ParamValidationError", "ProfileNotFound", "NoSuchBucket")
 _MAY_PASS = (
@@ -92,8 +96,26 @@ def request[T](url: str, done: str, act: Callable[[], T]) -> T:
                 raise
             if tried == TRIES or not _may_pass(error):
                 raise refused(url, done, error) from error
-        time.sleep(random.uniform(0.5, 1) * min(LONGEST_PAUSE, 2.0**tried / 2))
+        time.sleep(random.uniform(0.5, 1) * min(longest_pause(), 2.0**tried / 2))
     raise AssertionError(url)  # the loop returns or raises
+
+
+def longest_pause() -> float:
+    """Give the longest pause between two tries, in s.
+
+    Raises:
+        ConvertersToolsUserError: the environment variable is no number of seconds.
+    """
+    stated = os.environ.get(PAUSE_VARIABLE, "").strip()
+    try:
+        pause = float(stated or LONGEST_PAUSE)
+    except ValueError:
+        pause = -1.0
+    if not 0 <= pause <= LARGEST_PAUSE:
+        raise ConvertersToolsUserError(
+            f"The environment variable {PAUSE_VARIABLE} is '{stated}'; give seconds from 0 to {LARGEST_PAUSE:g}, such as 8."
+        )
+    return pause
 
 
 def refused(url: str, done: str, error: BaseException) -> ConvertersToolsStoreError:

@@ -21,7 +21,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsStoreError, ConvertersToolsUserError
@@ -30,6 +30,8 @@ from fractal_omezarr_converters.ngff.removal import readable_group, remove_empty
 from fractal_omezarr_converters.ngff.stores import Store
 
 LINK = "replacing"
+BESIDE = "replacing_beside"
+"""The run of which the plate lists the images beside those that were there; in the plate's document, so written in one step."""
 MADE_BY = "fractal-omezarr-converters"
 HEADER = "run.json"
 GROUPS = 128
@@ -91,12 +93,15 @@ def read_replacement(store: Store, plate_path: str) -> Replacement | None:
 
 
 def going_on(store: Store, plate_path: str) -> Replacement | None:
-    """The replacement of a plate that has not ended; None when the plate that is there now does not know of it."""
+    """The replacement of a plate that has not ended; None when the plate that is there now does not know of it.
+
+    Whether old and new images are listed the plate itself knows first: a run may die before it notes so in the folder.
+    """
     found = read_replacement(store, plate_path)
     group = readable_group(store, plate_path) if found is not None else None
     if found is None or group is None or group.own.get(LINK) not in found.runs:
         return None
-    return found
+    return replace(found, merged=found.merged or group.own.get(BESIDE) == group.own[LINK])
 
 
 def read_end(store: Store, plate_path: str, found: Replacement) -> End | None:

@@ -13,6 +13,7 @@ from fractal_omezarr_converters.ngff.groups import join, update_attributes
 from fractal_omezarr_converters.ngff.plate_contents import plate_listing
 from fractal_omezarr_converters.ngff.plates import PlateContent, plate_documents, write_plate
 from fractal_omezarr_converters.ngff.replacement import (
+    BESIDE,
     LINK,
     End,
     Replacement,
@@ -105,8 +106,9 @@ def _to_remove(
 
 def _merge(store: Store, plate_path: str, content: PlateContent, version: str, run: str) -> bool:
     """List the new images beside the old ones where that is possible: not with another version or spelling of wells."""
+    own = {**content.own, LINK: run, BESIDE: run}
     try:
-        write_plate(store, plate_path, replace(content, own={**content.own, LINK: run}), version, "extend")
+        write_plate(store, plate_path, replace(content, own=own), version, "extend")
     except (
         ConvertersToolsUserError,
         AttributeError,

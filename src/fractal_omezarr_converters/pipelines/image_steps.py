@@ -11,13 +11,14 @@ from fractal_omezarr_converters.core.geometry import round_edges
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.grouping import StagePositionCorrections
-from fractal_omezarr_converters.pipelines.sequence_steps import distinct_places, even_places, group_ids
+from fractal_omezarr_converters.pipelines.sequence_steps import distinct_places, even_places, group_ids, numbers_between
 
 type Image = TiledImage[Any, Any]
 Floats = npt.NDArray[np.float64]
 
 T, C, Z, Y, X = range(5)
 
+MISSING_SHOWN = 12
 JITTER_TOLERANCE = 0.1
 """Share of a tile by which the tiles of one field of view may lie beside their median position."""
 
@@ -122,10 +123,27 @@ def align_to_pixel_grid(tiled_image: Image, *, mode: Literal["round", "floor", "
     if t.uneven:
         notes.append(
             f"The times are not equidistant: {len(t.values)} frames lie at their distinct times, their median step of "
-            f"{t.step:g} s is stated, and the table time_points holds the true times."
+            f"{t.step:g} s is stated, and the table time_points holds the true times.{_lacking(t.values)}"
+        )
+    elif len(t.values) > 1 and round(t.step / steps[T]) > 1:
+        notes.append(
+            f"All frames lie {t.step:g} s apart, where an interval of {steps[T]:g} s is stated: {t.step:g} s is written. If "
+            "there should be time points between them, their images are missing."
         )
     image.notes = notes
     return image.copy_with(columns=columns.replaced(start=start, length=length))
+
+
+def _lacking(times: Floats) -> str:
+    """A sentence on the time points that have no image at all."""
+    missing = numbers_between(times)
+    if not missing:
+        return ""
+    shown = ", ".join(map(str, missing[:MISSING_SHOWN])) + (" and more" if len(missing) > MISSING_SHOWN else "")
+    return (
+        f" Of {len(times) + len(missing)} time points {len(missing)} have no image and no frame: missing {shown}, counted "
+        "from 0 at the first."
+    )
 
 
 def xy_jitter_correction(

@@ -15,6 +15,7 @@ from fractal_omezarr_converters.errors import (
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.ngff.groups import update_attributes
 from fractal_omezarr_converters.ngff.replacement import (
+    BESIDE,
     LINK,
     discard,
     folder_of,
@@ -118,7 +119,7 @@ def stop_replacing(store: Store, plate: str) -> None:
                 ConvertersToolsWarning,
                 stacklevel=2,
             )
-        update_attributes(store, plate, {OWN_KEY: {LINK: None}})
+        update_attributes(store, plate, {OWN_KEY: {LINK: None, BESIDE: None}})
     if store.exists(folder_of(plate)):
         discard(store, plate)
 

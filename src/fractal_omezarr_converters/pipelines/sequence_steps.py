@@ -21,6 +21,8 @@ SAME = 0.01
 """Values closer than this share of the spacing are the same frame or plane."""
 EVEN = 0.1
 """Steps that differ by less than this share from a multiple of the spacing are even."""
+LONGEST_LISTED = 100_000
+"""Frames of the longest series of which missing ones are listed."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,21 @@ def distinct_places(values: Floats, counts: Integers, groups: Integers, spacing:
     step = float(np.median(steps)) if len(steps) else spacing
     uneven = bool(len(steps)) and bool(np.any(np.abs(steps - step) > max(tolerance, SAME * step)))
     return Places(index, step, frames, uneven)
+
+
+def numbers_between(values: Floats) -> list[int]:
+    """Numbers of the frames that lack between rising times, counted from 0 at the first.
+
+    Empty unless all steps are multiples of the smallest one: other times are no series of which frames could lack.
+    """
+    steps = np.diff(values)
+    if not len(steps) or steps.min() <= 0:
+        return []
+    counts = (values - values[0]) / steps.min()
+    there = np.rint(counts).astype(np.int64)
+    if np.any(np.abs(np.diff(counts) - np.diff(there)) > SAME):
+        return []
+    return sorted(set(range(int(there[-1]) + 1)) - set(there.tolist())) if there[-1] < LONGEST_LISTED else []
 
 
 def even_places(values: Floats, groups: Integers, spacing: float) -> Integers | None:
