@@ -12,6 +12,7 @@ Needs Python 3.12 or newer and, unless run by root on Debian, an installed Postg
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import signal
 import sys
@@ -125,6 +126,10 @@ def main() -> int:
         signal.signal(number, _stop)
     scratch = Path(tempfile.mkdtemp(prefix="fractal-stack-")).resolve()
     scratch.chmod(0o711)  # the account of PostgreSQL must be able to pass, not to look
+    temporary = scratch / "tmp"  # what programs that are stopped leave behind is removed with the rest
+    temporary.mkdir()
+    temporary.chmod(0o1777)
+    os.environ["TMPDIR"] = str(temporary)
     cache = given.cache.resolve() if given.cache else scratch / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     stages = Stages()
