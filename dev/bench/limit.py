@@ -22,12 +22,12 @@ class Limit:
     """The compiled program and the Blosc library that it encodes with; ``missing`` says why there is none."""
 
     program: Path | None
-    library: Path | None
+    blosc: Path | None
     missing: str = ""
 
     def command(self, codec: str, level: int, *, threads: int, inner: int = 0) -> list[str]:
         """The command that writes an image; its job comes by standard input."""
-        return [str(self.program), str(self.library), codec, str(level), str(1 << 20), str(threads), str(inner)]
+        return [str(self.program), str(self.blosc), codec, str(level), str(1 << 20), str(threads), str(inner)]
 
 
 def build(folder: Path) -> Limit:

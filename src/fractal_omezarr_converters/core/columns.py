@@ -99,8 +99,6 @@ class RegionColumns:
         both = LoaderColumns.concat([self.loaders, other.loaders]).identity()
         return bool(np.array_equal(both[: len(self)], both[len(self) :]))
 
-    __hash__ = None  # type: ignore[assignment]  # columns can be changed
-
     def fov_name(self, i: int) -> str:
         """Name the field of view of one region."""
         return self.fov_names[int(self.fov[i])]

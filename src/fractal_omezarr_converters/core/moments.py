@@ -57,8 +57,6 @@ class Moments:
             return NotImplemented
         return self.zoned == other.zoned and np.array_equal(self.ms, other.ms)
 
-    __hash__ = None  # type: ignore[assignment]  # like other columns
-
     @property
     def known(self) -> NDArray[np.bool_]:
         """Which of them are known."""

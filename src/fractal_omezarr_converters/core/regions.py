@@ -112,8 +112,6 @@ class Regions(MutableSequence[TileSlice[Any]]):
             return self.columns == other.columns
         return list(self) == list(other) if isinstance(other, list | tuple) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # a list can be changed
-
     def __add__(self, other: Iterable[TileSlice[Any]]) -> list[TileSlice[Any]]:
         """Give a plain list of these and other regions, as lists do."""
         return [*self, *other]

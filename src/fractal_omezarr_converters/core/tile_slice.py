@@ -132,8 +132,6 @@ class TileSlice(Generic[ImageLoaderInterfaceType]):  # noqa: UP046
         """Compare place and loader."""
         return self.columns() == other.columns() if isinstance(other, TileSlice) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # a region can be moved
-
     def __repr__(self) -> str:
         """Name field, place and loader."""
         row = self._row

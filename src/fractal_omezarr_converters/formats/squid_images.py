@@ -139,7 +139,7 @@ def _pages(path: Path) -> Iterator[tuple[int, str]]:
     from fractal_omezarr_converters.models.tiff_pool import naming, opened
 
     with opened(str(path)) as file, file.lock, naming(str(path)):
-        descriptions = [str(page.description) for page in file.tif.pages]  # type: ignore[union-attr]
+        descriptions = [str(page.aspage().description) for page in file.tif.pages]
     for page, description in enumerate(descriptions):
         try:
             stated = json.loads(description)

@@ -107,6 +107,12 @@ def _clock(text: str | None) -> float | None:
     return seconds_of(f"{day}T{hour.replace('-', ':')}")
 
 
+def _letters(name: str) -> str:
+    """The letters that a name begins with, in capitals; none is an empty text."""
+    found = _LETTERS.match(name)
+    return found.group().upper() if found else ""
+
+
 def wells_of(
     regions: Iterable[str], warnings: list[str], *, free: bool, rows: int | None
 ) -> dict[str, tuple[int, int]]:
@@ -117,10 +123,10 @@ def wells_of(
     """
     names = list(dict.fromkeys(regions))
     wells = {name: well for name in names if not free and (well := _well(name)) is not None}
-    odd = {_LETTERS.match(name).group().upper() for name in names if name not in wells}  # type: ignore[union-attr]
+    odd = {_letters(name) for name in names if name not in wells}
     if rows is None and names and all(name[:1] in "Rr" and name[1:].isdigit() for name in names):
         odd.add("R")
-    wells = {name: well for name, well in wells.items() if _LETTERS.match(name).group().upper() not in odd}  # type: ignore[union-attr]
+    wells = {name: well for name, well in wells.items() if _letters(name) not in odd}
     loose = [name for name in names if name not in wells]
     if not loose:
         return wells

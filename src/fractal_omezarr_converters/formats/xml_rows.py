@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fractal_omezarr_converters.formats.xml_layouts import BLANK, Layout, Repeated, Row, layout_of
-from fractal_omezarr_converters.formats.xml_stream import XmlStream
+from fractal_omezarr_converters.formats.xml_stream import XmlReading, XmlStream
 from fractal_omezarr_converters.formats.xml_text import hold_back
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ def _move(record: XmlRecord, lines: int) -> None:
         _move(child, lines)
 
 
-class XmlRowStream(XmlStream):
-    """An :class:`XmlStream` that gives repeated records as :class:`XmlRows` where it can, all in the order of the file."""
+class XmlRowStream(XmlReading):
+    """Like an :class:`XmlStream`, but gives repeated records as :class:`XmlRows` where it can, all in the order of the file."""
 
     def __init__(self, path: str | Path, records: Collection[str], repeated: Mapping[str, Repeated]) -> None:
         """Prepare reading; nothing is opened yet.
@@ -137,7 +137,7 @@ class XmlRowStream(XmlStream):
         self._fed = 0
         self._ended_at = -1
 
-    def __iter__(self) -> Iterator[XmlRecord | XmlRows]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[XmlRecord | XmlRows]:
         """Read the file from its beginning; a record is given when it is complete, rows when there are no more of them."""
         self._start()
         self._layouts, self._misses = {}, 0
@@ -165,13 +165,13 @@ class XmlRowStream(XmlStream):
                 behind = None
                 yield from self._ready
                 self._ready.clear()
-        self._feed(lambda: self._parser.Parse("", True))
+        self._feed("", last=True)
         yield from self._ready
 
     def _parse(self, text: str) -> None:
         mended = self._mended(text, suspicious=True)
         self._fed += len(mended.encode())
-        self._feed(lambda: self._parser.Parse(mended, False))
+        self._feed(mended)
 
     def _end(self, name: str) -> None:
         super()._end(name)

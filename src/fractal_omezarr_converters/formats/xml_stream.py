@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from io import BytesIO
 from pathlib import Path
 from stat import S_ISREG
@@ -44,12 +44,8 @@ class _LocalNames(dict[str, str]):
         return local
 
 
-class XmlStream:
-    """The wanted records of one XML file, in the order of the file.
-
-    ``records`` are paths below the root element, such as ``Images/Image``; everything else is passed over.
-    While iterating, ``root`` becomes the root element (without children) and ``warnings`` says what was mended.
-    """
+class XmlReading:
+    """What reading one XML file takes, whichever way its records are given; see :class:`XmlStream`."""
 
     def __init__(self, path: str | Path, records: Collection[str], *, content: bytes | None = None) -> None:
         """Prepare reading; nothing is opened yet.
@@ -71,16 +67,6 @@ class XmlStream:
         self._local = _LocalNames()
         self._ended = False
         self._parser = expat.ParserCreate()
-
-    def __iter__(self) -> Iterator[XmlRecord]:
-        """Read the file from its beginning and give each wanted record when it is complete."""
-        self._start()
-        for text in self._decoded():
-            self._feed(lambda text=text: self._parser.Parse(text, False))  # type: ignore[misc]
-            yield from self._ready
-            self._ready.clear()
-        self._feed(lambda: self._parser.Parse("", True))
-        yield from self._ready
 
     @property
     def namespace(self) -> str:
@@ -165,11 +151,11 @@ class XmlStream:
         if not any(kind in said for said in self.warnings):
             self.warnings.append(f"The file '{self.path}' {what}.")
 
-    def _feed(self, parse: Callable[[], object]) -> None:
+    def _feed(self, text: str, *, last: bool = False) -> None:
         if self._ended:
             return
         try:
-            parse()
+            self._parser.Parse(text, last)
         except expat.ExpatError as error:
             message = expat.errors.messages.get(error.code, str(error))
             if message in _SIGNS_OF_A_CUT:
@@ -246,6 +232,24 @@ class XmlStream:
             f"'{self.path}' declares a document type or entities at line {self._parser.CurrentLineNumber};"
             " no instrument writes these and they are not read: use the file as the instrument wrote it."
         )
+
+
+class XmlStream(XmlReading):
+    """The wanted records of one XML file, in the order of the file.
+
+    ``records`` are paths below the root element, such as ``Images/Image``; everything else is passed over.
+    While iterating, ``root`` becomes the root element (without children) and ``warnings`` says what was mended.
+    """
+
+    def __iter__(self) -> Iterator[XmlRecord]:
+        """Read the file from its beginning and give each wanted record when it is complete."""
+        self._start()
+        for text in self._decoded():
+            self._feed(text)
+            yield from self._ready
+            self._ready.clear()
+        self._feed("", last=True)
+        yield from self._ready
 
 
 _SIGNS_OF_A_CUT = {

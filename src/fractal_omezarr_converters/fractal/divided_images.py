@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
@@ -85,27 +86,22 @@ class DaskCrew:
 
     def crew(self, jobs: Sequence[LaneJob]) -> Iterator[int]:
         """One lane per thread of a worker; a lane whose worker dies is written again by another one."""
-        from distributed import KilledWorker, as_completed, wait
+        from distributed import CancelledError, KilledWorker, as_completed, wait
 
         futures = [self._client.submit(write_lane_job, **job, pure=False, priority=10) for job in jobs]
         try:
-            for future in as_completed(futures):  # type: ignore[no-untyped-call]
+            for future in as_completed(futures):
                 yield future.result()
                 future.release()
         except BaseException as error:
             running = [future for future in futures if future.status == "pending"]
             self._client.cancel(running)
-            _wait_quietly(partial(wait, running, timeout=LONGEST_GOODBYE))
+            # cancelled, too slow, or out of reach: all are given up
+            with suppress(CancelledError, TimeoutError, OSError):
+                wait(running, timeout=LONGEST_GOODBYE)
             if isinstance(error, KilledWorker):
                 raise ConvertersToolsUserError(
                     "Several workers died one after the other while they wrote the same part of the image, most likely because "
                     "they ran out of memory; give workers more memory or fewer threads, then run the conversion again."
                 ) from error
             raise
-
-
-def _wait_quietly(waiting: Callable[[], Any]) -> None:
-    try:
-        waiting()
-    except Exception:  # they were cancelled, which is what is waited for
-        return

@@ -44,12 +44,12 @@ def _load_when_used(name: str) -> None:
     module = module_from_spec(spec)
 
     def load(attribute: str) -> Any:
-        del module.__getattr__
+        del vars(module)["__getattr__"]
         loader.exec_module(module)
         return getattr(module, attribute)
 
     # the standard library's LazyLoader would load the module as soon as a second import meets it
-    module.__getattr__ = load  # type: ignore[method-assign]
+    vars(module)["__getattr__"] = load
     sys.modules[name] = module
     parent, _, child = name.rpartition(".")
     if parent:

@@ -136,7 +136,7 @@ def _load(
 ) -> TiledImage[Any, Any]:
     kind: Any = TiledImage
     if collection_type is not None and loader_type is not None:
-        kind = TiledImage[collection_type, loader_type]  # type: ignore[valid-type]
+        kind = TiledImage.__class_getitem__((collection_type, loader_type))
     try:
         image: TiledImage[Any, Any] = kind.model_validate_json(text)
     except ValidationError as error:

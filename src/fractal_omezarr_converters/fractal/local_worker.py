@@ -29,7 +29,7 @@ def work(jobs: TextIO, answers: TextIO) -> None:
         with warnings.catch_warnings(record=True) as caught:
             try:
                 answer["result"] = write_lane_job(**job) if "lane" in job else generic_compute_task(**job)
-            except Exception as error:  # every failure of one image is told to the parent; the worker goes on
+            except Exception as error:  # one broken image must not cost the others: the parent reports its error
                 answer["error"] = str(error)
                 answer["kind"] = type(error).__name__
                 answer["user"] = isinstance(error, ConvertersToolsUserError)

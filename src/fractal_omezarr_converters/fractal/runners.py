@@ -42,7 +42,7 @@ def run_job(function: Task, index: int, job: Job) -> Outcome:
     name = str(job.get("zarr_url", f"job {index}"))
     try:
         result = function(**job)
-    except Exception as error:  # the function is the caller's; its failure must not stop the other images
+    except Exception as error:  # one broken image must not cost the others: its error is in the outcome
         return Outcome(index, name, time.perf_counter() - start, error=error)
     return Outcome(index, name, time.perf_counter() - start, result=result)
 
@@ -131,7 +131,7 @@ class DaskRunner(_Runner):
         import distributed
 
         futures = {client.submit(run_job, function, index, job, pure=False): index for index, job in enumerate(jobs)}
-        for future in distributed.as_completed(list(futures)):  # type: ignore[no-untyped-call]
+        for future in distributed.as_completed(list(futures)):
             yield _outcome(future, futures[future], jobs)
 
     @contextmanager
@@ -149,7 +149,7 @@ class DaskRunner(_Runner):
                 "pip install 'fractal-omezarr-converters[dask]', or run without a scheduler."
             ) from error
         try:
-            client: Any = distributed.Client(  # type: ignore[no-untyped-call]
+            client: Any = distributed.Client(
                 self.address, set_as_default=False, timeout=self.timeout
             )
         except (OSError, ValueError) as error:
