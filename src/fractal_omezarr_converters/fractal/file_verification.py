@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from fractal_omezarr_converters.ngff.block_plan import plan_blocks
-from fractal_omezarr_converters.ngff.documents import image_attributes
 from fractal_omezarr_converters.ngff.groups import join, read_json, require_group
 from fractal_omezarr_converters.ngff.layout import ImageLayout
 from fractal_omezarr_converters.ngff.occupancy import Occupancy
@@ -82,16 +81,7 @@ def wrong_documents(store: Store, plan: ImagePlan) -> list[str]:
         said = "it is missing" if found is None else _difference(wanted, found, "")
         if said is not None:
             problems.append(f"'{key}' is not as it was written: {said}; restore it or convert the image again.")
-    layout = plan.layout
-    attributes = image_attributes(
-        layout.version,
-        name=plan.name,
-        axes=plan.axes,
-        level_paths=[level.path for level in layout.levels],
-        scales=[layout.on_axes(level.scale) for level in layout.levels],
-        translations=[layout.on_axes(level.translation) for level in layout.levels],
-        method=layout.method_document(),
-    )
+    attributes = plan.layout.image_attributes(name=plan.name)
     wanted = json.loads(json.dumps(ome_content(attributes)["multiscales"]))
     said = _difference(wanted, require_group(store, "").ome.get("multiscales"), "multiscales")
     if said is not None:

@@ -149,9 +149,7 @@ class DaskRunner(_Runner):
                 "pip install 'fractal-omezarr-converters[dask]', or run without a scheduler."
             ) from error
         try:
-            client: Any = distributed.Client(
-                self.address, set_as_default=False, timeout=self.timeout
-            )
+            client: Any = distributed.Client(self.address, set_as_default=False, timeout=self.timeout)
         except (OSError, ValueError) as error:
             raise ConvertersToolsUserError(
                 f"No dask scheduler answers at {self.address}: {error}; check the address and that the scheduler runs."

@@ -96,6 +96,21 @@ class ImageLayout:
             waiting += chunk * self.seam_factor(number) * min(self.chunk_counts[number], threads + 1)
         return lanes + waiting
 
+    def image_attributes(self, *, name: str, **more: Any) -> dict[str, Any]:
+        """The attributes of the image's group; ``units``, ``omero`` and ``foreign`` as for ``documents.image_attributes``."""
+        from fractal_omezarr_converters.ngff.documents import image_attributes
+
+        return image_attributes(
+            self.version,
+            name=name,
+            axes=self.axes,
+            level_paths=[level.path for level in self.levels],
+            scales=[self.on_axes(level.scale) for level in self.levels],
+            translations=[self.on_axes(level.translation) for level in self.levels],
+            method=self.method_document(),
+            **more,
+        )
+
     def array_documents(self) -> Documents:
         """The metadata document of every level's array, by key below the image."""
         documents: Documents = {}

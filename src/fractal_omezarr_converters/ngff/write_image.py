@@ -13,7 +13,7 @@ import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.ngff import completion
-from fractal_omezarr_converters.ngff.documents import group_document, image_attributes
+from fractal_omezarr_converters.ngff.documents import group_document
 from fractal_omezarr_converters.ngff.layout import ImageLayout, hold_chunk, make_layout
 from fractal_omezarr_converters.ngff.pixel_report import PixelReport
 from fractal_omezarr_converters.ngff.pyramid import AXES, LevelWish, as_shape5
@@ -110,16 +110,10 @@ def write_image(
     with StagedImage(root, image_path, "Overwrite" if overwrite else "No Overwrite") as staged:
         tiles = ArrayTiles(data, axes, _edges(axes, data, layout))
         report = write_pixels(staged.store, layout, tiles, threads=threads, memory_limit=memory_limit)
-        attributes = image_attributes(
-            version,
+        attributes = layout.image_attributes(
             name=name or image_path.rpartition("/")[2],
-            axes=layout.axes,
             units=units,
-            level_paths=[level.path for level in layout.levels],
-            scales=[layout.on_axes(level.scale) for level in layout.levels],
-            translations=[layout.on_axes(level.translation) for level in layout.levels],
             omero=omero(named or None, windows_from_histograms(report.histograms)),
-            method=layout.method_document(),
         )
         for key, document in group_document(version, attributes).items():
             staged.store.put(key, document)

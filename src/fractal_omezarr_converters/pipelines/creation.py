@@ -10,6 +10,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fractal_omezarr_converters.core.colour_channels import parts_of_colour_images
@@ -21,7 +22,7 @@ from fractal_omezarr_converters.errors import (
 )
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode, WriterMode
 from fractal_omezarr_converters.ngff import completion
-from fractal_omezarr_converters.ngff.documents import group_document, image_attributes
+from fractal_omezarr_converters.ngff.documents import group_document
 from fractal_omezarr_converters.ngff.single_pass import write_pixels
 from fractal_omezarr_converters.ngff.staging import StagedImage
 from fractal_omezarr_converters.ngff.stores import Store, open_store
@@ -74,22 +75,17 @@ def tiled_image_creation_pipeline(
         ConvertersToolsUserError: sources or positions cannot be used.
     """
     with converter_options.runtime_settings.apply():
-        plan = plan_image(
+        planned = partial(
+            plan_image,
             tiled_image,
             converter_options=converter_options,
             registration_pipeline=registration_pipeline,
             resource=resource,
         )
+        plan = planned()
         extend = OverwriteMode(overwrite_mode) == OverwriteMode.EXTEND
         if plan.pending and not (extend and is_finished(zarr_url, plan)):
-            plan = plan_image(
-                tiled_image,
-                converter_options=converter_options,
-                registration_pipeline=registration_pipeline,
-                resource=resource,
-                sources=plan.sources,
-                read_pixels=True,
-            )
+            plan = planned(sources=plan.sources, read_pixels=True)
         return write_plan(
             plan,
             zarr_url=zarr_url,
@@ -203,15 +199,9 @@ def _write_documents(store: Store, plan: ImagePlan, report: PixelReport, own: Ma
 
     image, layout = plan.image, plan.layout
     windows = windows_from_histograms(report.histograms, colours=parts_of_colour_images(image.channels or ()))
-    attributes = image_attributes(
-        layout.version,
+    attributes = layout.image_attributes(
         name=plan.name,
-        axes=plan.axes,
-        level_paths=[level.path for level in layout.levels],
-        scales=[layout.on_axes(level.scale) for level in layout.levels],
-        translations=[layout.on_axes(level.translation) for level in layout.levels],
         omero=omero(image.channels, windows, where=f"image '{plan.path}'"),
-        method=layout.method_document(),
         foreign={OWN_KEY: {**own, "registration": list(plan.steps), "notes": [*plan.warnings, *plan.remarks]}},
     )
     for key, content in group_document(layout.version, attributes).items():
