@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from fractal_omezarr_converters.models.made_sequence import MadeSequence
 
 if TYPE_CHECKING:
     from fractal_omezarr_converters.formats.plane_table import Ints
@@ -25,7 +27,7 @@ class TreeFile(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class TreeFiles(Sequence[TreeFile]):
+class TreeFiles(MadeSequence[TreeFile]):
     """n images; the columns are the fields of :class:`TreeFile`, which it gives as a sequence."""
 
     row: Ints
@@ -54,15 +56,14 @@ class TreeFiles(Sequence[TreeFile]):
         """Count the images."""
         return len(self.file)
 
-    @overload
-    def __getitem__(self, at: int) -> TreeFile: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[TreeFile]: ...
-    def __getitem__(self, at: int | slice) -> TreeFile | Sequence[TreeFile]:
-        """Give one image, or the columns of some."""
-        if isinstance(at, slice):
-            return TreeFiles.made([column[at] for column in self.numbers()], self.file[at])
-        return TreeFile._make([*(int(column[at]) for column in self.numbers()), self.file[at]])
+    def one(self, place: int) -> TreeFile:
+        """Give one image."""
+        return TreeFile._make([*(int(column[place]) for column in self.numbers()), self.file[place]])
+
+    def some(self, places: range) -> TreeFiles:
+        """Give the columns of some images."""
+        rows = np.asarray(places, np.int64)
+        return TreeFiles.made([column[rows] for column in self.numbers()], [self.file[place] for place in places])
 
     def __iter__(self) -> Iterator[TreeFile]:
         """Give one image after the other."""

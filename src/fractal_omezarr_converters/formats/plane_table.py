@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fractal_omezarr_converters.formats.plane_records import PlaneRecord
+from fractal_omezarr_converters.models.made_sequence import MadeSequence
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -22,7 +23,7 @@ _ONE_OBJECT = 64
 
 
 @dataclass(frozen=True, eq=False)
-class PlaneTable(Sequence[PlaneRecord]):
+class PlaneTable(MadeSequence[PlaneRecord]):
     """n planes; the columns are the fields of :class:`PlaneRecord`, NaN and NO_PAGE standing for None.
 
     As a sequence it gives its planes as records, one after the other.
@@ -74,15 +75,13 @@ class PlaneTable(Sequence[PlaneRecord]):
         """Count the planes."""
         return len(self.file)
 
-    @overload
-    def __getitem__(self, at: int) -> PlaneRecord: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[PlaneRecord]: ...
-    def __getitem__(self, at: int | slice) -> PlaneRecord | Sequence[PlaneRecord]:
+    def one(self, place: int) -> PlaneRecord:
         """Give one plane as a record."""
-        if isinstance(at, slice):
-            return self.select(np.arange(len(self))[at])
-        return next(iter(self.select([at])))
+        return next(iter(self.select([place])))
+
+    def some(self, places: range) -> PlaneTable:
+        """Give some planes."""
+        return self.select(places)
 
     def __iter__(self) -> Iterator[PlaneRecord]:
         """Give the planes as records."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fractal_omezarr_converters.core.geometry import round_edges
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsWarning
+from fractal_omezarr_converters.models.made_sequence import MadeSequence
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.models.source_files import SourceFile
 from fractal_omezarr_converters.pipelines.image_steps import T, X, Y, Z
@@ -114,7 +115,7 @@ class Planner:
         return (*described, digest.digest())
 
 
-class Plans(Sequence[ImagePlan]):
+class Plans(MadeSequence[ImagePlan]):
     """The plans of images, each made when it is asked for and kept."""
 
     def __init__(self, images: Sequence[Image], made: Callable[[Image], ImagePlan]) -> None:
@@ -125,18 +126,15 @@ class Plans(Sequence[ImagePlan]):
         """Count the images."""
         return len(self._images)
 
-    @overload
-    def __getitem__(self, index: int) -> ImagePlan: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[ImagePlan]: ...
-    def __getitem__(self, index: int | slice) -> ImagePlan | list[ImagePlan]:
-        """Give one plan, or some."""
-        if isinstance(index, slice):
-            return [self[number] for number in range(len(self))[index]]
-        number = range(len(self))[index]
-        if number not in self._plans:
-            self._plans[number] = self._made(self._images[number])
-        return self._plans[number]
+    def one(self, place: int) -> ImagePlan:
+        """Give the plan of an image."""
+        if place not in self._plans:
+            self._plans[place] = self._made(self._images[place])
+        return self._plans[place]
+
+    def some(self, places: range) -> list[ImagePlan]:
+        """Give the plans of some images."""
+        return [self.one(place) for place in places]
 
     def __iter__(self) -> Iterator[ImagePlan]:
         """Give one plan after the other."""
