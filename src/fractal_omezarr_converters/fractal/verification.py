@@ -155,7 +155,7 @@ def verify_image(url: str) -> ImageVerification:
             planes, pixels, different = _compare(store, plan, lost)
             problems += different
             problems += wrong_levels(store, plan.layout) if not problems else []
-    except Exception as error:
+    except Exception as error:  # libraries of object stores have no class for their errors; others are raised again
         if not isinstance(error, ConvertersToolsError) and not is_of_a_store(error):
             raise
         return ImageVerification(url, problems=(str(error),))

@@ -91,7 +91,7 @@ def request[T](url: str, done: str, act: Callable[[], T]) -> T:
             return act()
         except (FileNotFoundError, FileExistsError, ConvertersToolsError):
             raise
-        except Exception as error:
+        except Exception as error:  # libraries of object stores have no class for their errors; others are raised again
             if not is_of_a_store(error):
                 raise
             if tried == TRIES or not _may_pass(error):

@@ -111,7 +111,7 @@ def naming(source: str) -> Iterator[None]:
             f"{source} cannot be read ({said}); it is damaged, incomplete or of another kind than its name says: "
             "copy it again from the instrument, or leave it out."
         ) from error
-    except Exception as error:
+    except Exception as error:  # libraries of object stores have no class for their errors; others are raised again
         if not is_of_a_store(error):
             raise
         raise refused(source, "read", error) from error

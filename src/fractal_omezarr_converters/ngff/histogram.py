@@ -111,7 +111,8 @@ def _fast_counter() -> Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]:
         from mahotas.histogram import fullhistogram
     except ImportError:
         return np.bincount
-    return fullhistogram  # type: ignore[no-any-return]
+    counter: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]] = fullhistogram
+    return counter
 
 
 def _slices(pixels: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, Any]]:

@@ -53,7 +53,7 @@ def open_array(store: Store, path: str) -> zarr.Array[Any]:
         raise ConvertersToolsUserError(
             f"The array '{path}' in {store.url} cannot be opened ({error}); convert the image again."
         ) from error
-    except Exception as error:
+    except Exception as error:  # libraries of object stores have no class for their errors; others are raised again
         if not is_of_a_store(error):
             raise
         raise refused(join(store.url, path), "read", error) from error
