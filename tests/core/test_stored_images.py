@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -126,7 +125,7 @@ class TestJson:
         assert list(stored["file_path"]) == files
         assert [None if page is None else int(page) for page in stored["page"]] == pages
 
-    def test_a_large_image_stays_small_and_fast(self) -> None:
+    def test_a_large_image_stays_small(self) -> None:
         rows = 100_000
         builder = TileTableBuilder()
         place, acquisition = (
@@ -148,15 +147,8 @@ class TestJson:
                 file=name,
             )
         (made,) = tiled_image_from_tiles(tiles=builder.build())
-        begin = time.process_time()
         text = made.model_dump_json()
-        middle = time.process_time()
         back = TiledImage.model_validate_json(text)
-        end = time.process_time()
         assert len(text) <= 60 * rows
-        assert (middle - begin, end - middle) < (
-            3 * 3e-6 * rows,
-            3 * 3e-6 * rows,
-        )  # three times the target, for slow machines
         assert np.array_equal(back.columns.start, made.columns.start)
         assert back.regions[99_999].image_loader.file_path == name

