@@ -54,6 +54,8 @@ def _png_changed(content: bytes, chance: random.Random) -> bytes:
         (length,) = struct.unpack_from(">I", content, at)
         parts.append((content[at + 4 : at + 8], content[at + 8 : at + 8 + length]))
         at += 12 + length
+    if not parts:
+        return bytes_changed(content, chance)
     number = chance.randrange(len(parts))
     name, inside = parts[number]
     kind = chance.randrange(4)

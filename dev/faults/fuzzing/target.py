@@ -14,6 +14,18 @@ IMAGES = (".tif", ".tiff", ".png", ".jpg", ".bmp", ".npy")
 LARGEST_FILE = 1 << 20
 LARGEST_CONVERSION = 32 << 20
 """Bytes of pixels of a changed acquisition that is converted."""
+OPTIONS: dict[str, dict[str, Any]] = {
+    "named_images": {
+        "pattern": r"(?P<well>[A-Z]\d+)_s(?P<field>\d+)_(?P<channel>.+)_z(?P<z>\d+)_t(?P<t>\d+)",
+        "pixel_size": 0.65,
+        "z_spacing": 1.5,
+        "field_grid": {"columns": 2},
+    },
+    "named_images-cellprofiler-AS_09047-rowO": {"pixel_size": 0.65},
+    "metaxpress-cellprofiler-ADSAStaph-singlefile": {"pixel_size": 0.65},
+    "scanr-cellprofiler-scanr-singlefile": {"pixel_size": 0.65},
+}
+"""Options of formats, by the name of the target: what its files do not say."""
 PIXELS = ("tiff", "png", "jpeg", "npy")
 """Targets that are an image file whose pixels are read."""
 
@@ -25,6 +37,10 @@ class WrongAnswer(Exception):
     def kind(self) -> str:
         """By what findings are told apart."""
         return str(self.args[0])
+
+    def __str__(self) -> str:
+        """Both in one line."""
+        return ": ".join(map(str, self.args))
 
 
 @dataclass
@@ -60,26 +76,28 @@ def target_of(name: str, folder: Path) -> Target:
         return target
     if kind in ("handover", "job"):
         return Target(name, folder, {"handover": _handover, "job": _job}[kind])
-    return Target(name, folder, _plan_of(kind), deeper=_conversion_of(kind))
+    return Target(
+        name, folder, _plan_of(kind, OPTIONS.get(name, {})), deeper=_conversion_of(kind, OPTIONS.get(name, {}))
+    )
 
 
-def _plan_of(name: str) -> Callable[[Path], object]:
+def _plan_of(name: str, options: dict[str, Any]) -> Callable[[Path], object]:
     from fractal_omezarr_converters.convert import plan
 
-    return lambda folder: plan(next(folder.glob("*")), format=name)
+    return lambda folder: plan(next(folder.glob("*")), format=name, format_options=options)
 
 
-def _conversion_of(name: str) -> Callable[[Path], object]:
+def _conversion_of(name: str, options: dict[str, Any]) -> Callable[[Path], object]:
     """Convert and verify: what was written without an error must be good."""
     from fractal_omezarr_converters.convert import convert, plan, verify
 
     def deeper(folder: Path) -> None:
         source = next(folder.glob("*"))
-        if plan(source, format=name).bytes > LARGEST_CONVERSION:
+        if plan(source, format=name, format_options=options).bytes > LARGEST_CONVERSION:
             return
         out = Path(tempfile.mkdtemp(prefix="out-", dir=folder.parent))
         try:
-            convert(source, out, format=name, workers=1)
+            convert(source, out, format=name, format_options=options, workers=1)
             verified = verify(out)
             if not verified.ok:
                 raise WrongAnswer("what was converted without an error is not verified", f"{verified!r}")

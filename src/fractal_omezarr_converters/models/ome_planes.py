@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.models.urls import existing_local_path, is_remote_url
+from fractal_omezarr_converters.models.urls import existing_local_path, is_file_there, is_remote_url
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree
@@ -190,7 +190,7 @@ def _beside(path: str, name: str) -> Path | None:
     if is_remote_url(path) or "/" in name or "\\" in name:
         return None
     found = existing_local_path(Path(path).parent / name)
-    return found if found.is_file() else None
+    return found if is_file_there(found) else None
 
 
 def _children(element: ElementTree.Element, name: str) -> list[ElementTree.Element]:

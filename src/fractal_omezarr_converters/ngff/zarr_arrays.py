@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import zarr
 
 
+#: What codecs raise on damaged chunks.
+DECODE_ERRORS = (RuntimeError, ValueError, TypeError, LookupError, EOFError, MemoryError, OSError, SystemError)
+
+
 def zarr_store(store: Store, path: str = "") -> Any:
     """Return a zarr store, read-only, rooted at a path of one of our stores."""
     if isinstance(store, LocalStore):

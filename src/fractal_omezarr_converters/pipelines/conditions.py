@@ -26,6 +26,7 @@ from fractal_omezarr_converters.errors import (
     raise_together,
 )
 from fractal_omezarr_converters.models.collections import ImageInPlate
+from fractal_omezarr_converters.models.urls import is_file_there
 from fractal_omezarr_converters.pipelines.plate_maps import read_plate_maps
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def read_conditions(path: str | Path) -> ConditionTable:
     """
     file = Path(str(path).strip().strip("\"'")).expanduser()
     name = f"Condition table '{file}'"
-    if not file.is_file():
+    if not is_file_there(file):
         raise ConvertersToolsFileNotFoundError(f"{name} does not exist; check condition_table_path.")
     maps = read_plate_maps(file, name)
     if maps is not None:
