@@ -28,6 +28,8 @@ def real_seeds(data: Path) -> dict[str, Writer]:
     found: dict[str, Writer] = {}
     for dataset in sorted(path for path in data.glob("*/*") if path.is_dir()):
         for place, name in _acquisitions(dataset):
+            if not _seeds_of(place):
+                continue
             below = "_".join(place.relative_to(dataset.parent).parts).replace(" ", "_")
             found[f"{name}-{below}"] = partial(_copied, place=place)
         files = sorted(path for path in dataset.rglob("*") if path.is_file() and path.stat().st_size < LARGEST_FILE)
@@ -64,15 +66,19 @@ def _copied(folder: Path, *, place: Path) -> None:
     if place.is_file():
         shutil.copy(place, folder)
         return
-    images = 0
-    for path in sorted(path for path in place.rglob("*") if path.is_file() and path.name not in NOTES):
-        metadata, size = _is_metadata(path), path.stat().st_size
-        if size > (LARGEST_METADATA if metadata else LARGEST_FILE) or (not metadata and images == MOST_IMAGES):
-            continue
-        images += not metadata
+    for path in _seeds_of(place):
         there = folder / place.name / path.relative_to(place)
         there.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, there)
+
+
+def _seeds_of(place: Path) -> list[Path]:
+    """The files of an acquisition that are copied: all metadata, and the first images that are small."""
+    every = [place] if place.is_file() else sorted(path for path in place.rglob("*") if path.is_file())
+    known = [(path, path.stat().st_size) for path in every if path.name not in NOTES]
+    metadata = [path for path, size in known if _is_metadata(path) and size <= LARGEST_METADATA]
+    images = [path for path, size in known if not _is_metadata(path) and size <= LARGEST_FILE]
+    return metadata + images[:MOST_IMAGES]
 
 
 def _one_image(folder: Path, *, image: Path) -> None:

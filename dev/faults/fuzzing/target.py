@@ -21,9 +21,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "z_spacing": 1.5,
         "field_grid": {"columns": 2},
     },
-    "named_images-cellprofiler-AS_09047-rowO": {"pixel_size": 0.65},
+    "named_images-cellprofiler-AS_09047-rowO": {"pixel_size": 0.65, "field_grid": {"columns": 2}},
+    "ome_plate-ome-types-xml_one-screen-one-plate-four-wells.ome.xml": {"field_grid": {"columns": 2}},
+    "ome_plate-ome-types-xml_two-screens-two-plates-four-wells.ome.xml": {
+        "field_grid": {"columns": 2},
+        "plate": "twoName",
+    },
     "metaxpress-cellprofiler-ADSAStaph-singlefile": {"pixel_size": 0.65},
-    "scanr-cellprofiler-scanr-singlefile": {"pixel_size": 0.65},
 }
 """Options of formats, by the name of the target: what its files do not say."""
 PIXELS = ("tiff", "png", "jpeg", "npy")

@@ -117,9 +117,11 @@ def check_complete(page: Any, size: int) -> None:
 
 
 def _check_promise(page: Any) -> None:
-    """Refuse a page whose first strip or tile is too short for what it is to hold, before memory is taken for it."""
+    """Refuse a page that no codec can decode or whose first strip is far too short, before memory is taken for it."""
     key = page.keyframe
     most = _LARGEST_RATIO.get(int(key.compression))
+    if int(key.compression) not in tifffile.TIFF.DECOMPRESSORS:
+        raise ValueError(f"page {page.index} is compressed in a way that is not known (number {int(key.compression)})")
     if most is None or not page.databytecounts or not page.databytecounts[0]:
         return  # an empty one has no pixels on purpose
     if key.is_contiguous:

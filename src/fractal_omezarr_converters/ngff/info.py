@@ -104,7 +104,7 @@ def _image_info(image: Multiscale, stats: bool) -> dict[str, Any]:
         "labels": image.labels(),
         "tables": image.tables(),
     }
-    if stats:
+    if stats and 0 not in image.levels[-1].shape:
         pixels = image.read(len(image.levels) - 1)
         description["stats"] = {"level": image.levels[-1].path, "min": pixels.min().item(), "max": pixels.max().item()}
     return description
