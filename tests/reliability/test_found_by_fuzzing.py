@@ -285,6 +285,41 @@ def test_verify_refuses_other_tables(plate: Path, tmp_path: Path, content: bytes
     assert not found.ok and "tables/FOV_ROI_table'" in repr(found)
 
 
+@pytest.mark.parametrize("sharded", [False, True], ids=["chunks", "shards"])
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_a_chunk_whose_header_promises_far_more_is_refused(tmp_path: Path, version: str, sharded: bool) -> None:
+    """The decoder of Blosc believes the header: it read beyond the chunk, and the process died."""
+    if sharded and version == "0.4":
+        pytest.skip("no shards in 0.4")
+    shards = {
+        "chunks": {"mode": "Fixed Size", "xy_chunk": 16},
+        "shards": {"mode": "Multiple of Chunks", "xy_factor": 2},
+    }
+    truth = write_operetta(tmp_path / "in", wells=("B03",), layout=(1, 2), overlap=0, field_shape=(20, 24))
+    options = {"omezarr_options": {"ngff_version": version, **(shards if sharded else {})}}
+    convert(truth.folders[0], tmp_path / "out", workers=1, converter_options=options)
+    made = tmp_path / "out" / "Synthetic Plate.zarr"
+    chunk = next(
+        path
+        for path in sorted((made / "B/03/0/0").rglob("*"))
+        if path.is_file() and path.name.strip("0123456789") == ""
+    )
+    content = bytearray(chunk.read_bytes())
+    content[15] ^= 4
+    chunk.write_bytes(content)
+    found = verify(made)
+    assert not found.ok and "its header states 671" in repr(found) and "0/0/0/0" in repr(found)
+    with pytest.raises(ConvertersToolsUserError, match=r"Level '0' .* its header states 671"):
+        open_image(made, "B/03/0").read(0, y=slice(0, 4), x=slice(0, 4))
+
+
+def test_an_image_of_more_chunks_than_can_be_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = write_operetta(tmp_path, wells=("B03",), layout=(1, 2), overlap=0)
+    monkeypatch.setattr("fractal_omezarr_converters.ngff.block_plan.MOST_PAIRS", 3)
+    with pytest.raises(ConvertersToolsUserError, match="more than 3 chunks to write; check the sizes"):
+        plan(truth.folders[0])
+
+
 def test_reading_a_damaged_chunk_names_its_image(plate: Path, tmp_path: Path) -> None:
     harmed = tmp_path / plate.name
     shutil.copytree(plate, harmed)
