@@ -86,6 +86,9 @@ def replay(kept: Path) -> int:
     """Read a case again; 0 when it is no fault any more."""
     case = json.loads((kept / "case.json").read_text())
     folder = Path(case["folder"])
+    if folder.parent.exists():
+        print(f"{folder.parent} is in use: wait until the run that made it has ended, or remove it")
+        return 2
     folder.parent.mkdir(parents=True)  # the same place: a plate names its source
     try:
         seeds = written_seeds().get(case["target"])

@@ -243,6 +243,11 @@ HARMS: dict[str, tuple[str, Callable[[Document], object], str]] = {
     "a row without a name": ("", lambda d: described(d, "plate")["rows"][1].pop("name"), "rows"),
     "an acquisition that is none": ("", lambda d: described(d, "plate").update(acquisitions=[7]), "acquisition"),
     "a list of wells that is none": ("", lambda d: described(d, "plate").update(wells=7), "wells"),
+    "a version that is none": (
+        "B/03",
+        lambda d: attributes(d).get("ome", described(d, "well")).update(version=["0.5"]),
+        "version",
+    ),
     "an image without a path": ("B/03", lambda d: described(d, "well")["images"][0].pop("path"), "path"),
     "an image of no acquisition": (
         "B/03",
@@ -314,7 +319,7 @@ def test_a_chunk_whose_header_promises_far_more_is_refused(tmp_path: Path, versi
 
 
 def test_an_image_of_more_chunks_than_can_be_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    truth = write_operetta(tmp_path, wells=("B03",), layout=(1, 2), overlap=0)
+    truth = write_operetta(tmp_path, wells=("B03",), layout=(1, 2), overlap=0, field_shape=(26, 38))
     monkeypatch.setattr("fractal_omezarr_converters.ngff.block_plan.MOST_PAIRS", 3)
     with pytest.raises(ConvertersToolsUserError, match="more than 3 chunks to write; check the sizes"):
         plan(truth.folders[0])

@@ -68,7 +68,7 @@ def wrong_plate(store: Store, plate: Group, wells: list[Group]) -> list[str]:
     paths = [str(entry["path"]) for entry in entries_of(plate, "plate", "wells")]
     folders = ["", *sorted({path.split("/")[0] for path in paths}), *paths]
     problems = [wrong_group(store, join(plate.path, folder), version) for folder in folders]
-    problems += [f"The plate '{name}': {said}; {RESTORE}." for said in _wrong_entries(plate.ome["plate"], version)]
+    problems += [f"The plate '{name}': {said}; {RESTORE}." for said in _wrong_entries(plate, version)]
     acquisitions = _acquisitions(plate)
     for well in wells:
         problems += [f"The well '{well.path}': {said}; {RESTORE}." for said in _wrong_well(well, version, acquisitions)]
@@ -81,9 +81,9 @@ def wrong_plate(store: Store, plate: Group, wells: list[Group]) -> list[str]:
     return [said for said in problems if said is not None]
 
 
-def _wrong_entries(plate: Mapping[str, Any], version: str) -> list[str]:
+def _wrong_entries(group: Group, version: str) -> list[str]:
     """What is wrong with rows, columns, wells and acquisitions of a plate."""
-    problems = _wrong_version(plate, version)
+    problems, plate = _wrong_version(group, "plate", version), group.ome["plate"]
     names: dict[str, list[str]] = {}
     for kind in ("rows", "columns"):
         listed = plate.get(kind)
@@ -114,7 +114,7 @@ def _acquisitions(plate: Group) -> set[int]:
 
 
 def _wrong_well(well: Group, version: str, acquisitions: set[int]) -> list[str]:
-    problems = _wrong_version(well.ome["well"], version)
+    problems = _wrong_version(well, "well", version)
     if well.version != version:
         problems.append(f"it is OME-Zarr {well.version}, its plate {version}")
     for image in entries_of(well, "well", "images"):
@@ -126,10 +126,12 @@ def _wrong_well(well: Group, version: str, acquisitions: set[int]) -> list[str]:
     return problems
 
 
-def _wrong_version(described: Mapping[str, Any], version: str) -> list[str]:
-    """From 0.6 on the version is stated once, beside the description."""
-    stated = described.get("version")
-    return [] if stated == version or (version == "0.6" and stated is None) else [f"it states the version {stated!r}"]
+def _wrong_version(group: Group, kind: str, version: str) -> list[str]:
+    """Up to 0.5 the description states the version, from 0.5 on what lies around it."""
+    inside, around = group.ome[kind].get("version"), group.ome.get("version")
+    stated = [inside] if version != "0.6" or inside is not None else []
+    stated += [around] if group.zarr_format == 3 else []
+    return [f"it states the version {each!r}, not {version!r}" for each in stated if each != version]
 
 
 def _is_whole(number: Any, least: int) -> bool:

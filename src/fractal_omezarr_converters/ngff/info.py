@@ -50,7 +50,8 @@ def _plate_info(plate: Plate, stats: bool) -> dict[str, Any]:
     wells, problems = [], []
     for path in plate.well_paths:
         try:
-            well = plate.well(*path.split("/"))
+            row, _, column = path.partition("/")
+            well = plate.well(row, column)
             wells.append(_well_info(plate, well, stats))
         except (ConvertersToolsError, KeyError) as error:
             problems.append(str(error))

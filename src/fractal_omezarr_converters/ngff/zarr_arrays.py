@@ -54,11 +54,12 @@ def open_array(store: Store, path: str) -> zarr.Array[Any]:
     try:
         array = zarr.open_array(zarr_store(store, path), mode="r")
         if isinstance(store, LocalStore):
-            from fractal_omezarr_converters.ngff.checked_chunks import frames_of
+            from fractal_omezarr_converters.ngff.checked_chunks import CheckedLocalStore, frames_of
 
+            assert isinstance(array.store, CheckedLocalStore)  # as zarr_store made it
             array.store.inner = frames_of(array.metadata.to_dict())
         return array
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ConvertersToolsUserError(
             f"The array '{path}' in {store.url} cannot be opened ({error}); convert the image again."
         ) from error
