@@ -172,6 +172,17 @@ def test_an_acquisition_without_fields_keeps_its_number(tmp_path: Path) -> None:
     )
 
 
+def test_an_acquisition_without_planes_is_left_out(tmp_path: Path) -> None:
+    truth = _edited(
+        write_ome_plate(tmp_path, **SMALL), (r'PlaneCount="1"([^>]*><UUID FileName="[^"]*_a1)', r'PlaneCount="0"\1')
+    )
+    scan = _scan(truth)
+    assert list(scan.acquisitions) == [0]
+    assert [each for each in scan.warnings if "have no plane" in each] == [
+        f"The images of acquisition 'Cycle 2' in '{truth.folders[0]}/plate.companion.ome' have no plane; it is left out."
+    ]
+
+
 def test_one_acquisition_is_what_it_was(tmp_path: Path) -> None:
     """Also where it lists no field: there is nothing to tell apart."""
     truth = write_ome_plate(tmp_path, **SMALL | {"acquisitions": 1})
@@ -196,7 +207,10 @@ def test_times_that_are_none_are_left_out_and_said(tmp_path: Path) -> None:
     }
     said = "\n".join(scan.warnings)
     assert "'StartTime' of <PlateAcquisition> is 'at noon', which is no time" in said
-    assert "ends before it starts; its 'EndTime' '2024-05-01T09:30:00Z' is left out" in said
+    assert (
+        "that acquisition 'Cycle 1' ended at 2024-05-01 09:30:00 UTC, before it started at 2024-05-01 10:00:00 UTC"
+        in said
+    )
 
 
 def test_warnings_and_counts_say_which_acquisition_is_meant(tmp_path: Path) -> None:

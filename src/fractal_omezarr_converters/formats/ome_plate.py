@@ -34,7 +34,7 @@ from fractal_omezarr_converters.formats.ome_xml import OmeDocument, OmeImageReco
 from fractal_omezarr_converters.formats.plane_records import Measurement
 from fractal_omezarr_converters.formats.plate_format import PlateFormat
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
-from fractal_omezarr_converters.models.plate_facts import PlateFacts
+from fractal_omezarr_converters.models.plate_facts import PlateFacts, utc_in_words
 
 COMPANIONS = ("*.companion.ome", "*.ome.xml")
 MAX_NAMED = 4
@@ -100,13 +100,18 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
         parts = acquired_wells(plate, document.warnings)
         problems: list[str] = []
         read = _Read(document, file, options)
-        planes = [_planes_of(part, read, problems) for part in parts]
-        every_plane = [each for found in planes for each in found.planes]
+        planes = [(part, _planes_of(part, read, problems)) for part in parts]
+        every_plane = [each for _, found in planes for each in found.planes]
         if not every_plane and not problems:
             what = "no field with an image" if plate.wells else "no well"
             problems.append(f"'{document.path}' describes the plate '{plate.name or plate.id}' with {what}.")
         raise_together(problems, f"'{document.path}' cannot be used")
-        for found in planes:
+        empty = [part.named for part, found in planes if not found.planes]
+        if empty:
+            document.warnings.append(
+                f"The images of {', '.join(empty)} in '{document.path}' have no plane; it is left out."
+            )
+        for _, found in planes:
             _check_positions(found, document, options)
         self._warn_of_others(source, document, file)
         facts = plate_facts_of(
@@ -117,7 +122,7 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
             rows=plate.rows,
             columns=plate.columns,
         )
-        return [_measurement(part, found, read, facts) for part, found in zip(parts, planes, strict=True)]
+        return [_measurement(part, found, read, facts) for part, found in planes if found.planes]
 
     def _check_companions(self, source: Path) -> None:
         """Refuse several companions: each describes a plate of its own, or the same one differently."""
@@ -208,7 +213,16 @@ def _measurement(part: AcquiredWells, found: OmePlanes, read: _Read, plate: Plat
     document, file, options = read
     used = [document.images[s.image] for w in part.wells for s in w.samples if s.image in document.images]
     stated = part.stated
-    first_image = min((int(each.acquired) for each in used if each.acquired), default=None)
+    start, end = (None, None) if stated is None else (stated.start, stated.end)
+    if start is None:
+        start = min((int(each.acquired) for each in used if each.acquired), default=None)
+    warnings = list(document.warnings)
+    if start is not None and end is not None and end < start:
+        warnings.append(
+            f"'{document.path}' states that {part.named} ended at {utc_in_words(end)}, before it started at"
+            f" {utc_in_words(start)}; its end is left out."
+        )
+        end = None
     return Measurement(
         described_in=document.path,
         files=AcquisitionFiles(file.parent, file.parent, follow_links=options.follow_links),
@@ -219,14 +233,14 @@ def _measurement(part: AcquiredWells, found: OmePlanes, read: _Read, plate: Plat
             plate,
             acquisition_name=file.parent.name if stated is None else stated.name or None,
             acquisition_description=(stated and stated.description) or document.creator or None,
-            start_time=first_image if stated is None or stated.start is None else stated.start,
-            end_time=None if stated is None else stated.end,
+            start_time=start,
+            end_time=end,
         ),
         field_grid=options.field_grid,
         z_step=_shared(image.z_step for image in used),
         t_step=_shared(image.t_step for image in used),
         data_type=_data_type(used),
-        warnings=list(document.warnings),
+        warnings=warnings,
         facts={"software": document.creator},
         acquisition_offset=part.number,
     )

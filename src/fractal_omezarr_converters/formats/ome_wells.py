@@ -68,6 +68,12 @@ class AcquiredWells:
     stated: OmeAcquisition | None
     wells: list[OmeWell]
 
+    @property
+    def named(self) -> str:
+        """The acquisition in words, for sentences."""
+        name = self.stated and (self.stated.name or self.stated.id)
+        return f"acquisition '{name}'" if name else "the acquisition"
+
 
 def plate_of(record: XmlRecord) -> OmePlate:
     """Read a ``Plate``.
@@ -109,12 +115,6 @@ def _acquisition(record: XmlRecord, warnings: list[str]) -> OmeAcquisition:
                 " left out."
             )
     start, end = times["StartTime"], times["EndTime"]
-    if start is not None and end is not None and end < start:
-        warnings.append(
-            f"{record.file}, line {record.line}: <PlateAcquisition> ends before it starts; its 'EndTime'"
-            f" '{record.attributes['EndTime']}' is left out."
-        )
-        end = None
     return OmeAcquisition(
         id=record.attributes.get("ID", ""),
         name=name,
