@@ -58,7 +58,7 @@ def test_a_plan_counts_missing_planes(tmp_path: Path) -> None:
     truth = small_plate(tmp_path, missing=[PlaneKey("B03", 1, 1, 1)], absent=[PlaneKey("C05", 2, 0, 0)])
     made = plan(truth.folders[0])
     assert made.missing_planes == 2
-    assert "2 planes without a source" in repr(made)
+    assert "incomplete: 2 planes not acquired or without a file" in repr(made)
     assert any("missing" in text for text in made.warnings)
 
 

@@ -210,7 +210,7 @@ def test_a_missing_plane_is_logged_as_something_to_read(tmp_path: Path) -> None:
     lines = [line for line in job.log.splitlines() if "WARNING" in line]
     assert len(lines) == 2, job.log
     assert "files are missing" in lines[0] and "r02c03f01p02-ch3sk1fk1fl1.tiff" in lines[0]
-    assert "has no source and stays empty" in lines[1]
+    assert "not acquired or has no file; the image is incomplete there" in lines[1]
 
 
 def test_a_tile_table_goes_through_init_and_compute(tmp_path: Path) -> None:
