@@ -106,9 +106,7 @@ def fresh_plate(folder: Path, version: str, **tile: Any) -> Path:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_wells_labels_and_tables_go_when_the_new_image_is_complete(
-    harmed, tmp_path: Path, version
-) -> None:
+def test_wells_labels_and_tables_go_when_the_new_image_is_complete(harmed, tmp_path: Path, version) -> None:
     out = old_plate(tmp_path, version)
     before = files_below(out)
     with pytest.warns(ConvertersToolsWarning) as told:
@@ -210,7 +208,10 @@ def test_a_complete_old_image_is_not_taken_for_the_new_one(harmed, tmp_path: Pat
     generic_compute_task(**first)
     assert all(is_exact(out, row, column=2) for row in "AB") and len(listed(out)[0]) == 4
     generic_compute_task(**second)
-    assert listed(out) == (["A/01/0", "B/01/0"], [0]) and not place(out, "B", column=2).joinpath("tables/features").exists()
+    assert (
+        listed(out) == (["A/01/0", "B/01/0"], [0])
+        and not place(out, "B", column=2).joinpath("tables/features").exists()
+    )
     assert not hidden(out)
 
 

@@ -139,7 +139,9 @@ class Plan:
         if len(self.images) > ROWS_SHOWN:
             lines.append(f"  ... and {counted(len(self.images) - ROWS_SHOWN, 'more image')}")
         if self.missing_planes:
-            lines.append(f"incomplete: {counted(self.missing_planes, 'plane')} not acquired or without a file, left empty")
+            lines.append(
+                f"incomplete: {counted(self.missing_planes, 'plane')} not acquired or without a file, left empty"
+            )
         lines += [_said_of(each) for each in self.filters]
         lines += [f"note: {text}" for text in self.remarks]
         lines += [f"warning: {text}" for text in self._said()]

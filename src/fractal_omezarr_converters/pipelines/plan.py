@@ -53,7 +53,7 @@ def counted(number: int, word: str) -> str:
 
 @dataclass(frozen=True)
 class MissingPlanes:
-    """Planes that no source covers, not acquired or without a file: how many (field, t, c, z) combinations, and a few of them by name."""
+    """Planes not acquired, or without a file: how many (field, t, c, z) combinations, and a few of them by name."""
 
     count: int = 0
     examples: tuple[str, ...] = ()

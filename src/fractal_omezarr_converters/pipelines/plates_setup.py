@@ -20,6 +20,7 @@ from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.field_numbers import FieldOfView, number_plate_fields
 from fractal_omezarr_converters.ngff.groups import join, read_group
+from fractal_omezarr_converters.ngff.living_writers import refuse_while_written
 from fractal_omezarr_converters.ngff.plate_conditions import ImagePlace, write_plate_conditions
 from fractal_omezarr_converters.ngff.plate_contents import plate_listing
 from fractal_omezarr_converters.ngff.plate_lock import plate_lock
@@ -55,7 +56,8 @@ def write_plates(
 
     Raises:
         ConvertersToolsOutputExistsError: a plate exists and may not be changed, or would lose a whole acquisition.
-        ConvertersToolsUserError: a plate would mix versions, or mosaics and single fields.
+        ConvertersToolsUserError: a plate would mix versions, or mosaics and single fields, or a living process writes one of
+            the images.
     """
     with ExitStack() as locks:
         for plate in sorted(by_plate):
@@ -69,6 +71,7 @@ def write_plates(
         replaced = [plate for plate, mode_of_plate in modes.items() if mode_of_plate == "exchange"]
         losses = {plate: plate_loss(store, plate, by_plate[plate]) for plate in replaced}
         _refuse_to_lose_acquisitions(store, losses.values())
+        refuse_while_written(store, [image.path for images in by_plate.values() for image in images])
         for plate, images in by_plate.items():
             content = contents[plate]
             if plate in losses:
