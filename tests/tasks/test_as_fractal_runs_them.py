@@ -104,10 +104,10 @@ def test_f66_the_same_job_can_be_run_again(plate: SyntheticOperetta, tmp_path: P
     assert init.code == 0, init.log
     item = init.result["parallelization_list"][0]
     url = Path(item["init_args"]["tiled_image_json_dump_url"])
-    assert url.parent.parent == tmp_path / "out" / "_tmp_json"
+    assert url.parent.parent == Path(item["zarr_url"]).parents[2] and url.parent.name.startswith(".run-")
     first = Job(COMPUTE, item, tmp_path / "jobs")
     again = Job(COMPUTE, item, tmp_path / "jobs")
-    assert url.exists()
+    assert not url.exists(), "the image holds the description itself"
     assert again.code == 0 and again.result == first.result
     assert "is complete already" in again.log
 
