@@ -37,7 +37,7 @@ class ImageTiles:
         self._axes = "".join(image.axes)
         self._dtype = str(image.data_type)
         self._resource = resource
-        self._others: list[str] | None = None
+        self._unfit: list[str] | None = None
 
     def read(self, index: int) -> npt.NDArray[Any]:
         """All pixels of one tile, five axes, checked against its place and cast without loss."""
@@ -57,22 +57,22 @@ class ImageTiles:
         if unfit is None:
             return block.astype(self._dtype)
         with _LOOKING:
-            self._others = self._others_unfit(index) if self._others is None else self._others
-            others = [one for one in self._others if one != self._words(index)]
+            self._unfit = self._all_unfit() if self._unfit is None else self._unfit
+            others = [one for one in self._unfit if one != self._words(index)][:MOST_NAMED]
         too = f", and the same is true of {', '.join(others)}" if others else ""
         raise ConvertersToolsUserError(f"{self._words(index)} {unfit}{too}; {TYPE_THAT_FITS}")
 
-    def _others_unfit(self, index: int) -> list[str]:
-        """The sources beside one, of the first so many, that have values which the image's type cannot hold either."""
+    def _all_unfit(self) -> list[str]:
+        """The sources, of the first so many tiles, that have values which the image's type cannot hold."""
         found: list[str] = []
         for other in range(min(len(self._rows), TILES_LOOKED_AT)):
             words = self._words(other)
-            if other == index or words in found:
+            if words in found:
                 continue
             with contextlib.suppress(ConvertersToolsError):  # one that cannot be read is told when its turn comes
                 if misfit(self._block(other), self._dtype) is not None:
                     found.append(words)
-            if len(found) == MOST_NAMED:
+            if len(found) > MOST_NAMED:
                 break
         return found
 
