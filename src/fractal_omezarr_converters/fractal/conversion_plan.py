@@ -160,15 +160,17 @@ class Plan:
         if len(self.images) > ROWS_SHOWN:
             lines.append(f"  ... and {counted(len(self.images) - ROWS_SHOWN, 'more image')}")
         if self.missing_planes:
-            lines.append(f"{counted(self.missing_planes, 'plane')} without a source, left empty")
+            lines.append(
+                f"incomplete: {counted(self.missing_planes, 'plane')} not acquired or without a file, left empty"
+            )
         lines += [_said_of(each) for each in self.filters]
         lines += [f"note: {text}" for text in self.remarks]
         lines += [f"warning: {text}" for text in self._said()]
         return "\n".join(lines)
 
     def _said(self) -> list[str]:
-        """Losses and warnings."""
-        return [*(loss.said() for loss in self.losses), *self.warnings]
+        """Losses, or why overwriting is refused, and warnings."""
+        return [*(loss.refused() or loss.said() for loss in self.losses), *self.warnings]
 
     def _repr_html_(self) -> str:
         """The plan as a table, for notebooks."""
