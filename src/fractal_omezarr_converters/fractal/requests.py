@@ -247,7 +247,7 @@ def _numbers(
 
 
 def _plate_in_metadata(given: AcquisitionInput, format_name: str) -> str:
-    plate = registry.get(format_name).scan(given.path, options=given.options).plate
+    plate = registry.scan(registry.get(format_name), given.path, options=given.options).plate
     return plate.name if plate is not None else ""
 
 
