@@ -15,6 +15,7 @@ from fractal_omezarr_converters.convert import convert, plan
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.ngff.reader import open_image
+
 WORTHLESS = ("", "x", "-1", "0", "1e400", "99999999999999999999", "nan", "-7.5", "2147483648")
 IMAGES = {".tif", ".tiff", ".png"}
 

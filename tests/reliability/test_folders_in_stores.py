@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+import io
+import json
+import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import fsspec
+import numpy as np
 import pytest
-from made_vendors import VENDORS, Vendor
-from object_store import BUCKET, FaultyS3
+from made_tables import TOML, plate_rows, write_folder
+from made_vendors import SMALL, VENDORS, Vendor
+from object_store import BUCKET, SECRET, FaultyS3
 
-from fractal_omezarr_converters.convert import plan
-from fractal_omezarr_converters.testing.round_trip import convert_and_compare
+from fractal_omezarr_converters.convert import convert, inspect, plan, verify
+from fractal_omezarr_converters.core.tiled_image import TiledImage
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsError,
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsStoreError,
+    ConvertersToolsUserError,
+    ConvertersToolsWarning,
+)
+from fractal_omezarr_converters.formats import registry, store_listing
+from fractal_omezarr_converters.formats.contract import Scan
+from fractal_omezarr_converters.formats.store_listing import Listed, lay_out
+from fractal_omezarr_converters.fractal.compute import generic_compute_task
+from fractal_omezarr_converters.models.loaders import DefaultImageLoader
+from fractal_omezarr_converters.models.placeholders import make_placeholder
+from fractal_omezarr_converters.models.plain_tiff import plain_header, read_plain_tiff
+from fractal_omezarr_converters.models.remote_ranges import BLOCK, open_for_header
+from fractal_omezarr_converters.ngff.reader import read_level
+from fractal_omezarr_converters.pipelines.header_checks import sources_of
+from fractal_omezarr_converters.tasks.operetta.convert_init import OperettaAcquisition, convert_init
+from fractal_omezarr_converters.testing import write_operetta
+from fractal_omezarr_converters.testing.round_trip import planes_that_differ
 
 Place = tuple[FaultyS3, str]
 
@@ -37,11 +63,254 @@ def nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     assert not list(scratch.glob("omezarr-*"))
 
 
+def in_plain_values(scan: Scan, place: str) -> dict[str, Any]:
+    """What a scan says, with its own place left out."""
+    tiles = scan.tiles
+    said = {
+        "start": tiles.start.tolist(),
+        "length": tiles.length.tolist(),
+        "loaders": [(type(each).__name__, each.model_dump(mode="json")) for each in tiles.loaders],
+        "collections": [each.path() for each in tiles.collections],
+        "acquisitions": [each.model_dump(mode="json") for each in tiles.acquisitions],
+        "moments": None if tiles.moments is None else tiles.moments.ms.tolist(),
+        **{
+            name: getattr(scan, name)
+            for name in ("facts", "warnings", "metadata_files", "corrections", "plate", "states")
+        },
+    }
+    return json.loads(json.dumps(said, default=vars).replace(place, "HERE"))
+
+
 @every_vendor
 def test_a_plate_in_a_store_is_converted_as_from_a_disk(vendor: Vendor, tmp_path: Path, s3: Place) -> None:
     _, url = s3
-    truth = vendor.made(tmp_path / "in")
-    source = uploaded(truth.folders[0], f"{url}/in")
-    convert_and_compare(
-        truth, tmp_path / "out", format_name=vendor.format, sources=[source], format_options=vendor.options
+    folder = vendor.made(tmp_path / "in", wells=("B03",)).folders[0]
+    source = uploaded(folder, url)
+    there, here = (
+        registry.scan(registry.get(vendor.format), str(place), options=vendor.options) for place in (source, folder)
     )
+    assert in_plain_values(there, source) == in_plain_values(here, str(folder))
+    made = [
+        convert(place, tmp_path / out, format_options=vendor.options, format=vendor.format, workers=1, verify=True)
+        for place, out in ((folder, "from_disk"), (source, "from_store"))
+    ]
+    for from_disk, from_store in zip(made[0].updates, made[1].updates, strict=True):
+        one, other = (read_level(each["zarr_url"]) for each in (from_disk, from_store))
+        assert one.any()
+        assert one.dtype == other.dtype
+        assert np.array_equal(one, other)
+    assert made[1].verification is not None
+    assert made[1].verification.ok
+    assert "omezarr-" not in repr(made[1].plan)
+
+
+@pytest.mark.parametrize("name", ["metaxpress", "micromanager_stacks", "ome_plate", "scanr_old", "squid"])
+def test_of_large_images_only_the_headers_are_fetched(name: str, tmp_path: Path, s3: Place) -> None:
+    """Files above half a megabyte are read in blocks; what the scan says of them is the same."""
+    server, url = s3
+    vendor = VENDORS[name]
+    folder = vendor.made(tmp_path / "in", wells=("B03",), planes=1, field_shape=(560, 520)).folders[0]
+    source = uploaded(folder, url)
+    server.sent = 0
+    there, here = (
+        registry.scan(registry.get(vendor.format), str(place), options=vendor.options) for place in (source, folder)
+    )
+    assert in_plain_values(there, source) == in_plain_values(here, str(folder))
+    images = [each for each in folder.rglob("*") if each.suffix.lower() in (".tif", ".tiff")]
+    assert server.sent < sum(each.stat().st_size for each in images) / 2
+
+
+def test_a_task_and_its_jobs_read_a_plate_in_a_store(tmp_path: Path, s3: Place) -> None:
+    """Corrections of planes, copies of the metadata, and nothing in the output names the disk of the init step."""
+    _, url = s3
+    truth = write_operetta(tmp_path / "in", **SMALL)
+    source = uploaded(truth.folders[0], url)
+    acquisition = {"path": f"{source}/", "advanced": {"copy_metadata": True}}
+    out = tmp_path / "out"
+    given = {"zarr_dir": str(out), "acquisitions": [OperettaAcquisition.model_validate(acquisition)]}
+    jobs = convert_init(**given)["parallelization_list"]
+    updates = [
+        update for job in json.loads(json.dumps(jobs)) for update in generic_compute_task(**job)["image_list_updates"]
+    ]
+    assert not planes_that_differ(truth, [dict(each) for each in updates])
+    assert verify(out).ok
+    (index,) = truth.folders[0].rglob("Index*.xml")
+    (copy,) = out.rglob("metadata/0/Index*.xml")
+    assert copy.read_bytes() == index.read_bytes()
+    (path,) = {
+        file.path.rpartition("/")[0]
+        for job in jobs
+        for file in sources_of(TiledImage.model_validate_json(job["init_args"]["tiled_image_json_str"]))
+    }
+    assert path == f"{source}/Images"
+    assert not [each for each in out.rglob("zarr.json") if "scratch" in each.read_text() or SECRET in each.read_text()]
+    assert inspect(source).source == source
+
+
+FAULTS: dict[str, Callable[[FaultyS3], None]] = {
+    "503": lambda s3: s3.harm(0.25, (503, "SlowDown")),
+    "halves": lambda s3: s3.harm(0.25, "truncate", methods="GET"),
+    "resets": lambda s3: s3.harm(0.15, "reset"),
+    "flips": lambda s3: s3.harm(0.2, "flip", methods="GET", inside="Synthetic"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", ["metaxpress", "operetta", "micromanager_stacks"])
+def test_a_store_that_fails_now_and_then_is_read_right_or_refuses(
+    name: str, fault: str, tmp_path: Path, s3: Place
+) -> None:
+    server, url = s3
+    vendor = VENDORS[name]
+    folder = vendor.made(tmp_path / "in", wells=("B03",), planes=1).folders[0]
+    source = uploaded(folder, url)
+    chosen = registry.get(vendor.format)
+    FAULTS[fault](server)
+    try:
+        there = registry.scan(chosen, source)
+    except ConvertersToolsError as error:
+        assert source in str(error)
+        return
+    assert in_plain_values(there, source) == in_plain_values(chosen.scan(str(folder)), str(folder))
+
+
+@pytest.mark.parametrize(("name", "inside"), [("metaxpress", ".TIF"), ("scanr_old", ".tif"), ("ome_plate", ".ome")])
+def test_headers_that_the_store_refuses_are_not_taken_for_damaged(
+    name: str, inside: str, tmp_path: Path, s3: Place
+) -> None:
+    """Formats do without headers that cannot be read: not without those that a store does not give."""
+    server, url = s3
+    vendor = VENDORS[name]
+    source = uploaded(vendor.made(tmp_path / "in", wells=("B03",), planes=1).folders[0], url)
+    server.harm(1.0, (403, "AccessDenied"), methods="GET", inside=inside)
+    with pytest.raises(ConvertersToolsStoreError, match="credentials") as raised:
+        registry.scan(registry.get(vendor.format), source, options=vendor.options)
+    assert source in str(raised.value)
+    assert SECRET not in str(raised.value)
+
+
+def test_an_image_that_is_not_in_the_store_stays_empty_and_is_said(tmp_path: Path, s3: Place) -> None:
+    _, url = s3
+    truth = write_operetta(tmp_path / "in", **SMALL)
+    lost = next(truth.folders[0].rglob("*.tiff"))
+    lost.unlink()
+    source = uploaded(truth.folders[0], url)
+    with pytest.warns(ConvertersToolsWarning, match=f"whose files are missing: 1 .*{lost.name}"):
+        made = plan(source)
+    assert made.missing_planes == 1
+    fsspec.filesystem("s3").rm(source, recursive=True)
+    uploaded_metadata = next(truth.folders[0].rglob("Index*.xml"))
+    fsspec.filesystem("s3").pipe_file(f"{source}/Images/{uploaded_metadata.name}", uploaded_metadata.read_bytes())
+    with pytest.raises(ConvertersToolsFileNotFoundError, match=f"None of the .*{source}/Images"):
+        convert(source, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("{url}/nothing", "There is no file or folder '{url}/nothing' in the store; check the address"),
+        (
+            "s3://no-such-bucket-here/plate",
+            "s3://no-such-bucket-here/plate could not be listed .*check that the bucket exists",
+        ),
+        ("unknown://bucket/plate", "no file system for 'unknown://' is installed"),
+    ],
+)
+def test_addresses_where_nothing_is(address: str, said: str, tmp_path: Path, s3: Place) -> None:
+    for ask in (plan, inspect, lambda source: convert(source, tmp_path / "out")):
+        with pytest.raises(ConvertersToolsUserError, match=said.format(url=s3[1])):
+            ask(address.format(url=s3[1]))
+
+
+def test_a_folder_that_no_format_knows_is_named_by_its_address(s3: Place) -> None:
+    fsspec.filesystem("s3").pipe_file(f"{s3[1]}/plate/notes.txt", b"nothing")
+    with pytest.raises(ConvertersToolsUserError, match=f"No format recognises '{s3[1]}/plate'"):
+        plan(f"{s3[1]}/plate")
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [("plate//double.xml", "can be no file of a folder"), ("plate/Index.xml/inside.xml", "in the store twice")],
+)
+def test_names_that_no_folder_can_hold_are_refused(key: str, said: str, s3: Place) -> None:
+    files = fsspec.filesystem("s3")
+    for name in ("plate/Index.xml", key):
+        files.call_s3("put_object", Bucket=BUCKET, Key=f"{s3[1].rpartition('/')[2]}/{name}", Body=b"<a/>")
+    with pytest.raises(ConvertersToolsUserError, match=said):
+        plan(f"{s3[1]}/plate")
+
+
+@pytest.mark.parametrize("name", ["../beside.xml", "a/../../beside.xml", "/root.xml", "..", "nul\0.xml"])
+def test_names_that_lead_out_of_the_folder_are_refused(name: str, tmp_path: Path) -> None:
+    listed = [Listed(f"bucket/plate/{name}", 3, 0, is_image=True)]
+    with pytest.raises(ConvertersToolsUserError, match="can be no file of a folder"):
+        lay_out(None, listed, "s3://", tmp_path / "mirror")
+    assert [each.name for each in tmp_path.iterdir()] == ["scratch"]
+
+
+def test_more_metadata_than_fit_are_refused(s3: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_listing, "MOST_METADATA", 5)
+    fsspec.filesystem("s3").pipe_file(f"{s3[1]}/plate/large.xml", b"1234567")
+    with pytest.raises(ConvertersToolsUserError, match=r"the largest is .*large\.xml"):
+        plan(f"{s3[1]}/plate")
+
+
+def test_a_tile_table_with_a_condition_table_beside_it(tmp_path: Path, s3: Place) -> None:
+    """Names in the table and in the TOML file are relative to where these lie in the store."""
+    _, url = s3
+    rows = plate_rows()
+    for row in rows:
+        row.pop("drug")
+    folder = write_folder(tmp_path / "table", rows, TOML + 'condition_table_path = "../conditions.csv"\n')
+    source = uploaded(folder, url)
+    fsspec.filesystem("s3").pipe_file(f"{url}/conditions.csv", b"well,drug\nA01,DMSO\nC12,Taxol\n")
+    for number, place in enumerate((source, f"{source}/tiles.csv")):
+        made = convert(place, tmp_path / f"out{number}", plate_name="Table", workers=1, verify=True)
+        assert made.verification is not None
+        assert made.verification.ok
+        assert [each["attributes"]["drug"] for each in made.updates] == ["DMSO", "Taxol"]
+    fsspec.filesystem("s3").pipe_file(f"{url}/conditions.csv", b"well,drug\nA01,DMSO\nnowhere,Taxol\n")
+    with pytest.raises(ConvertersToolsUserError, match=f"Condition table '{url}/conditions.csv'"):
+        plan(source)
+    fsspec.filesystem("s3").rm_file(f"{url}/conditions.csv")
+    with pytest.raises(ConvertersToolsUserError, match=f"{url}/.*conditions.csv', which does not exist"):
+        plan(source)
+
+
+@pytest.mark.parametrize(("name", "below"), [("operetta", "Images"), ("scanr", "data")])
+def test_the_folder_of_the_images_alone(name: str, below: str, tmp_path: Path, s3: Place) -> None:
+    """Some metadata lie beside the folder that was given."""
+    _, url = s3
+    vendor = VENDORS[name]
+    folder = vendor.made(tmp_path / "in", wells=("B03",), planes=1).folders[0]
+    source = uploaded(folder, url)
+    there, here = (registry.scan(registry.detect(f"{place}/{below}"), f"{place}/{below}") for place in (source, folder))
+    assert in_plain_values(there, source) == in_plain_values(here, str(folder))
+
+
+def test_a_placeholder_is_never_read_as_an_image(tmp_path: Path) -> None:
+    """Of a folder that nobody vouches for any more, and of one that is laid out, no pixel and no header comes out of zeros."""
+    path = tmp_path / "a.tif"
+    make_placeholder(str(path), 2_000_000, 10**18)
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (2_000_000, 10**18)
+    assert plain_header(str(path)) is None
+    assert not read_plain_tiff(str(path), np.zeros((1000, 1000), np.uint16))
+    with pytest.raises(ConvertersToolsUserError, match=r"a\.tif"):
+        DefaultImageLoader(file_path=str(path)).load_data()
+
+
+def test_blocks_of_an_object_are_its_bytes(s3: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = np.random.default_rng(3).bytes(40 * BLOCK + 17)
+    fsspec.filesystem("s3").pipe_file(f"{s3[1]}/object", content)
+    chosen = random.Random(5)
+    with open_for_header(f"{s3[1]}/object") as file, io.BytesIO(content) as truth:
+        for _ in range(60):
+            at, count = chosen.randrange(len(content) + 10), chosen.choice([1, 100, BLOCK, 3 * BLOCK, 36 * BLOCK])
+            assert file.seek(at) == truth.seek(at)
+            assert file.read(count) == truth.read(count)
+            assert file.tell() == truth.tell()
+        assert file.seek(-5, 2) == truth.seek(-5, 2)
+        assert file.read() == truth.read()
+    s3[0].harm(1.0, "truncate", methods="GET")
+    with open_for_header(f"{s3[1]}/object") as file, pytest.raises(ConvertersToolsStoreError, match="/object"):
+        file.read(10)

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from fractal_omezarr_converters.errors import ConvertersToolsError
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsStoreError
 from fractal_omezarr_converters.models import placeholders
 from fractal_omezarr_converters.models.remote_calls import watched
-from fractal_omezarr_converters.models.urls import filesystem_for_url, join_url_paths
+from fractal_omezarr_converters.models.urls import filesystem_for_url, join_url_paths, parent_url
 
 if TYPE_CHECKING:
     from fractal_omezarr_converters.core.loader_columns import LoaderBlock, LoaderColumns
@@ -63,20 +63,30 @@ def folder_in_store(url: str) -> Iterator[StoreFolder]:
         yield kept[place]
 
 
-class StoreFolder:
-    """A folder (or a file, with the folder around it) of a store as it is laid out on this disk."""
+@contextmanager
+def file_in_store(url: str) -> Iterator[StoreFolder]:
+    """Lend one file of a store, without what lies around it; it raises what :func:`folder_in_store` does."""
+    laid_out = StoreFolder(join_url_paths(url), alone=True)
+    try:
+        yield laid_out
+    finally:
+        laid_out.remove()
 
-    def __init__(self, url: str) -> None:
+
+class StoreFolder:
+    """A folder (or a file, with the folder around it unless ``alone``) of a store as it is laid out on this disk."""
+
+    def __init__(self, url: str, *, alone: bool = False) -> None:
         """List and lay out; on failure nothing stays behind."""
         import tempfile
 
-        from fractal_omezarr_converters.formats.store_listing import lay_out, list_folder
+        from fractal_omezarr_converters.formats.store_listing import lay_out, list_folder, one_file
 
         scheme = url.partition("://")[0]
         self._store = f"{scheme}://"
         self.url = url
         filesystem = filesystem_for_url(url, "Reading a folder")
-        listing = list_folder(filesystem, url)
+        listing = [one_file(filesystem, url)] if alone else list_folder(filesystem, url)
         # the real path, because formats resolve links: /tmp may be one
         self._folder = os.path.realpath(tempfile.mkdtemp(prefix="omezarr-")) + os.sep
         self.path = self._folder + url[len(self._store) :].replace("/", os.sep)
@@ -86,6 +96,7 @@ class StoreFolder:
         except BaseException:
             self.remove()
             raise
+        self._around = f"{url if os.path.isdir(self.path) else parent_url(url)}/"  # noqa: PTH112  # a text
 
     def remove(self) -> None:
         """Remove what is laid out."""
@@ -100,11 +111,13 @@ class StoreFolder:
         Raises:
             ConvertersToolsStoreError: the store refused something, even if the question was answered without it.
         """
-        with watched(self._store) as refusals, warnings.catch_warnings(record=True) as caught:
+        with watched(self._around) as refusals, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
                 answer = question(self.path)
             except ConvertersToolsError as error:
+                if refusals and not isinstance(error, ConvertersToolsStoreError):
+                    raise refusals[0] from error
                 error.args = tuple(self.renamed(each) for each in error.args)
                 raise
             finally:

@@ -16,7 +16,7 @@ from fractal_omezarr_converters.errors import (
 )
 from fractal_omezarr_converters.models.image_files import NPY_SUFFIXES, RASTER_SUFFIXES, TIFF_SUFFIXES
 from fractal_omezarr_converters.models.placeholders import make_placeholder
-from fractal_omezarr_converters.models.remote_calls import facts_in, read_whole, refused, request
+from fractal_omezarr_converters.models.remote_calls import facts_in, facts_of, read_whole, refused, request
 from fractal_omezarr_converters.models.urls import parent_url
 
 MOST_FILES = 2_000_000
@@ -40,7 +40,7 @@ _NEVER = ("", ".", "..")
 
 
 class Listed(NamedTuple):
-    """An object: its key without the scheme (``bucket/folder/name``), size in bytes, time of change, and whether it is an image."""
+    """An object: key without scheme (``bucket/folder/name``), size in bytes, time of change, and whether it is an image."""
 
     key: str
     size: int
@@ -78,6 +78,16 @@ def list_folder(filesystem: Any, url: str) -> list[Listed]:
             " copy its folder to a disk."
         )
     return found + _beside(filesystem, url)
+
+
+def one_file(filesystem: Any, url: str) -> Listed:
+    """Give one file, to be fetched whatever it holds.
+
+    Raises:
+        ConvertersToolsFileNotFoundError: it is not there.
+        ConvertersToolsStoreError: the store refuses.
+    """
+    return Listed(url.partition("://")[2], *facts_of(filesystem, url), is_image=False)
 
 
 def _found_below(filesystem: Any, url: str) -> list[Listed]:
@@ -129,7 +139,7 @@ def lay_out(filesystem: Any, listing: Sequence[Listed], store: str, folder: Path
         ConvertersToolsStoreError: metadata cannot be fetched.
     """
     fetched: list[tuple[Listed, Path]] = []
-    made: set[str] = set()
+    made: set[Path] = set()
     for each in listing:
         parts = each.key.split("/")
         if not _is_plain(parts):
@@ -137,14 +147,14 @@ def lay_out(filesystem: Any, listing: Sequence[Listed], store: str, folder: Path
                 f"The store names the object '{store}{each.key}', which can be no file of a folder; rename or remove it."
             )
         zarr = next((at for at, part in enumerate(parts) if part.endswith(".zarr")), None)
-        inside = os.sep.join(parts[: len(parts) - 1 if zarr is None else zarr + 1])
+        inside = folder.joinpath(*parts[: len(parts) - 1 if zarr is None else zarr + 1])
         with _naming(f"{store}{each.key}", folder):
             if inside not in made:
-                (folder / inside).mkdir(parents=True, exist_ok=True)
+                inside.mkdir(parents=True, exist_ok=True)
                 made.add(inside)
             if zarr is not None:
                 continue
-            path = folder / inside / parts[-1]
+            path = inside / parts[-1]
             if each.is_image:
                 make_placeholder(str(path), each.size, each.mtime_ns)
             else:

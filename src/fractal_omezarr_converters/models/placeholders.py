@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple
 
 _stores: dict[str, str] = {}
 """Folders in which there are placeholders, with what their paths begin with in the store."""
@@ -75,4 +75,4 @@ def open_binary(path: str | os.PathLike[str]) -> BinaryIO:
         return Path(path).open("rb")
     from fractal_omezarr_converters.models.remote_ranges import open_for_header
 
-    return cast("BinaryIO", open_for_header(*address))
+    return open_for_header(*address)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import io
 from collections import OrderedDict
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from fractal_omezarr_converters.models.remote_calls import facts_of, found, read_whole
 from fractal_omezarr_converters.models.urls import filesystem_for_url
@@ -38,12 +38,14 @@ def read_range(filesystem: Any, url: str, begin: int, count: int) -> bytes:
     return found(url, fetch)
 
 
-def open_for_header(url: str, size: int | None = None) -> io.BytesIO | RangedFile:
+def open_for_header(url: str, size: int | None = None) -> BinaryIO:
     """Open an object of which little will be read: small ones whole, of others the blocks that are asked for."""
     filesystem = filesystem_for_url(url, "Reading a header")
     if size is None:
         size = facts_of(filesystem, url)[0]
-    return io.BytesIO(read_whole(filesystem, url)) if size <= WHOLE_HEADER else RangedFile(filesystem, url, size)
+    if size <= WHOLE_HEADER:
+        return io.BytesIO(read_whole(filesystem, url))
+    return cast("BinaryIO", RangedFile(filesystem, url, size))
 
 
 class RangedFile(io.RawIOBase):
