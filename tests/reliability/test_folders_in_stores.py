@@ -16,6 +16,7 @@ from made_tables import TOML, plate_rows, write_folder
 from made_vendors import SMALL, VENDORS, Vendor
 from object_store import BUCKET, SECRET, FaultyS3
 
+from fractal_omezarr_converters.cli.app import run
 from fractal_omezarr_converters.convert import convert, inspect, plan, verify
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import (
@@ -106,7 +107,7 @@ def test_a_plate_in_a_store_is_converted_as_from_a_disk(vendor: Vendor, tmp_path
 
 @pytest.mark.parametrize("name", ["metaxpress", "micromanager_stacks", "ome_plate", "scanr_old", "squid"])
 def test_of_large_images_only_the_headers_are_fetched(name: str, tmp_path: Path, s3: Place) -> None:
-    """Files above half a megabyte are read in blocks; what the scan says of them is the same."""
+    """Files above some blocks are read in blocks; what the scan says of them is the same."""
     server, url = s3
     vendor = VENDORS[name]
     folder = vendor.made(tmp_path / "in", wells=("B03",), planes=1, field_shape=(560, 520)).folders[0]
@@ -213,6 +214,7 @@ def test_an_image_that_is_not_in_the_store_stays_empty_and_is_said(tmp_path: Pat
             "s3://no-such-bucket-here/plate",
             "s3://no-such-bucket-here/plate could not be listed .*check that the bucket exists",
         ),
+        ("s3://", "'s3://' cannot be listed .*such as s3://bucket/folder"),
         ("unknown://bucket/plate", "no file system for 'unknown://' is installed"),
     ],
 )
@@ -314,3 +316,18 @@ def test_blocks_of_an_object_are_its_bytes(s3: Place, monkeypatch: pytest.Monkey
     s3[0].harm(1.0, "truncate", methods="GET")
     with open_for_header(f"{s3[1]}/object") as file, pytest.raises(ConvertersToolsStoreError, match="/object"):
         file.read(10)
+
+
+def test_the_last_of_several_addresses_is_a_source_or_the_output(
+    tmp_path: Path, s3: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, url = s3
+    truth = write_operetta(tmp_path / "in", **{**SMALL, "wells": ("B03",), "planes": 1, "acquisitions": 2})
+    sources = [uploaded(folder, url) for folder in truth.folders]
+    for more, out, images in ((sources[1], None, 2), (f"{url}/out", f"{url}/out", 1)):
+        assert run(["plan", sources[0], more, "--json"]) == 0
+        made = json.loads(capsys.readouterr().out)
+        assert (made["out"], len(made["images"])) == (out, images)
+    fsspec.filesystem("s3").pipe_file(f"{url}/out/Plate.zarr/zarr.json", b"{}")
+    assert run(["plan", sources[0], f"{url}/out", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["out"] == f"{url}/out"

@@ -91,14 +91,15 @@ def one_file(filesystem: Any, url: str) -> Listed:
 
 
 def _found_below(filesystem: Any, url: str) -> list[Listed]:
-    scheme = url.partition("://")[0]
     try:
         listed = request(url, "listed", lambda: filesystem.find(url, detail=True))
     except FileNotFoundError as error:
         raise refused(url, "listed", error) from error
-    except NotImplementedError as error:
+    except (NotImplementedError, ValueError) as error:  # stores that list nothing, and an address without a bucket
+        if isinstance(error, ConvertersToolsError):
+            raise
         raise ConvertersToolsUserError(
-            f"'{url}' cannot be listed: a store of '{scheme}://' does not list; give a folder."
+            f"'{url}' cannot be listed ({error}); give the address of a folder in a bucket, such as s3://bucket/folder."
         ) from error
     return [each for facts in listed.values() if (each := _listed(filesystem, facts)) is not None]
 

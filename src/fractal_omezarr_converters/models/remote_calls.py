@@ -151,27 +151,31 @@ def read_whole(filesystem: Any, url: str) -> bytes:
         ConvertersToolsFileNotFoundError: it is not there.
         ConvertersToolsStoreError: it cannot be read, or not as it was put.
     """
-
-    def fetch() -> bytes:
-        facts = filesystem.info(url)
-        content = bytes(filesystem.cat_file(url))
-        size, tag = facts.get("size"), str(facts.get("ETag") or "").strip('"')
-        if size is not None and len(content) != size:
-            raise OSError(errno.EIO, f"{len(content)} of {size} bytes came")
-        encrypted = str(facts.get("ServerSideEncryption") or "AES256") != "AES256" or facts.get("SSECustomerAlgorithm")
-        if _MD5.fullmatch(tag) and not encrypted and hashlib.md5(content, usedforsecurity=False).hexdigest() != tag:
-            raise OSError(errno.EIO, "the content is not what the checksum of the store says")
-        return content
-
-    return found(url, fetch)
+    return found(url, lambda: _checked(filesystem, url, filesystem.info(url)))
 
 
 def open_remote(filesystem: Any, url: str) -> Any:
     """Open an object for reading: as a whole, compared with its checksum, unless it is very large."""
-    size = found(url, lambda: filesystem.size(url))
-    if size is not None and size <= WHOLE_FILE:
-        return io.BytesIO(read_whole(filesystem, url))
-    return found(url, lambda: filesystem.open(url, "rb"))
+
+    def fetch() -> io.BytesIO | None:
+        facts = filesystem.info(url)
+        size = facts.get("size")
+        return io.BytesIO(_checked(filesystem, url, facts)) if size is not None and size <= WHOLE_FILE else None
+
+    whole = found(url, fetch)
+    return found(url, lambda: filesystem.open(url, "rb")) if whole is None else whole
+
+
+def _checked(filesystem: Any, url: str, facts: Mapping[str, Any]) -> bytes:
+    """Fetch an object of which the store said some facts, and compare."""
+    content = bytes(filesystem.cat_file(url))
+    size, tag = facts.get("size"), str(facts.get("ETag") or "").strip('"')
+    if size is not None and len(content) != size:
+        raise OSError(errno.EIO, f"{len(content)} of {size} bytes came")
+    encrypted = str(facts.get("ServerSideEncryption") or "AES256") != "AES256" or facts.get("SSECustomerAlgorithm")
+    if _MD5.fullmatch(tag) and not encrypted and hashlib.md5(content, usedforsecurity=False).hexdigest() != tag:
+        raise OSError(errno.EIO, "the content is not what the checksum of the store says")
+    return content
 
 
 def read_begin(filesystem: Any, url: str, count: int) -> bytes:

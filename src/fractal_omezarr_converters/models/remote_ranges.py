@@ -13,9 +13,9 @@ from typing import Any, BinaryIO, cast
 from fractal_omezarr_converters.models.remote_calls import facts_of, found, read_whole
 from fractal_omezarr_converters.models.urls import filesystem_for_url
 
-WHOLE_HEADER = 1 << 19
-"""Bytes up to which a file is fetched whole even though only its header is asked for."""
 BLOCK = 1 << 16
+WHOLE_HEADER = 2 * BLOCK
+"""Bytes up to which a file is fetched whole even though only its header is asked for."""
 _MOST_BLOCKS = 64
 
 
