@@ -26,10 +26,11 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsUserError,
     ConvertersToolsWarning,
 )
-from fractal_omezarr_converters.formats import registry, store_listing
+from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.formats.contract import Scan
-from fractal_omezarr_converters.formats.store_listing import Listed, lay_out
+from fractal_omezarr_converters.models.store_listing import Listed, lay_out
 from fractal_omezarr_converters.fractal.compute import generic_compute_task
+from fractal_omezarr_converters.models import store_listing
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.placeholders import make_placeholder
 from fractal_omezarr_converters.models.plain_tiff import plain_header, read_plain_tiff
@@ -38,6 +39,7 @@ from fractal_omezarr_converters.ngff.reader import read_level
 from fractal_omezarr_converters.pipelines.header_checks import sources_of
 from fractal_omezarr_converters.tasks.operetta.convert_init import OperettaAcquisition, convert_init
 from fractal_omezarr_converters.testing import write_operetta
+from fractal_omezarr_converters.testing.operetta_truth import PROFILE
 from fractal_omezarr_converters.testing.round_trip import planes_that_differ
 
 Place = tuple[FaultyS3, str]
@@ -126,6 +128,9 @@ def test_a_task_and_its_jobs_read_a_plate_in_a_store(tmp_path: Path, s3: Place) 
     _, url = s3
     truth = write_operetta(tmp_path / "in", **SMALL)
     source = uploaded(truth.folders[0], url)
+    for marker in ("/", "/Images/", "/empty/"):  # what consoles make for folders
+        bucket, _, key = f"{source}{marker}".removeprefix("s3://").partition("/")
+        fsspec.filesystem("s3").call_s3("put_object", Bucket=bucket, Key=key, Body=b"")
     acquisition = {"path": f"{source}/", "advanced": {"copy_metadata": True}}
     out = tmp_path / "out"
     given = {"zarr_dir": str(out), "acquisitions": [OperettaAcquisition.model_validate(acquisition)]}
@@ -277,6 +282,37 @@ def test_a_tile_table_with_a_condition_table_beside_it(tmp_path: Path, s3: Place
     fsspec.filesystem("s3").rm_file(f"{url}/conditions.csv")
     with pytest.raises(ConvertersToolsUserError, match=f"{url}/.*conditions.csv', which does not exist"):
         plan(source)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "options"),
+    [("cellvoyager", {"shading": True}, {"shading": "divide"}), ("operetta", {"profile": PROFILE}, {"flat_field": "divide"})],
+)
+def test_planes_are_corrected_by_images_and_profiles_in_the_store(
+    name: str, settings: dict[str, Any], options: dict[str, Any], tmp_path: Path, s3: Place
+) -> None:
+    _, url = s3
+    folder = VENDORS[name].made(tmp_path / "in", wells=("B03",), planes=1, **settings).folders[0]
+    plain, here, there = (
+        convert(place, tmp_path / str(number), workers=1, verify=True, format_options=chosen).updates[0]["zarr_url"]
+        for number, (place, chosen) in enumerate([(folder, {}), (folder, options), (uploaded(folder, url), options)])
+    )
+    assert np.array_equal(read_level(here), read_level(there))
+    assert not np.array_equal(read_level(plain), read_level(there))
+
+
+def test_profiles_beside_the_folder_of_the_images(tmp_path: Path, s3: Place) -> None:
+    _, url = s3
+    truth = write_operetta(tmp_path / "in", profile=PROFILE, planes=1, wells=("B03",))
+    index = truth.folders[0] / "Images" / "Index.idx.xml"
+    text = index.read_text("utf-8-sig")
+    maps = text[text.index("<Maps>") : text.index("</Maps>") + 7]
+    index.write_text(text.replace(maps, ""), "utf-8")
+    (truth.folders[0] / "FFC_Profile").mkdir()
+    (truth.folders[0] / "FFC_Profile" / "FFC_Profile_1.xml").write_text(f"<R>{maps}</R>", "utf-8")
+    source = f"{uploaded(truth.folders[0], url)}/Images"
+    scan = registry.scan(registry.get("operetta"), source, options={"flat_field": "divide"})
+    assert scan.facts["flat_field_channels"] == [1, 3]
 
 
 @pytest.mark.parametrize(("name", "below"), [("operetta", "Images"), ("scanr", "data")])

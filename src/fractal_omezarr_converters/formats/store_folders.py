@@ -20,7 +20,6 @@ from pydantic import BaseModel
 
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsStoreError
 from fractal_omezarr_converters.models import placeholders
-from fractal_omezarr_converters.models.remote_calls import watched
 from fractal_omezarr_converters.models.urls import filesystem_for_url, join_url_paths, parent_url
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ class StoreFolder:
         """List and lay out; on failure nothing stays behind."""
         import tempfile
 
-        from fractal_omezarr_converters.formats.store_listing import lay_out, list_folder, one_file
+        from fractal_omezarr_converters.models.store_listing import lay_out, list_folder, one_file
 
         scheme = url.partition("://")[0]
         self._store = f"{scheme}://"
@@ -111,6 +110,8 @@ class StoreFolder:
         Raises:
             ConvertersToolsStoreError: the store refused something, even if the question was answered without it.
         """
+        from fractal_omezarr_converters.models.remote_calls import watched
+
         with watched(self._around) as refusals, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:

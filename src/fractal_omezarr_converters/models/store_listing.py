@@ -17,7 +17,7 @@ from fractal_omezarr_converters.errors import (
 from fractal_omezarr_converters.models.image_files import NPY_SUFFIXES, RASTER_SUFFIXES, TIFF_SUFFIXES
 from fractal_omezarr_converters.models.placeholders import make_placeholder
 from fractal_omezarr_converters.models.remote_calls import facts_in, facts_of, read_whole, refused, request
-from fractal_omezarr_converters.models.urls import parent_url
+from fractal_omezarr_converters.models.urls import basename_url, join_url_paths, parent_url
 
 MOST_FILES = 2_000_000
 MOST_METADATA = 4 * 2**30
@@ -36,6 +36,8 @@ IMAGES = (
 )
 #: Endings of metadata that instruments write beside the folder of their images.
 _BESIDE = tuple(".xml .log .dat .htd .json .txt .csv .mes .mlf .mrf .jdce .toml .yaml".split())
+#: Folders beside that of the images in which instruments keep metadata: flat-field profiles, descriptions of stacks.
+_FOLDERS_BESIDE = ("FFC_Profile", "experiment_z_stack")
 _NEVER = ("", ".", "..")
 
 
@@ -105,21 +107,30 @@ def _found_below(filesystem: Any, url: str) -> list[Listed]:
 
 
 def _beside(filesystem: Any, url: str) -> list[Listed]:
-    """Metadata beside a folder, in which some instruments keep them; none when they are many, or may not be listed."""
+    """Metadata beside a folder, where some instruments keep them; none when they are many, or may not be listed."""
     if "/" not in url.partition("://")[2]:
         return []
     parent = parent_url(url)
+    entries = _entries(filesystem, parent)
+    for name in _FOLDERS_BESIDE:
+        is_there = any(facts["name"].rstrip("/").endswith(f"/{name}") for facts in entries)
+        if is_there and name != basename_url(url):
+            entries += _entries(filesystem, join_url_paths(parent, name))
+    found = [each for facts in entries if (each := _listed(filesystem, facts)) is not None]
+    chosen = [each for each in found if each.key.lower().endswith(_BESIDE)]
+    return chosen if sum(each.size for each in chosen) <= MOST_BESIDE else []
+
+
+def _entries(filesystem: Any, url: str) -> list[dict[str, Any]]:
+    """What lies directly in a folder; nothing where these credentials may not look."""
     try:
-        listed = request(parent, "listed", lambda: filesystem.ls(parent, detail=True))
+        return list(request(url, "listed", lambda: filesystem.ls(url, detail=True)))
     except FileNotFoundError:
         return []
     except ConvertersToolsStoreError as error:
         if isinstance(error.__cause__, PermissionError):
             return []
         raise
-    found = [each for facts in listed if (each := _listed(filesystem, facts)) is not None]
-    chosen = [each for each in found if each.key.lower().endswith(_BESIDE)]
-    return chosen if sum(each.size for each in chosen) <= MOST_BESIDE else []
 
 
 def _listed(filesystem: Any, facts: dict[str, Any]) -> Listed | None:
