@@ -28,13 +28,13 @@ from fractal_omezarr_converters.errors import (
 )
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.formats.contract import Scan
-from fractal_omezarr_converters.models.store_listing import Listed, lay_out
 from fractal_omezarr_converters.fractal.compute import generic_compute_task
 from fractal_omezarr_converters.models import store_listing
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.placeholders import make_placeholder
 from fractal_omezarr_converters.models.plain_tiff import plain_header, read_plain_tiff
 from fractal_omezarr_converters.models.remote_ranges import BLOCK, open_for_header
+from fractal_omezarr_converters.models.store_listing import Listed, lay_out
 from fractal_omezarr_converters.ngff.reader import read_level
 from fractal_omezarr_converters.pipelines.header_checks import sources_of
 from fractal_omezarr_converters.tasks.operetta.convert_init import OperettaAcquisition, convert_init
@@ -286,7 +286,10 @@ def test_a_tile_table_with_a_condition_table_beside_it(tmp_path: Path, s3: Place
 
 @pytest.mark.parametrize(
     ("name", "settings", "options"),
-    [("cellvoyager", {"shading": True}, {"shading": "divide"}), ("operetta", {"profile": PROFILE}, {"flat_field": "divide"})],
+    [
+        ("cellvoyager", {"shading": True}, {"shading": "divide"}),
+        ("operetta", {"profile": PROFILE}, {"flat_field": "divide"}),
+    ],
 )
 def test_planes_are_corrected_by_images_and_profiles_in_the_store(
     name: str, settings: dict[str, Any], options: dict[str, Any], tmp_path: Path, s3: Place
@@ -367,3 +370,18 @@ def test_the_last_of_several_addresses_is_a_source_or_the_output(
     fsspec.filesystem("s3").pipe_file(f"{url}/out/Plate.zarr/zarr.json", b"{}")
     assert run(["plan", sources[0], f"{url}/out", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["out"] == f"{url}/out"
+
+
+def test_processes_of_the_command_line_read_from_the_store(tmp_path: Path, s3: Place) -> None:
+    _, url = s3
+    truth = write_operetta(tmp_path / "in", **SMALL)
+    source = uploaded(truth.folders[0], url)
+    assert run(["convert", source, str(tmp_path / "out"), "--workers", "2", "--verify"]) == 0
+
+
+def test_any_file_system_will_do(tmp_path: Path) -> None:
+    """Stores that state neither checksums nor times."""
+    truth = write_operetta(tmp_path / "in", **SMALL)
+    fsspec.filesystem("memory").put(f"{truth.folders[0]}/", "/any/plate/", recursive=True)
+    made = convert("memory://any/plate", tmp_path / "out", workers=1, verify=True)
+    assert not planes_that_differ(truth, [dict(each) for each in made.updates])

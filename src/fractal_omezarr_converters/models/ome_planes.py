@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.models.remote_calls import is_object, read_whole
 from fractal_omezarr_converters.models.urls import (
     existing_local_path,
     filesystem_for_url,
@@ -193,6 +192,8 @@ def _companion(path: str, name: str) -> ElementTree.Element | None:
         return _parsed(beside.read_text(encoding="utf-8", errors="replace"))
     if beside is None:
         return None
+    from fractal_omezarr_converters.models.remote_calls import read_whole
+
     content: bytes = read_whole(filesystem_for_url(beside), beside)
     return _parsed(content.decode("utf-8", errors="replace"))
 
@@ -202,6 +203,8 @@ def _beside(path: str, name: str) -> Path | str | None:
     if "/" in name or "\\" in name:
         return None
     if is_remote_url(path):
+        from fractal_omezarr_converters.models.remote_calls import is_object
+
         url = join_url_paths(parent_url(path), name)
         return url if is_object(filesystem_for_url(url), url) else None
     found = existing_local_path(Path(path).parent / name)

@@ -103,7 +103,7 @@ def _found_below(filesystem: Any, url: str) -> list[Listed]:
         raise ConvertersToolsUserError(
             f"'{url}' cannot be listed ({error}); give the address of a folder in a bucket, such as s3://bucket/folder."
         ) from error
-    return [each for facts in listed.values() if (each := _listed(filesystem, facts)) is not None]
+    return _objects(filesystem, url, list(listed.values()))
 
 
 def _beside(filesystem: Any, url: str) -> list[Listed]:
@@ -116,8 +116,7 @@ def _beside(filesystem: Any, url: str) -> list[Listed]:
         is_there = any(facts["name"].rstrip("/").endswith(f"/{name}") for facts in entries)
         if is_there and name != basename_url(url):
             entries += _entries(filesystem, join_url_paths(parent, name))
-    found = [each for facts in entries if (each := _listed(filesystem, facts)) is not None]
-    chosen = [each for each in found if each.key.lower().endswith(_BESIDE)]
+    chosen = [each for each in _objects(filesystem, parent, entries) if each.key.lower().endswith(_BESIDE)]
     return chosen if sum(each.size for each in chosen) <= MOST_BESIDE else []
 
 
@@ -133,12 +132,17 @@ def _entries(filesystem: Any, url: str) -> list[dict[str, Any]]:
         raise
 
 
-def _listed(filesystem: Any, facts: dict[str, Any]) -> Listed | None:
-    """One object; None for folders, which some stores list as empty objects."""
-    name = str(filesystem.unstrip_protocol(facts["name"])).partition("://")[2]
-    if facts.get("type") != "file" or name.endswith("/"):
-        return None
-    return Listed(name, *facts_in(facts), os.path.splitext(name)[1].lower() in IMAGES)  # noqa: PTH122  # a million names
+def _objects(filesystem: Any, url: str, entries: Sequence[dict[str, Any]]) -> list[Listed]:
+    """The objects among what was listed below an address; not folders, which some stores list as empty objects."""
+    own = url.partition("://")[2]
+    base = str(filesystem._strip_protocol(url)).rstrip("/")  # names are listed in the words of the file system
+    found = []
+    for facts in entries:
+        name = str(facts["name"])
+        if facts.get("type") == "file" and not name.endswith("/"):
+            key = own + name.removeprefix(base)
+            found.append(Listed(key, *facts_in(facts), os.path.splitext(key)[1].lower() in IMAGES))  # noqa: PTH122
+    return found
 
 
 def lay_out(filesystem: Any, listing: Sequence[Listed], store: str, folder: Path) -> None:
