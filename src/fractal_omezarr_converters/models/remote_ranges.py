@@ -16,7 +16,7 @@ from fractal_omezarr_converters.models.urls import filesystem_for_url
 BLOCK = 1 << 16
 WHOLE_HEADER = 2 * BLOCK
 """Bytes up to which a file is fetched whole even though only its header is asked for."""
-_MOST_BLOCKS = 64
+_MOST_BLOCKS = 16
 
 
 def read_range(filesystem: Any, url: str, begin: int, count: int) -> bytes:
