@@ -1,7 +1,8 @@
-"""A small plate of every vendor, and how it is read."""
+"""A small plate of every vendor, how it is read, and what was read in plain values."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -63,3 +64,21 @@ VENDORS = {
 }
 if find_spec("ndtiff") is not None:
     VENDORS["micromanager_ndtiff"] = Vendor("micromanager", write_micromanager, {"files": "ndtiff3"}, {})
+
+
+def in_plain_values(scan: Scan, place: str) -> dict[str, Any]:
+    """What a scan says, with its own place left out."""
+    tiles = scan.tiles
+    said = {
+        "start": tiles.start.tolist(),
+        "length": tiles.length.tolist(),
+        "loaders": [(type(each).__name__, each.model_dump(mode="json")) for each in tiles.loaders],
+        "collections": [each.path() for each in tiles.collections],
+        "acquisitions": [each.model_dump(mode="json") for each in tiles.acquisitions],
+        "moments": None if tiles.moments is None else tiles.moments.ms.tolist(),
+        **{
+            name: getattr(scan, name)
+            for name in ("facts", "warnings", "metadata_files", "corrections", "plate", "states")
+        },
+    }
+    return json.loads(json.dumps(said, default=vars).replace(place, "HERE"))

@@ -14,7 +14,7 @@ import fsspec
 import numpy as np
 import pytest
 from made_tables import TOML, plate_rows, write_folder
-from made_vendors import SMALL, VENDORS, Vendor
+from made_vendors import SMALL, VENDORS, Vendor, in_plain_values
 from object_store import BUCKET, SECRET, FaultyS3
 
 from fractal_omezarr_converters.cli.app import run
@@ -28,7 +28,6 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsWarning,
 )
 from fractal_omezarr_converters.formats import registry
-from fractal_omezarr_converters.formats.contract import Scan
 from fractal_omezarr_converters.fractal.compute import generic_compute_task
 from fractal_omezarr_converters.models import store_listing
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
@@ -66,24 +65,6 @@ def nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     yield scratch
     assert not list(scratch.glob("omezarr-*"))
-
-
-def in_plain_values(scan: Scan, place: str) -> dict[str, Any]:
-    """What a scan says, with its own place left out."""
-    tiles = scan.tiles
-    said = {
-        "start": tiles.start.tolist(),
-        "length": tiles.length.tolist(),
-        "loaders": [(type(each).__name__, each.model_dump(mode="json")) for each in tiles.loaders],
-        "collections": [each.path() for each in tiles.collections],
-        "acquisitions": [each.model_dump(mode="json") for each in tiles.acquisitions],
-        "moments": None if tiles.moments is None else tiles.moments.ms.tolist(),
-        **{
-            name: getattr(scan, name)
-            for name in ("facts", "warnings", "metadata_files", "corrections", "plate", "states")
-        },
-    }
-    return json.loads(json.dumps(said, default=vars).replace(place, "HERE"))
 
 
 @every_vendor

@@ -121,9 +121,7 @@ class StoreFolder:
                     raise refusals[0] from error
                 error.args = tuple(self.renamed(each) for each in error.args)
                 raise
-            finally:
-                said = list(caught)
-        for each in said:
+        for each in caught:
             warnings.warn(self.renamed(str(each.message)), each.category, stacklevel=4)
         if refusals:
             raise refusals[0]
