@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,17 @@ def nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     yield scratch
     assert not list(scratch.glob("omezarr-*"))
+
+
+@pytest.fixture
+def command_line() -> Iterator[Callable[[list[str]], int]]:
+    """The command, in this process; it sets up logging, which is put back."""
+    root, own = logging.getLogger(), logging.getLogger("fractal_omezarr_converters")
+    handlers, levels = root.handlers[:], (root.level, own.level)
+    yield run
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    own.setLevel(levels[1])
 
 
 @every_vendor
@@ -343,25 +355,27 @@ def test_blocks_of_an_object_are_its_bytes(s3: Place, monkeypatch: pytest.Monkey
 
 
 def test_the_last_of_several_addresses_is_a_source_or_the_output(
-    tmp_path: Path, s3: Place, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, s3: Place, command_line: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, url = s3
     truth = write_operetta(tmp_path / "in", **{**SMALL, "wells": ("B03",), "planes": 1, "acquisitions": 2})
     sources = [uploaded(folder, url) for folder in truth.folders]
     for more, out, images in ((sources[1], None, 2), (f"{url}/out", f"{url}/out", 1)):
-        assert run(["plan", sources[0], more, "--json"]) == 0
+        assert command_line(["plan", sources[0], more, "--json"]) == 0
         made = json.loads(capsys.readouterr().out)
         assert (made["out"], len(made["images"])) == (out, images)
     fsspec.filesystem("s3").pipe_file(f"{url}/out/Plate.zarr/zarr.json", b"{}")
-    assert run(["plan", sources[0], f"{url}/out", "--json"]) == 0
+    assert command_line(["plan", sources[0], f"{url}/out", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["out"] == f"{url}/out"
 
 
-def test_processes_of_the_command_line_read_from_the_store(tmp_path: Path, s3: Place) -> None:
+def test_processes_of_the_command_line_read_from_the_store(
+    tmp_path: Path, s3: Place, command_line: Callable[[list[str]], int]
+) -> None:
     _, url = s3
     truth = write_operetta(tmp_path / "in", **SMALL)
     source = uploaded(truth.folders[0], url)
-    assert run(["convert", source, str(tmp_path / "out"), "--workers", "2", "--verify"]) == 0
+    assert command_line(["convert", source, str(tmp_path / "out"), "--workers", "2", "--verify"]) == 0
 
 
 def test_any_file_system_will_do(tmp_path: Path) -> None:
