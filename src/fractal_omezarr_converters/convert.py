@@ -148,6 +148,7 @@ def _planned(
         read_warnings=tuple(report.warnings),
         filters=tuple(count for counts in report.filter_counts for count in counts),
         configuration=request.configuration,
+        plate_facts=report.plate_facts,
     )
     return made, images, report
 

@@ -74,11 +74,11 @@ def in_plain_values(scan: Scan, place: str) -> dict[str, Any]:
         "length": tiles.length.tolist(),
         "loaders": [(type(each).__name__, each.model_dump(mode="json")) for each in tiles.loaders],
         "collections": [each.path() for each in tiles.collections],
-        "acquisitions": [each.model_dump(mode="json") for each in tiles.acquisitions],
+        "details": [each.model_dump(mode="json") for each in tiles.acquisitions],
         "moments": None if tiles.moments is None else tiles.moments.ms.tolist(),
         **{
             name: getattr(scan, name)
-            for name in ("facts", "warnings", "metadata_files", "corrections", "plate", "states")
+            for name in ("facts", "warnings", "metadata_files", "corrections", "plate", "states", "acquisitions")
         },
     }
     return json.loads(json.dumps(said, default=vars).replace(place, "HERE"))

@@ -14,8 +14,15 @@ from made_vendors import VENDORS, Vendor
 from fractal_omezarr_converters.convert import convert, plan
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.formats import registry
+from fractal_omezarr_converters.ngff.plate_reader import open_plate
 from fractal_omezarr_converters.ngff.reader import open_image
+from fractal_omezarr_converters.testing.synthetic_plate import SyntheticChannel
 
+SECOND_CYCLE = (
+    SyntheticChannel(1, "GFP", 509, -5.0),
+    SyntheticChannel(2, "Cy3", 570, -5.0),
+    SyntheticChannel(3, "Cy5", 670, -2.0),
+)
 WORTHLESS = ("", "x", "-1", "0", "1e400", "99999999999999999999", "nan", "-7.5", "2147483648")
 IMAGES = {".tif", ".tiff", ".png"}
 
@@ -122,6 +129,26 @@ def test_conditions_and_two_acquisitions_of_one_plate(vendor: Vendor, tmp_path: 
     }
     tables = {tuple(open_image(each["zarr_url"]).table("condition_table")["drug"]) for each in done.updates}
     assert tables == {("DMSO",), ("Taxol",)}
+
+
+@every_vendor
+def test_two_acquisitions_keep_their_own_channels_and_names(vendor: Vendor, tmp_path: Path) -> None:
+    """Images 0 and 1 of each well have the channels of their cycle; the plate document lists both by name."""
+    first = vendor.made(tmp_path / "first", acquisitions=2, planes=1).folders[0]
+    second = vendor.made(tmp_path / "second", acquisitions=2, planes=1, channels=SECOND_CYCLE).folders[1]
+    options = {"format": vendor.format, "format_options": vendor.options, "plate_name": "Cycles"}
+    assert plan([first, second], **options).plates["Cycles.zarr"]["acquisitions"] == [0, 1]
+    done = convert([first, second], tmp_path / "out", workers=1, verify=True, **options)
+    assert done.verification is not None and done.verification.ok
+    plate = open_plate(tmp_path / "out" / "Cycles.zarr")
+    assert plate.image_paths() == ["B/03/0", "B/03/1", "C/04/0", "C/04/1"]
+    names = [each["name"] for each in plate.acquisitions]
+    assert [each["id"] for each in plate.acquisitions] == [0, 1] and all(names)
+    assert not {"acquisition 0", "acquisition 1"} & set(names), names  # what an acquisition without a name is called
+    labels = [[each["label"] for each in image.attributes["omero"]["channels"]] for image in plate.images()]
+    for before, after in (labels[:2], labels[2:]):
+        assert len(before) == 2 and not {each.name for each in SECOND_CYCLE} & set(before)
+        assert sorted(after) == sorted(each.name for each in SECOND_CYCLE)
 
 
 @every_vendor
