@@ -4,39 +4,20 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pytest
+from made_vendors import VENDORS, Vendor
 
 from fractal_omezarr_converters.convert import convert, plan
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.formats import registry
-from fractal_omezarr_converters.formats.contract import Scan
 from fractal_omezarr_converters.ngff.plate_reader import open_plate
 from fractal_omezarr_converters.ngff.reader import open_image
-from fractal_omezarr_converters.testing import (
-    SyntheticPlate,
-    write_cellvoyager,
-    write_hcsai,
-    write_incell,
-    write_metaxpress,
-    write_micromanager,
-    write_named_images,
-    write_ome_plate,
-    write_operetta,
-    write_scanr,
-    write_squid,
-)
-from fractal_omezarr_converters.testing.synthetic_named import PATTERN
 from fractal_omezarr_converters.testing.synthetic_plate import SyntheticChannel
 
-SMALL: dict[str, Any] = {"wells": ("B03", "C04"), "planes": 2, "layout": (1, 2), "field_shape": (16, 24), "overlap": 0}
-NAMED = {"pattern": PATTERN, "pixel_size": 0.65, "field_grid": {"columns": 2}}
 SECOND_CYCLE = (
     SyntheticChannel(1, "GFP", 509, -5.0),
     SyntheticChannel(2, "Cy3", 570, -5.0),
@@ -45,41 +26,6 @@ SECOND_CYCLE = (
 WORTHLESS = ("", "x", "-1", "0", "1e400", "99999999999999999999", "nan", "-7.5", "2147483648")
 IMAGES = {".tif", ".tiff", ".png"}
 
-
-@dataclass(frozen=True)
-class Vendor:
-    """A format, and what writes a folder for it."""
-
-    format: str
-    write: Callable[..., SyntheticPlate]
-    settings: dict[str, Any]
-    options: dict[str, Any]
-
-    def made(self, folder: Path, **settings: Any) -> SyntheticPlate:
-        """Write a small plate."""
-        return self.write(folder, **{**SMALL, **self.settings, **settings})
-
-    def scan(self, source: Path) -> Scan:
-        """Read it."""
-        return registry.get(self.format).scan(str(source), options=self.options)
-
-
-VENDORS = {
-    "cellvoyager": Vendor("cellvoyager", write_cellvoyager, {}, {}),
-    "imagexpress_hcsai": Vendor("imagexpress_hcsai", write_hcsai, {}, {}),
-    "incell": Vendor("incell", write_incell, {}, {}),
-    "metaxpress": Vendor("metaxpress", write_metaxpress, {}, {}),
-    "micromanager_images": Vendor("micromanager", write_micromanager, {"files": "images"}, {}),
-    "micromanager_stacks": Vendor("micromanager", write_micromanager, {"files": "stacks"}, {}),
-    "named_images": Vendor("named_images", write_named_images, {}, NAMED),
-    "ome_plate": Vendor("ome_plate", write_ome_plate, {"companion": True}, {}),
-    "operetta": Vendor("operetta", write_operetta, {}, {}),
-    "scanr": Vendor("scanr", write_scanr, {}, {}),
-    "scanr_old": Vendor("scanr", write_scanr, {"generation": "old"}, {}),
-    "squid": Vendor("squid", write_squid, {}, {}),
-}
-if find_spec("ndtiff") is not None:
-    VENDORS["micromanager_ndtiff"] = Vendor("micromanager", write_micromanager, {"files": "ndtiff3"}, {})
 
 every_vendor = pytest.mark.parametrize("vendor", VENDORS.values(), ids=VENDORS)
 

@@ -211,14 +211,16 @@ def init_acquisitions(
 
     Without a name, the format of each acquisition is found out from its files.
     """
+    from fractal_omezarr_converters.formats.store_folders import kept_folders
     from fractal_omezarr_converters.fractal.requests import acquisition_request, full_options
     from fractal_omezarr_converters.pipelines.acquisitions import read_acquisitions
 
     options = full_options(converter_options)
-    requests = [acquisition_request(each, format_name) for each in acquisitions]
-    if not requests:
-        raise ConvertersToolsUserError("No acquisition is given; add at least one and state its path.")
-    images, report = read_acquisitions(requests, options)
+    with kept_folders():
+        requests = [acquisition_request(each, format_name) for each in acquisitions]
+        if not requests:
+            raise ConvertersToolsUserError("No acquisition is given; add at least one and state its path.")
+        images, report = read_acquisitions(requests, options)
     jobs = setup_images_for_conversion(
         images,
         zarr_dir=zarr_dir,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.formats.contract import Scan
+from fractal_omezarr_converters.formats.store_folders import kept_folders
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.plate_facts import utc_in_words
 
@@ -55,9 +55,10 @@ def inspect_source(
     from fractal_omezarr_converters.fractal.requests import existing_form
 
     place = existing_form(source)
-    found = registry.detect(place) if format_name is None else registry.get(format_name)
-    scan = found.scan(place, options=format_options)
-    return Inspection(source=str(Path(place)), format=found.name, title=found.title, facts=_facts(scan))
+    with kept_folders():
+        found = registry.detect(place) if format_name is None else registry.get(format_name)
+        scan = registry.scan(found, place, options=format_options)
+    return Inspection(source=place, format=found.name, title=found.title, facts=_facts(scan))
 
 
 def _facts(scan: Scan) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from fractal_omezarr_converters.errors import (
 )
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.formats.contract import Scan
+from fractal_omezarr_converters.formats.store_folders import kept_folders
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
@@ -79,7 +80,8 @@ def read_acquisitions(
     if not requests:
         raise ConvertersToolsUserError("There is no acquisition to convert; name at least one folder.")
     report = ReadReport()
-    tables = [_read(request, report, files_needed=files_needed) for request in requests]
+    with kept_folders():
+        tables = [_read(request, report, files_needed=files_needed) for request in requests]
     _refuse_shared_numbers(requests, report.scans, tables)
     _refuse_repeated_fields(requests, tables)
     images, report.plans = planned_images(
@@ -107,7 +109,8 @@ def _record_corrections(images: list[TiledImage[Any, Any]], scans: list[Scan], t
 
 def _read(request: AcquisitionRequest, report: ReadReport, *, files_needed: bool) -> TileTable:
     chosen = registry.get(request.format_name) if request.format_name else registry.detect(request.source)
-    scan = chosen.scan(
+    scan = registry.scan(
+        chosen,
         request.source,
         options=request.format_options,
         plate_name=request.plate_name or None,
