@@ -58,7 +58,7 @@ def test_a_plan_counts_missing_planes(tmp_path: Path) -> None:
     truth = small_plate(tmp_path, missing=[PlaneKey("B03", 1, 1, 1)], absent=[PlaneKey("C05", 2, 0, 0)])
     made = plan(truth.folders[0])
     assert made.missing_planes == 2
-    assert "2 planes without a source" in repr(made)
+    assert "incomplete: 2 planes not acquired or without a file" in repr(made)
     assert any("missing" in text for text in made.warnings)
 
 
@@ -142,21 +142,21 @@ def test_overwrite_replaces_the_whole_plate_and_the_plan_says_what_is_lost(
 ) -> None:
     truth = small_plate(tmp_path, wells=("B03", "C05", "D07"))
     out, options = tmp_path / "out", {"ngff_version": version, "workers": 2, "executor": executor}
-    convert([truth.folders[0], truth.folders[0]], out, **options)
-    write_table(open_store(out), f"{PLATE}/C/05/1", "cells", {"area": [1.5]}, version=version)
+    convert(truth.folders[0], out, **options)
+    write_table(open_store(out), f"{PLATE}/C/05/0", "cells", {"area": [1.5]}, version=version)
     (out / PLATE / "C/05/notes.txt").write_text("mine")
     chosen = {"wells": ["B03", "D07"], "overwrite": "Overwrite", "ngff_version": version}
     made = plan(truth.folders[0], out, **chosen)
     loss = {
         "place": PLATE,
         "wells": ["C05"],
-        "acquisitions": [1],
-        "images": ["B/03/1", "C/05/0", "C/05/1", "D/07/1"],
+        "acquisitions": [],
+        "images": ["C/05/0"],
         "labels": {},
         "tables": {"cells": 1},
     }
     assert made.to_json()["losses"] == [loss]
-    said = "1 well (C05), 1 acquisition (1), 4 images (B/03/1, C/05/0, C/05/1, D/07/1), 1 table (cells)"
+    said = "1 well (C05), 1 image (C/05/0), 1 table (cells)"
     assert said in repr(made) and said in made._repr_html_()
     assert plan(truth.folders[0], out, wells=["B03"]).to_json()["losses"] == []
     with pytest.warns(ConvertersToolsWarning, match=r"will be lost.*1 well \(C05\)") as told:
@@ -167,6 +167,22 @@ def test_overwrite_replaces_the_whole_plate_and_the_plan_says_what_is_lost(
     assert plate.image_paths() == ["B/03/0", "D/07/0"] and [one["id"] for one in plate.acquisitions] == [0]
     assert [path.name for path in (out / PLATE / "C/05").iterdir()] == ["notes.txt"]
     assert [path.name for path in out.iterdir()] == [PLATE]
+
+
+def test_an_overwrite_that_would_drop_an_acquisition_is_refused_and_the_plan_says_so(tmp_path: Path) -> None:
+    truth = small_plate(tmp_path)
+    out = tmp_path / "out"
+    convert(truth.folders[0], out, workers=2)
+    again = {"acquisition": 1, "overwrite": "Overwrite"}
+    made = plan(truth.folders[0], out, **again)
+    said = (
+        "holds acquisition 0, which this run does not make and Overwrite would remove; choose Extend to keep it beside"
+    )
+    assert made.to_json()["losses"][0]["acquisitions"] == [0]
+    assert said in repr(made) and "will be lost" not in repr(made)
+    with pytest.raises(ConvertersToolsOutputExistsError, match=said):
+        convert(truth.folders[0], out, **again)
+    assert verify(out).ok
 
 
 @pytest.mark.parametrize("executor", ["processes", "threads"])

@@ -184,8 +184,9 @@ class A(Adapter):  # type: ignore[misc]  # the name that the harness looks for
         return f"{zarr_dir}/{plate.plate_path()}"
 
     def image_path(self, ds: Any, zarr_dir: str, row: str, col: int, acq: int) -> str:
-        """Where an image of a well lies."""
-        return f"{self.plate_path(ds, zarr_dir)}/{row}/{col:02d}/{acq}"
+        """Where an image of a well lies; rows are filed in capitals."""
+        plate = ImageInPlate(plate_name=ds.name, row=row, column=col, acquisition=acq)
+        return f"{zarr_dir}/{plate.path()}"
 
     def verify(self, zarr_dir: str, ds: Any) -> bool:
         """Our own proof of the output."""

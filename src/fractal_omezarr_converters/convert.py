@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
+from fractal_omezarr_converters.formats.store_folders import kept_folders
 from fractal_omezarr_converters.fractal.compute import generic_compute_task
 from fractal_omezarr_converters.fractal.conversion import Conversion
 from fractal_omezarr_converters.fractal.conversion_plan import Plan
@@ -42,12 +43,13 @@ def plan(sources: Sources, out: str | os.PathLike[str] | None = None, **options:
     Image files that are not there become warnings; ``convert`` refuses an acquisition of which no file is there.
 
     Args:
-        sources: folder or file of one acquisition, or several.
+        sources: folder or file of one acquisition, or several; paths, or URLs such as ``s3://bucket/folder``.
         out: folder that would be written into; with Overwrite the plan says what is lost there.
         **options: the options of :func:`convert` up to ``configuration``.
     """
-    request = conversion_request(sources, **options)
-    made, images, _ = _planned(request, out, files_needed=False)
+    with kept_folders():
+        request = conversion_request(sources, **options)
+        made, images, _ = _planned(request, out, files_needed=False)
     if made.out is None or request.overwrite is not OverwriteMode.OVERWRITE:
         return made
     from fractal_omezarr_converters.ngff.stores import open_store
@@ -71,7 +73,7 @@ def convert(
     """Convert acquisitions and write OME-Zarr into a folder.
 
     Args:
-        sources: folder or file of one acquisition, or several.
+        sources: folder or file of one acquisition, or several; paths, or URLs such as ``s3://bucket/folder``.
         out: folder to write into; it is made if needed.
         workers: processes or threads at once; by default as many as the computer has processors and memory for. Each writes an
             image; when there are fewer images, several share one.
@@ -86,8 +88,9 @@ def convert(
             each image where a scheduler runs them), ``configuration`` (a mapping with the keys of the Fractal form).
     """
     started = time.perf_counter()
-    request = conversion_request(sources, **options)
-    made, images, report = _planned(request, out, files_needed=True)
+    with kept_folders():
+        request = conversion_request(sources, **options)
+        made, images, report = _planned(request, out, files_needed=True)
     place = str(made.out)
     jobs = setup_images_for_conversion(
         images,
@@ -145,6 +148,7 @@ def _planned(
         read_warnings=tuple(report.warnings),
         filters=tuple(count for counts in report.filter_counts for count in counts),
         configuration=request.configuration,
+        plate_facts=report.plate_facts,
     )
     return made, images, report
 

@@ -47,14 +47,21 @@ def details(**fields: Any) -> AcquisitionDetails:
 
 
 def tiles(
-    folder: Path, wells: str = "A", *, acquisition: int = 0, plate: str = "Plate", about: Any = None, **fields: Any
+    folder: Path,
+    wells: str = "A",
+    *,
+    acquisition: int = 0,
+    plate: str = "Plate",
+    column: int = 1,
+    about: Any = None,
+    **fields: Any,
 ) -> list[Tile]:
-    """Two fields side by side in column 1 of every row; their files are written."""
+    """Two fields side by side in a column of every row; their files are written."""
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for row in wells:
         for field in range(2):
-            name = f"{row}_{acquisition}_{field}.tif"
+            name = _file(row, column, acquisition, field)
             tifffile.imwrite(folder / name, pixels(name))
             made.append(
                 Tile(
@@ -64,7 +71,7 @@ def tiles(
                         "start_y": 0,
                         "length_x": WIDTH,
                         "length_y": HEIGHT,
-                        "collection": ImageInPlate(plate_name=plate, row=row, column=1, acquisition=acquisition),
+                        "collection": ImageInPlate(plate_name=plate, row=row, column=column, acquisition=acquisition),
                         "acquisition_details": about or details(),
                         "image_loader": DefaultImageLoader(file_path=str(folder / name)),
                         **(fields if field else {}),
@@ -81,18 +88,22 @@ def init(some: list[Tile], out: Path, mode: OverwriteMode = NO, **more: Any) -> 
     return setup_images_for_conversion(images, zarr_dir=str(out), converter_options=chosen, overwrite_mode=mode)
 
 
-def place(out: Path, row: str = "A", acquisition: int = 0, plate: str = "Plate") -> Path:
+def _file(row: str, column: int, acquisition: int, field: int) -> str:
+    return f"{row}{column}_{acquisition}_{field}.tif" if column > 1 else f"{row}_{acquisition}_{field}.tif"
+
+
+def place(out: Path, row: str = "A", acquisition: int = 0, plate: str = "Plate", column: int = 1) -> Path:
     """Where the image of a well lies."""
-    return out / f"{plate}.zarr" / row / "01" / str(acquisition)
+    return out / f"{plate}.zarr" / row / f"{column:02}" / str(acquisition)
 
 
-def is_exact(out: Path, row: str = "A", acquisition: int = 0, plate: str = "Plate") -> bool:
+def is_exact(out: Path, row: str = "A", acquisition: int = 0, plate: str = "Plate", column: int = 1) -> bool:
     """Whether an image is complete: both fields in level 0, level 1 and the tables there, the completion mark set."""
-    image = place(out, row, acquisition, plate)
+    image = place(out, row, acquisition, plate, column)
     if not completion.is_complete(open_store(image)):
         return False
     written = np.asarray(open_array(open_store(image), "0")[...])
-    truth = np.hstack([pixels(f"{row}_{acquisition}_{field}.tif") for field in range(2)])
+    truth = np.hstack([pixels(_file(row, column, acquisition, field)) for field in range(2)])
     tables = {name for name in ("FOV_ROI_table", "well_ROI_table") if (image / "tables" / name).is_dir()}
     coarse = np.asarray(open_array(open_store(image), "1")[...])
     return bool(np.array_equal(written[0, 0], truth)) and len(tables) == 2 and bool(coarse.any())

@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from small_plates import AS_FILES, MODES, OVER, files_below, init, is_exact, tiles
+from small_plates import AS_FILES, MODES, OVER, details, files_below, init, is_exact, tiles
 
-from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError, ConvertersToolsWarning
 from fractal_omezarr_converters.fractal.compute import generic_compute_task
 from fractal_omezarr_converters.models.image_files import load_npy, load_png, load_tiff
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
+from fractal_omezarr_converters.ngff.stores import open_store
+from fractal_omezarr_converters.ngff.zarr_arrays import open_array
 
 BAD = "A_0_1.tif"
 
@@ -124,6 +126,35 @@ def test_a_bad_file_is_named_before_anything_is_written(tmp_path: Path, harm: Ca
     assert isinstance(error, ConvertersToolsUserError), error
     assert BAD in str(error) or harm is of_complex_numbers
     assert not (tmp_path / "out").exists()
+
+
+def test_all_files_whose_values_do_not_fit_the_stated_type_are_named(tmp_path: Path) -> None:
+    some = tiles(tmp_path / "in", about=details(data_type="uint8"))
+    some += tiles(tmp_path / "more", about=details(data_type="uint8"), fov_name="F2", start_y=40)[1:]
+    tifffile.imwrite(tmp_path / "in" / BAD, np.full((40, 56), 200, "uint16"))
+    (job,) = init(some, tmp_path / "out")
+    with pytest.raises(ConvertersToolsUserError) as refused:
+        generic_compute_task(**job)
+    said = str(refused.value)
+    assert "which uint8 cannot hold, and the same is true of File" in said
+    assert "A_0_0.tif" in said and str(tmp_path / "more" / BAD) in said and str(tmp_path / "in" / BAD) not in said
+
+
+def test_frames_stated_by_number_keep_their_number(tmp_path: Path) -> None:
+    """Written, and proved against the sources, with empty frames between."""
+    from fractal_omezarr_converters.convert import verify
+
+    about = details(axes=list("tczyx"))
+    some = [
+        *tiles(tmp_path / "in", about=about),
+        *tiles(tmp_path / "later", about=about, fov_name="F0", start_t=5, start_x=0)[1:],
+    ]
+    with pytest.warns(ConvertersToolsWarning, match="Of 6 time points 4 have no image"):
+        (job,) = init(some, tmp_path / "out")
+    generic_compute_task(**job)
+    written = np.asarray(open_array(open_store(tmp_path / "out/Plate.zarr/A/01/0"), "0")[...])
+    assert written.shape[0] == 6 and [bool(frame.any()) for frame in written] == [True, *[False] * 4, True]
+    assert verify(tmp_path / "out").ok
 
 
 @pytest.mark.parametrize("load", [load_tiff, load_png, load_npy])

@@ -19,6 +19,8 @@ from fractal_omezarr_converters.ngff import open_plate, open_store, write_image,
 from fractal_omezarr_converters.ngff.documents import labels_attributes
 from fractal_omezarr_converters.ngff.groups import read_group, write_group
 from fractal_omezarr_converters.ngff.staging import recover
+from fractal_omezarr_converters.pipelines.aggregation import tiles_aggregation_pipeline
+from fractal_omezarr_converters.pipelines.losses import losses
 
 VERSIONS = ("0.4", "0.5")
 PLATE = "Plate.zarr"
@@ -30,10 +32,10 @@ def of(version: str) -> dict[str, Any]:
 
 
 def both(folder: Path, wells: str = "AB") -> list:
-    """Two acquisitions of some wells, with conditions."""
+    """Two columns of some rows, with conditions."""
     return [
         *tiles(folder, wells, attributes={"drug": ["a"]}),
-        *tiles(folder, wells, acquisition=1, attributes={"drug": ["b"]}),
+        *tiles(folder, wells, column=2, attributes={"drug": ["b"]}),
     ]
 
 
@@ -43,11 +45,11 @@ def run(jobs: list[dict[str, Any]]) -> None:
 
 
 def old_plate(folder: Path, version: str) -> Path:
-    """A plate of wells A and B in two acquisitions with a label, tables, and files of others in many places."""
+    """A plate of rows A and B in two columns with a label, tables, and files of others in many places."""
     out = folder / "out"
     run(init(both(folder / "in"), out, **of(version)))
     store = open_store(out)
-    for image in ("A/01/0", "B/01/1"):
+    for image in ("A/01/0", "B/02/0"):
         at = f"{PLATE}/{image}"
         write_image(out / at / "labels" / "nuclei", np.ones((1, 40, 112), "uint16"), axes="zyx", version=version)
         write_group(store, f"{at}/labels", version, labels_attributes(version, ["nuclei"]))
@@ -61,7 +63,7 @@ def old_plate(folder: Path, version: str) -> Path:
 
 def foreign(out: Path) -> list[str]:
     inside = ("notes.txt", "A/01/notes.txt", "A/01/0/notes.txt", "A/01/0/0/mine.csv", "A/01/0/labels/sketch.png")
-    gone = ("B/plan.txt", "B/01/0/notes.txt", "B/01/1/tables/more.xlsx", "A/01/1/1/a b/c.txt", "mine/0/zarr.json")
+    gone = ("B/plan.txt", "B/01/0/notes.txt", "B/02/0/tables/more.xlsx", "A/02/0/1/a b/c.txt", "mine/0/zarr.json")
     return [f"{PLATE}/{name}" for name in (*inside, *gone)]
 
 
@@ -104,29 +106,60 @@ def fresh_plate(folder: Path, version: str, **tile: Any) -> Path:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_wells_acquisitions_labels_and_tables_go_when_the_new_image_is_complete(
-    harmed, tmp_path: Path, version
-) -> None:
+def test_wells_labels_and_tables_go_when_the_new_image_is_complete(harmed, tmp_path: Path, version) -> None:
     out = old_plate(tmp_path, version)
     before = files_below(out)
     with pytest.warns(ConvertersToolsWarning) as told:
         (job,) = init(tiles(tmp_path / "in"), out, OVER, **of(version))
     (said,) = [str(one.message) for one in told if "overwritten" in str(one.message)]
     for words in (
-        "1 well (B01)",
-        "1 acquisition (1)",
-        "3 images (A/01/1, B/01/0, B/01/1)",
+        "3 wells (A02, B01, B02)",
+        "3 images (A/02/0, B/01/0, B/02/0)",
         "1 label (nuclei (2 times))",
         "(condition_table (2 times), features (2 times), overview)",
     ):
         assert words in said, said
     now = files_below(out)
     assert {name for name in before if name not in now} == set()
-    assert listed(out) == (["A/01/0", "A/01/1", "B/01/0", "B/01/1"], [0, 1])
+    assert listed(out) == (["A/01/0", "A/02/0", "B/01/0", "B/02/0"], [0])
     assert open_plate(out / PLATE).table("condition_table")["drug"].count("b") == 2
     (answer,) = harmed(out, job)
     assert answer["status"] == "ok", answer
     check_new_plate(out, fresh_plate(tmp_path, version))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_whole_acquisition_is_not_overwritten_by_a_run_without_it(tmp_path: Path, version: str) -> None:
+    """Who adds a cycle to a plate means Extend; nothing of this plate or of others of the run is written."""
+    out = tmp_path / "out"
+    two = [*tiles(tmp_path / "in", "AB"), *tiles(tmp_path / "in", "AB", acquisition=1)]
+    run(init(two, out, **of(version)))
+    before = files_below(out)
+    third = [*tiles(tmp_path / "in", acquisition=2), *tiles(tmp_path / "in", plate="Another")]
+    with pytest.raises(ConvertersToolsOutputExistsError) as refused:
+        init(third, out, OVER, **of(version))
+    assert str(refused.value) == (
+        f"Plate 'Plate.zarr' in {open_store(out).url} holds acquisitions 0, 1, which this run does not make and Overwrite would "
+        "remove; choose Extend to keep them beside acquisition 2, convert all of them in one run, or remove the plate's folder "
+        "first."
+    )
+    assert files_below(out) == before and not hidden(out)
+    (loss,) = losses(open_store(out), tiles_aggregation_pipeline(third, converter_options=options()))
+    assert loss.refused(open_store(out).url) == str(refused.value)
+    run(init(third, out, EXTEND, **of(version)))
+    assert is_exact(out, "A", 2) and all(is_exact(out, row, number) for row in "AB" for number in (0, 1))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_images_of_acquisitions_that_the_run_makes_may_go(tmp_path: Path, version: str) -> None:
+    """A well loses one of its two images; an acquisition that stands in the lists alone is not missed."""
+    out = tmp_path / "out"
+    two = [*tiles(tmp_path / "in", "AB"), *tiles(tmp_path / "in", "AB", acquisition=1)]
+    run(init([*two, *tiles(tmp_path / "in", acquisition=2)], out, **of(version)))
+    shutil.rmtree(place(out, "A", 2))
+    run(init([*tiles(tmp_path / "in"), *tiles(tmp_path / "in", "B", acquisition=1)], out, OVER, **of(version)))
+    assert listed(out) == (["A/01/0", "B/01/1"], [0, 1])
+    assert is_exact(out) and is_exact(out, "B", 1) and not hidden(out)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -147,10 +180,10 @@ def test_one_image_that_fails_leaves_the_old_plate_and_running_again_finishes(ha
     (answer,) = harmed(out, second, at=9, how="error")
     assert answer["status"] == "error"
     generic_compute_task(**first)
-    assert all(is_exact(out, row, number) for row in "AB" for number in (0, 1))
+    assert all(is_exact(out, row, column=number) for row in "AB" for number in (1, 2))
     plate = open_plate(out / PLATE)
-    assert set(plate.well_paths) == {"A/01", "B/01", "C/01"}
-    assert plate["B01"].image("1").labels() == ["nuclei"]
+    assert set(plate.well_paths) == {"A/01", "A/02", "B/01", "B/02", "C/01"}
+    assert plate["B02"].image("0").labels() == ["nuclei"]
     with pytest.raises(
         ConvertersToolsOutputExistsError, match=r"being overwritten.*Overwrite to finish.*Extend to keep"
     ):
@@ -173,9 +206,12 @@ def test_a_complete_old_image_is_not_taken_for_the_new_one(harmed, tmp_path: Pat
     (answer,) = harmed(out, second, at=9, how="error")
     assert answer["status"] == "error"
     generic_compute_task(**first)
-    assert all(is_exact(out, row, 1) for row in "AB") and listed(out)[1] == [0, 1]
+    assert all(is_exact(out, row, column=2) for row in "AB") and len(listed(out)[0]) == 4
     generic_compute_task(**second)
-    assert listed(out) == (["A/01/0", "B/01/0"], [0]) and not place(out, "B", 1).joinpath("tables/features").exists()
+    assert (
+        listed(out) == (["A/01/0", "B/01/0"], [0])
+        and not place(out, "B", column=2).joinpath("tables/features").exists()
+    )
     assert not hidden(out)
 
 
@@ -207,13 +243,13 @@ def test_extend_after_an_overwrite_that_failed_keeps_old_and_new(tmp_path: Path)
     some = tiles(tmp_path / "in", "AC")
     jobs = init(some, out, OVER)
     generic_compute_task(**jobs[0])
-    with pytest.warns(ConvertersToolsWarning, match=r"Extend keeps all.*3 images.*A/01/1, B/01/0, B/01/1"):
+    with pytest.warns(ConvertersToolsWarning, match=r"Extend keeps all.*3 images.*A/02/0, B/01/0, B/02/0"):
         again = init(some, out, EXTEND)
     assert not hidden(out)
     run(again)
     generic_compute_task(**jobs[1])
-    assert listed(out) == (["A/01/0", "A/01/1", "B/01/0", "B/01/1", "C/01/0"], [0, 1])
-    assert is_exact(out, "C") and all(is_exact(out, row, number) for row in "AB" for number in (0, 1))
+    assert listed(out) == (["A/01/0", "A/02/0", "B/01/0", "B/02/0", "C/01/0"], [0])
+    assert is_exact(out, "C") and all(is_exact(out, row, column=number) for row in "AB" for number in (1, 2))
     assert sorted(open_plate(out / PLATE).table("condition_table")["drug"]) == ["a", "b", "b"]
 
 
@@ -228,7 +264,7 @@ def test_a_plate_of_another_version_is_readable_until_the_new_one_is_whole(
     assert answer["status"] == "killed"
     generic_compute_task(**first)
     assert open_plate(out / PLATE).version == before
-    assert is_exact(out, "B", 1) and listed(out)[1] == [0, 1]
+    assert is_exact(out, "B", column=2) and len(listed(out)[0]) == 4
     with pytest.raises(ConvertersToolsOutputExistsError, match="Overwrite to finish it"):
         init(tiles(tmp_path / "in", "AC"), out, EXTEND, **of(after))
     run(init(tiles(tmp_path / "in", "A"), out, OVER, **of(after)))
@@ -241,7 +277,7 @@ def test_fields_instead_of_mosaics(tmp_path: Path) -> None:
     fields = {**of("0.5"), "grouping": {"mode": "Per-FOV"}}
     jobs = init(tiles(tmp_path / "in", "A"), out, OVER, **fields)
     assert [Path(job["zarr_url"]).name for job in jobs] == ["0", "1"]
-    assert listed(out) == (["A/01/0", "A/01/1", "B/01/0", "B/01/1"], [0, 1])
+    assert listed(out) == (["A/01/0", "A/02/0", "B/01/0", "B/02/0"], [0])
     run(jobs)
     assert listed(out) == (["A/01/0", "A/01/1"], [0])
     run(init(tiles(tmp_path / "in", "A"), tmp_path / "fresh", **fields))
@@ -254,10 +290,10 @@ def check_old_or_new(out: Path) -> None:
     paths, _ = listed(out)
     assert "A/01/0" in paths
     for path in paths:
-        row, _, number = path.split("/")
+        row, column, _ = path.split("/")
         if path == "A/01/0" and not place(out).exists():
             recover(place(out).parent, "0")
-        assert is_exact(out, row, int(number)), path
+        assert is_exact(out, row, column=int(column)), path
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -346,7 +382,7 @@ def test_an_init_that_is_killed_loses_nothing(tmp_path: Path, before: str, after
         now = files_below(out)
         changed = {name for name in whole if now.get(name) != whole[name]}
         assert {Path(name).name for name in changed} <= {".zattrs", "zarr.json", "table.csv"}, changed
-        assert listed(out) == (["A/01/0", "A/01/1", "B/01/0", "B/01/1"], [0, 1])
+        assert listed(out) == (["A/01/0", "A/02/0", "B/01/0", "B/02/0"], [0])
         run(init(tiles(tmp_path / "in"), out, OVER, **of(after)))
         check_new_plate(out, fresh)
 
@@ -456,7 +492,7 @@ def test_something_else_of_the_name_is_not_overwritten(tmp_path: Path) -> None:
 
 def write(some: list, out: str, mode: Any) -> None:
     """The two steps as a library offers them, without Fractal's image list."""
-    from fractal_omezarr_converters.pipelines import tiled_image_creation_pipeline, tiles_aggregation_pipeline
+    from fractal_omezarr_converters.pipelines import tiled_image_creation_pipeline
     from fractal_omezarr_converters.pipelines.collections_setup import setup_ome_zarr_collection
 
     images = tiles_aggregation_pipeline(some, converter_options=options())
@@ -476,12 +512,12 @@ def test_on_an_object_store_and_with_the_library_alone(tmp_path: Path, where: st
     import uuid
 
     out = f"memory://{uuid.uuid4().hex}/out" if where == "memory" else str(tmp_path / "out")
-    write([*tiles(tmp_path / "in", "AB"), *tiles(tmp_path / "in", acquisition=1)], out, NO)
+    write([*tiles(tmp_path / "in", "AB"), *tiles(tmp_path / "in", column=2)], out, NO)
     store = open_store(out)
     write_table(store, f"{PLATE}/A/01/0", "features", {"area": [1.0]}, version="0.4")
     for name in ("B/01/0/notes.txt", "A/01/0/notes.txt"):
         store.put(f"{PLATE}/{name}", b"mine")
-    assert sorted(open_plate(f"{out}/{PLATE}").image_paths()) == ["A/01/0", "A/01/1", "B/01/0"]
+    assert sorted(open_plate(f"{out}/{PLATE}").image_paths()) == ["A/01/0", "A/02/0", "B/01/0"]
     write(tiles(tmp_path / "in"), out, OVER)
     assert open_plate(f"{out}/{PLATE}").image_paths() == ["A/01/0"]
     left = {key.removeprefix(f"{PLATE}/") for key in store.list()}

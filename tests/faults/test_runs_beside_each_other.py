@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import platform
+import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from small_plates import AS_FILES, EXTEND, MODES, NO, OVER, init, is_exact, place, tiles
+from small_plates import AS_FILES, EXTEND, MODES, NO, OVER, files_below, init, is_exact, place, tiles
 
 from fractal_omezarr_converters.errors import (
     ConvertersToolsError,
@@ -18,6 +22,10 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsWarning,
 )
 from fractal_omezarr_converters.fractal.compute import generic_compute_task
+from fractal_omezarr_converters.models.collections import SingleImage
+from fractal_omezarr_converters.models.options import OverwriteMode
+from fractal_omezarr_converters.ngff.staging_owner import OWNER_FILE
+from fractal_omezarr_converters.ngff.stores import open_store
 
 HARMS = {
     "missing": None,
@@ -125,14 +133,14 @@ def test_an_overwrite_by_mistake_that_was_not_run_is_taken_back_by_extend(tmp_pa
     out = tmp_path / "out"
     (job,) = init(tiles(tmp_path / "in"), out)
     generic_compute_task(**job)
-    other = tiles(tmp_path / "in", acquisition=1)
-    with pytest.warns(ConvertersToolsWarning, match=r"will be lost.*1 acquisition \(0\), 1 image \(A/01/0\)"):
+    other = tiles(tmp_path / "in", "B")
+    with pytest.warns(ConvertersToolsWarning, match=r"will be lost.*1 well \(A01\), 1 image \(A/01/0\)"):
         init(other, out, OVER)
     assert is_exact(out)
     with pytest.warns(ConvertersToolsWarning, match=r"Extend keeps all.*A/01/0"):
         (job,) = init(other, out, EXTEND)
     generic_compute_task(**job)
-    assert is_exact(out) and is_exact(out, acquisition=1)
+    assert is_exact(out) and is_exact(out, "B")
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -196,3 +204,70 @@ def test_an_init_that_died_is_repeated_in_every_mode(tmp_path: Path) -> None:
             for job in jobs:
                 generic_compute_task(**job)
             assert is_exact(out) and is_exact(out, "B")
+
+
+WRITING = """
+import sys, time
+from fractal_omezarr_converters.ngff.staging import StagedImage
+with StagedImage(sys.argv[1], sys.argv[2]):
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_image_that_a_living_process_writes_is_not_set_up_again(tmp_path: Path, mode: OverwriteMode) -> None:
+    """Who holds it is said; other wells may be added; once the process is dead nothing stands in the way."""
+    out = tmp_path / "out"
+    some = tiles(tmp_path / "in", "AB")
+    first, _ = init(some, out)
+    generic_compute_task(**first)
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITING, str(out), "Plate.zarr/B/01/0"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert writer.stdout is not None and writer.stdout.readline() == "writing\n"
+        before = files_below(out)
+        with pytest.raises(ConvertersToolsUserError) as refused:
+            init(some, out, mode)
+        said = str(refused.value)
+        assert said.startswith(f"Image 'Plate.zarr/B/01/0' in {open_store(out).url} is being written by another run")
+        assert f"user {getpass.getuser()}, host {platform.node()}, process {writer.pid}, since 20" in said
+        assert said.endswith("; wait until that run has ended, or stop it and run again.")
+        assert files_below(out) == before
+        (job,) = init(tiles(tmp_path / "in", "C"), out, EXTEND)
+        generic_compute_task(**job)
+    finally:
+        writer.kill()
+        writer.wait()
+    for job in init(tiles(tmp_path / "in", "ABC"), out, EXTEND if mode is NO else mode):
+        generic_compute_task(**job)
+    assert all(is_exact(out, row) for row in "ABC")
+    assert not list(out.rglob(".0.writing-*"))
+
+
+def test_a_writer_on_another_computer_counts_while_it_shows_signs_of_life(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    some = tiles(tmp_path / "in")
+    (job,) = init(some, out)
+    claim = place(out).parent / ".0.writing-0badcafe-1-2-aaaaaaaa" / OWNER_FILE
+    claim.parent.mkdir(parents=True)
+    claim.write_text(json.dumps({"host": "node-of-others", "pid": 7, "since": time.time() - 600, "user": "anna"}))
+    with pytest.raises(ConvertersToolsUserError, match=r"user anna, host node-of-others.*run again 3 minutes later\."):
+        init(some, out, OVER)
+    silent = time.time() - 200
+    os.utime(claim, (silent, silent))
+    init(some, out, OVER)
+    generic_compute_task(**job)
+    assert is_exact(out)
+
+
+def test_a_single_image_that_a_living_process_writes_is_not_set_up_again(tmp_path: Path) -> None:
+    some = [tile.model_copy(update={"collection": SingleImage(image_path="one")}) for tile in tiles(tmp_path / "in")]
+    out = tmp_path / "out"
+    out.mkdir()
+    claim = out / ".one.zarr.writing-0badcafe-1-2-aaaaaaaa" / OWNER_FILE
+    claim.parent.mkdir()
+    claim.write_text(json.dumps({"host": "node-of-others", "pid": 7, "since": time.time(), "user": "anna"}))
+    with pytest.raises(ConvertersToolsUserError, match=r"Image 'one\.zarr' .* is being written by another run"):
+        init(some, out, OVER)

@@ -4,75 +4,28 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pytest
+from made_vendors import VENDORS, Vendor
 
 from fractal_omezarr_converters.convert import convert, plan
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.formats import registry
-from fractal_omezarr_converters.formats.contract import Scan
+from fractal_omezarr_converters.ngff.plate_reader import open_plate
 from fractal_omezarr_converters.ngff.reader import open_image
-from fractal_omezarr_converters.testing import (
-    SyntheticPlate,
-    write_cellvoyager,
-    write_hcsai,
-    write_incell,
-    write_metaxpress,
-    write_micromanager,
-    write_named_images,
-    write_ome_plate,
-    write_operetta,
-    write_scanr,
-    write_squid,
-)
-from fractal_omezarr_converters.testing.synthetic_named import PATTERN
+from fractal_omezarr_converters.testing.synthetic_plate import SyntheticChannel
 
-SMALL: dict[str, Any] = {"wells": ("B03", "C04"), "planes": 2, "layout": (1, 2), "field_shape": (16, 24), "overlap": 0}
-NAMED = {"pattern": PATTERN, "pixel_size": 0.65, "field_grid": {"columns": 2}}
+SECOND_CYCLE = (
+    SyntheticChannel(1, "GFP", 509, -5.0),
+    SyntheticChannel(2, "Cy3", 570, -5.0),
+    SyntheticChannel(3, "Cy5", 670, -2.0),
+)
 WORTHLESS = ("", "x", "-1", "0", "1e400", "99999999999999999999", "nan", "-7.5", "2147483648")
 IMAGES = {".tif", ".tiff", ".png"}
 
-
-@dataclass(frozen=True)
-class Vendor:
-    """A format, and what writes a folder for it."""
-
-    format: str
-    write: Callable[..., SyntheticPlate]
-    settings: dict[str, Any]
-    options: dict[str, Any]
-
-    def made(self, folder: Path, **settings: Any) -> SyntheticPlate:
-        """Write a small plate."""
-        return self.write(folder, **{**SMALL, **self.settings, **settings})
-
-    def scan(self, source: Path) -> Scan:
-        """Read it."""
-        return registry.get(self.format).scan(str(source), options=self.options)
-
-
-VENDORS = {
-    "cellvoyager": Vendor("cellvoyager", write_cellvoyager, {}, {}),
-    "imagexpress_hcsai": Vendor("imagexpress_hcsai", write_hcsai, {}, {}),
-    "incell": Vendor("incell", write_incell, {}, {}),
-    "metaxpress": Vendor("metaxpress", write_metaxpress, {}, {}),
-    "micromanager_images": Vendor("micromanager", write_micromanager, {"files": "images"}, {}),
-    "micromanager_stacks": Vendor("micromanager", write_micromanager, {"files": "stacks"}, {}),
-    "named_images": Vendor("named_images", write_named_images, {}, NAMED),
-    "ome_plate": Vendor("ome_plate", write_ome_plate, {"companion": True}, {}),
-    "operetta": Vendor("operetta", write_operetta, {}, {}),
-    "scanr": Vendor("scanr", write_scanr, {}, {}),
-    "scanr_old": Vendor("scanr", write_scanr, {"generation": "old"}, {}),
-    "squid": Vendor("squid", write_squid, {}, {}),
-}
-if find_spec("ndtiff") is not None:
-    VENDORS["micromanager_ndtiff"] = Vendor("micromanager", write_micromanager, {"files": "ndtiff3"}, {})
 
 every_vendor = pytest.mark.parametrize("vendor", VENDORS.values(), ids=VENDORS)
 
@@ -176,6 +129,26 @@ def test_conditions_and_two_acquisitions_of_one_plate(vendor: Vendor, tmp_path: 
     }
     tables = {tuple(open_image(each["zarr_url"]).table("condition_table")["drug"]) for each in done.updates}
     assert tables == {("DMSO",), ("Taxol",)}
+
+
+@every_vendor
+def test_two_acquisitions_keep_their_own_channels_and_names(vendor: Vendor, tmp_path: Path) -> None:
+    """Images 0 and 1 of each well have the channels of their cycle; the plate document lists both by name."""
+    first = vendor.made(tmp_path / "first", acquisitions=2, planes=1).folders[0]
+    second = vendor.made(tmp_path / "second", acquisitions=2, planes=1, channels=SECOND_CYCLE).folders[1]
+    options = {"format": vendor.format, "format_options": vendor.options, "plate_name": "Cycles"}
+    assert plan([first, second], **options).plates["Cycles.zarr"]["acquisitions"] == [0, 1]
+    done = convert([first, second], tmp_path / "out", workers=1, verify=True, **options)
+    assert done.verification is not None and done.verification.ok
+    plate = open_plate(tmp_path / "out" / "Cycles.zarr")
+    assert plate.image_paths() == ["B/03/0", "B/03/1", "C/04/0", "C/04/1"]
+    names = [each["name"] for each in plate.acquisitions]
+    assert [each["id"] for each in plate.acquisitions] == [0, 1] and all(names)
+    assert not {"acquisition 0", "acquisition 1"} & set(names), names  # what an acquisition without a name is called
+    labels = [[each["label"] for each in image.attributes["omero"]["channels"]] for image in plate.images()]
+    for before, after in (labels[:2], labels[2:]):
+        assert len(before) == 2 and not {each.name for each in SECOND_CYCLE} & set(before)
+        assert sorted(after) == sorted(each.name for each in SECOND_CYCLE)
 
 
 @every_vendor

@@ -8,12 +8,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from plate_jobs import DETAILS, as_files, plate_images, tile
 from pydantic import BaseModel
 
+from fractal_omezarr_converters.convert import verify
 from fractal_omezarr_converters.core.aggregation import tiled_image_from_tiles
 from fractal_omezarr_converters.core.tile import Tile
 from fractal_omezarr_converters.errors import (
@@ -26,6 +28,7 @@ from fractal_omezarr_converters.fractal.compute import generic_compute_task
 from fractal_omezarr_converters.fractal.init import build_parallelization_list, setup_images_for_conversion
 from fractal_omezarr_converters.fractal.job import ConvertParallelInitArgs
 from fractal_omezarr_converters.fractal.models_list import converters_tools_models
+from fractal_omezarr_converters.fractal.run_folder import MARK
 from fractal_omezarr_converters.fractal.runners import MultiprocessingRunner, exec_compound_task
 from fractal_omezarr_converters.models.collections import ImageInPlate, SingleImage
 from fractal_omezarr_converters.models.form_options import ConverterFormOptions
@@ -121,19 +124,56 @@ def test_jobs_are_small_plain_and_complete(tmp_path: Path, options: ConverterOpt
         assert generic_compute_task(zarr_url=job["zarr_url"], init_args=job["init_args"]) == update
 
 
-def test_f66_the_hand_over_stays_until_the_next_init_of_the_same_images(tmp_path: Path) -> None:
+def test_f66_a_job_can_be_repeated_although_its_hand_over_is_gone(tmp_path: Path) -> None:
+    """A finished image holds the description itself; the last one takes the run's folder in the plate along."""
     images, out = plate_images(tmp_path), str(tmp_path / "out")
-    first = setup_images_for_conversion(images, zarr_dir=out, converter_options=as_files())
-    files = [Path(job["init_args"]["tiled_image_json_dump_url"]) for job in first]
-    for job in first:
-        generic_compute_task(**job)
-    assert all(file.exists() for file in files)
-    second = setup_images_for_conversion(
-        images, zarr_dir=out, converter_options=as_files(), overwrite_mode=OverwriteMode.EXTEND
+    jobs = setup_images_for_conversion(images, zarr_dir=out, converter_options=as_files())
+    files = [Path(job["init_args"]["tiled_image_json_dump_url"]) for job in jobs]
+    assert {file.parent.parent for file in files} == {Path(out, "P.zarr")}
+    assert files[0].parent.name.startswith(".run-")
+    answers = [generic_compute_task(**job) for job in jobs[:-1]]
+    assert [file.exists() for file in files] == [False, False, True]
+    assert [path.name for path in Path(out).iterdir()] == ["P.zarr"]
+    answers.append(generic_compute_task(**jobs[-1]))
+    assert not files[0].parent.exists()
+    assert [generic_compute_task(**job) for job in jobs] == answers
+    other = {**jobs[0]["init_args"], "digest": "0" * 32}
+    with pytest.raises(ConvertersToolsFileNotFoundError, match="is missing"):
+        generic_compute_task(zarr_url=jobs[0]["zarr_url"], init_args=other)
+
+
+def test_a_run_that_another_one_made_again_leaves_no_hand_over(tmp_path: Path) -> None:
+    """A run whose jobs never ran is cleared by the one that made all its images, not by one that made other images."""
+    images, out = plate_images(tmp_path), str(tmp_path / "out")
+
+    def folder_of(jobs: list[dict[str, Any]]) -> Path:
+        return Path(jobs[0]["init_args"]["tiled_image_json_dump_url"]).parent
+
+    never = setup_images_for_conversion(images, zarr_dir=out, converter_options=as_files())
+    mark = folder_of(never) / MARK
+    mark.write_text(json.dumps({**json.loads(mark.read_text()), "created": "2026-01-01T00:00:00+00:00"}))
+    some = setup_images_for_conversion(
+        images[:1], zarr_dir=out, converter_options=as_files(), overwrite_mode=OverwriteMode.EXTEND
     )
-    assert not any(file.exists() for file in files)
-    assert len(second) == 3
-    assert all(Path(job["init_args"]["tiled_image_json_dump_url"]).exists() for job in second)
+    generic_compute_task(**some[0])
+    assert folder_of(never).exists() and not folder_of(some).exists()
+    for job in setup_images_for_conversion(
+        images, zarr_dir=out, converter_options=as_files(), overwrite_mode=OverwriteMode.EXTEND
+    ):
+        generic_compute_task(**job)
+    assert [path.name for path in Path(out, "P.zarr").iterdir() if path.name.startswith(".run")] == []
+    assert verify(out).ok
+
+
+def test_a_folder_that_is_asked_for_holds_the_hand_over(tmp_path: Path) -> None:
+    elsewhere = str(tmp_path / "scratch")
+    chosen = {"serialization": "JSON", "temp_url": elsewhere}
+    options = ConverterOptions.model_validate({"runtime_settings": {"temp_json_options": chosen}})
+    jobs = setup_images_for_conversion(
+        plate_images(tmp_path), zarr_dir=str(tmp_path / "out"), converter_options=options
+    )
+    file = Path(jobs[0]["init_args"]["tiled_image_json_dump_url"])
+    assert file.parent.parent == Path(elsewhere) and file.parent.name.startswith("run-")
 
 
 def test_f67_two_conversions_into_one_folder_leave_each_other_alone(tmp_path: Path) -> None:

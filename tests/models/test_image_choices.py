@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 import tifffile
@@ -89,6 +90,7 @@ def test_a_renamed_ome_tiff_still_gives_its_planes(tmp_path: Path) -> None:
     paths, pixels = write_set(tmp_path, None)
     renamed = paths[1].rename(tmp_path / "other name.tif")
     agrees(loader(renamed), pixels[1], "cyx")
+    agrees(DefaultImageLoader(file_path=in_a_store(tmp_path, "renamed", "other name.tif")), pixels[1], "cyx")
 
 
 def test_companion_names_the_axes(tmp_path: Path) -> None:
@@ -104,6 +106,13 @@ def test_companion_names_the_axes(tmp_path: Path) -> None:
     xml = '<OME UUID="urn:uuid:1"><BinaryOnly MetadataFile="set.companion.ome" UUID="urn:uuid:9"/></OME>'
     tifffile.imwrite(tmp_path / "a.ome.tif", pixels, description=xml, metadata=None, photometric="minisblack")
     agrees(loader(tmp_path / "a.ome.tif"), pixels, "zyx")
+    agrees(DefaultImageLoader(file_path=in_a_store(tmp_path, "companion", "a.ome.tif")), pixels, "zyx")
+
+
+def in_a_store(folder: Path, name: str, first: str) -> str:
+    """Put the files of a folder into a store; the URL of the first one."""
+    fsspec.filesystem("memory").put(f"{folder}/", f"/{name}/", recursive=True)
+    return f"memory://{name}/{first}"
 
 
 def write_frames(folder: Path, compression: str | None) -> np.ndarray[Any, Any]:

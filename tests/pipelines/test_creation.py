@@ -62,7 +62,9 @@ def mosaic(make_tile):
 @pytest.mark.parametrize("version", ["0.4", "0.5", "0.6"])
 def test_every_plane_lies_in_its_place(mosaic, tmp_path, version):
     options = ConverterOptions(omezarr_options=OmeZarrOptions(ngff_version=version))
-    with pytest.warns(ConvertersToolsWarning, match="1 plane of image .* has no source"):
+    with pytest.warns(
+        ConvertersToolsWarning, match="1 plane of image .* was not acquired or has no file; the image is incomplete"
+    ):
         _, [made] = convert(mosaic, tmp_path, options)
     pixels = level_zero(tmp_path / "Plate.zarr/B/03/0")
     expected = np.zeros((2, 2, 2, 24, 96), dtype=np.uint16)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
 import pytest
 from written_images import attributes, convert
 
 from fractal_omezarr_converters.errors import ConvertersToolsWarning
 from fractal_omezarr_converters.models import BackendType, ConverterOptions, OmeZarrOptions
 from fractal_omezarr_converters.ngff import open_store, read_table
+from fractal_omezarr_converters.ngff.zarr_arrays import open_array
 
 
 def test_f03_tables_hold_the_raw_stage_position_whatever_moves_the_fields(make_tile, details, tmp_path):
@@ -72,6 +76,50 @@ def test_time_points_that_no_image_has_are_named_and_keep_their_time(make_tile, 
         convert([make_tile("A", start_t=10.0 * t) for t in (0, 5)], tmp_path / "two")
     (scales,) = attributes(tmp_path / "two/Plate.zarr/B/03/0")["multiscales"]
     assert scales["datasets"][0]["coordinateTransformations"][0]["scale"][0] == 50
+
+
+def test_numbers_of_frames_are_kept_where_no_image_is(make_tile, details, tmp_path):
+    """Frame 5 of frames 0 and 5 is the sixth; the same times stated in seconds make two frames."""
+    numbered = details.model_copy(update={"start_t_space": "pixel"})
+    tiles = [make_tile("A", start_t=t, acquisition_details=numbered) for t in (0, 5)]
+    with pytest.warns(ConvertersToolsWarning) as told:
+        convert(tiles, tmp_path / "gap")
+    said = [str(one.message) for one in told]
+    assert any(
+        "Of 6 time points 4 have no image, and their frames stay empty: missing 1, 2, 3, 4, counted" in text
+        for text in said
+    )
+    assert any("were not acquired or have no file; the image is incomplete" in text for text in said)
+    image = tmp_path / "gap/Plate.zarr/B/03/0"
+    written = np.asarray(open_array(open_store(image), "0")[...])
+    assert written.shape[0] == 6
+    assert [bool(frame.any()) for frame in written] == [True, False, False, False, False, True]
+    (scales,) = attributes(image)["multiscales"]
+    assert scales["datasets"][0]["coordinateTransformations"][0]["scale"][0] == 10
+    assert not (image / "tables/time_points").exists()
+
+
+def test_a_number_of_a_frame_that_is_a_mistake_makes_no_frames(make_tile, details, tmp_path):
+    numbered = details.model_copy(update={"start_t_space": "pixel"})
+    with pytest.warns(ConvertersToolsWarning, match="All frames lie 200 s apart, where an interval of 10 s is stated"):
+        convert([make_tile("A", start_t=t, acquisition_details=numbered) for t in (0, 20)], tmp_path / "few")
+    assert open_array(open_store(tmp_path / "few/Plate.zarr/B/03/0"), "0").shape[0] == 2
+    convert([make_tile("A", start_t=t, acquisition_details=numbered) for t in (0.5, 1.25)], tmp_path / "parts")
+    assert open_array(open_store(tmp_path / "parts/Plate.zarr/B/03/0"), "0").shape[0] == 2
+
+
+def test_moments_of_numbered_frames_leave_out_those_without_an_image(make_tile, details, tmp_path):
+    numbered = details.model_copy(update={"start_t_space": "pixel"})
+    began = datetime(2024, 5, 31, 14, 5, tzinfo=UTC)
+    tiles = [
+        make_tile("A", start_t=t, acquisition_details=numbered).model_copy(
+            update={"acquired_at": began + timedelta(seconds=11 * t)}
+        )
+        for t in (0, 1, 3)
+    ]
+    convert(tiles, tmp_path)
+    table = read_table(open_store(tmp_path), "Plate.zarr/B/03/0", "time_points")
+    assert (table["t_index"], table["t_second"]) == ([0, 1, 3], [0, 11, 33])
 
 
 def test_stamps_of_fields_lie_in_the_table_by_field(make_tile, tmp_path):

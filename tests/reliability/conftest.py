@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "faults")]
+sys.path[:0] = [str(Path(__file__).parent), *(str(Path(__file__).parents[1] / each) for each in ("faults", "formats"))]
 
 from object_store import BUCKET, SECRET, FaultyS3  # noqa: E402  (tests are not a package)
 

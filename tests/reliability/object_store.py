@@ -19,12 +19,12 @@ Fault = Callable[[str, str], Any]
 
 
 class FaultyS3:
-    """A proxy in front of moto; ``fault`` says what happens to a request, ``seen`` counts them."""
+    """A proxy in front of moto; ``fault`` says what happens to a request, ``seen`` counts them, ``sent`` the bytes of answers."""
 
     def __init__(self, port: int) -> None:
         self.behind = port
         self.fault: Fault | None = None
-        self.harmed = self.seen = 0
+        self.harmed = self.seen = self.sent = 0
         self.lock = threading.Lock()
         proxy = self
 
@@ -128,5 +128,7 @@ class FaultyS3:
         if how == "flip" and content:
             at = len(content) // 2
             content = content[:at] + bytes([content[at] ^ 0x10]) + content[at + 1 :]
+        with self.lock:
+            self.sent += len(content)
         client.wfile.write(content)
         behind.close()

@@ -104,10 +104,10 @@ def test_f66_the_same_job_can_be_run_again(plate: SyntheticOperetta, tmp_path: P
     assert init.code == 0, init.log
     item = init.result["parallelization_list"][0]
     url = Path(item["init_args"]["tiled_image_json_dump_url"])
-    assert url.parent.parent == tmp_path / "out" / "_tmp_json"
+    assert url.parent.parent == Path(item["zarr_url"]).parents[2] and url.parent.name.startswith(".run-")
     first = Job(COMPUTE, item, tmp_path / "jobs")
     again = Job(COMPUTE, item, tmp_path / "jobs")
-    assert url.exists()
+    assert not url.exists(), "the image holds the description itself"
     assert again.code == 0 and again.result == first.result
     assert "is complete already" in again.log
 
@@ -210,7 +210,7 @@ def test_a_missing_plane_is_logged_as_something_to_read(tmp_path: Path) -> None:
     lines = [line for line in job.log.splitlines() if "WARNING" in line]
     assert len(lines) == 2, job.log
     assert "files are missing" in lines[0] and "r02c03f01p02-ch3sk1fk1fl1.tiff" in lines[0]
-    assert "has no source and stays empty" in lines[1]
+    assert "not acquired or has no file; the image is incomplete there" in lines[1]
 
 
 def test_a_tile_table_goes_through_init_and_compute(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from fractal_omezarr_converters import tasks
 from fractal_omezarr_converters.errors import ConvertersToolsError
 from fractal_omezarr_converters.fractal import init
+from fractal_omezarr_converters.ngff.staging_owner import OWNER_FILE
 from fractal_omezarr_converters.tasks.operetta import convert_compute, convert_init
 from fractal_omezarr_converters.testing.synthetic_operetta import PlaneKey, SyntheticOperetta, write_operetta
 
@@ -43,6 +45,21 @@ def existing_plate(plate: SyntheticOperetta, tmp_path: Path) -> None:
     for job in start(plate, tmp_path / "out"):
         convert_compute(**job)
     start(plate, tmp_path / "out")
+
+
+def another_cycle(plate: SyntheticOperetta, tmp_path: Path) -> None:
+    """Overwrite where Extend is meant."""
+    for job in start(plate, tmp_path / "out"):
+        convert_compute(**job)
+    start(plate, tmp_path / "out", acquisition={"acquisition": 1}, overwrite="Overwrite")
+
+
+def held_by_another_run(plate: SyntheticOperetta, tmp_path: Path) -> None:
+    """A process on another computer showed signs of life just now."""
+    claim = Path(start(plate, tmp_path / "out")[0]["zarr_url"]).parent / ".0.writing-0badcafe-1-2-aaaaaaaa" / OWNER_FILE
+    claim.parent.mkdir(parents=True)
+    claim.write_text(json.dumps({"host": "node7", "pid": 7, "since": 1.7e9, "user": "anna"}))
+    start(plate, tmp_path / "out", overwrite="Overwrite")
 
 
 def half_overwritten(plate: SyntheticOperetta, tmp_path: Path) -> None:
@@ -79,6 +96,8 @@ FAILURES: dict[str, Callable[[SyntheticOperetta, Path], Any]] = {
     "cannot be written to": lambda plate, here: start(plate, plate.folders[0] / "Images" / "Index.idx.xml"),
     "20001 images": too_many,
     "exists in": existing_plate,
+    "which this run does not make": another_cycle,
+    "is being written by another run": held_by_another_run,
     "is being overwritten": half_overwritten,
     "cannot be read": damaged_file,
 }

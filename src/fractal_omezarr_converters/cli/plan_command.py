@@ -79,9 +79,27 @@ def _sources_and_out(sources: list[str], out: str | None) -> tuple[list[str], st
         return sources, out
     from pathlib import Path
 
-    last = Path(sources[-1]).expanduser()
-    is_source = last.exists() and not _is_output(last)
+    from fractal_omezarr_converters.models.urls import is_remote_url
+
+    if is_remote_url(sources[-1]):
+        is_source = _holds_a_source(sources[-1])
+    else:
+        last = Path(sources[-1]).expanduser()
+        is_source = last.exists() and not _is_output(last)
     return (sources, None) if is_source else (sources[:-1], sources[-1])
+
+
+def _holds_a_source(url: str) -> bool:
+    """Say whether there is something else than OME-Zarr at an address."""
+    from fractal_omezarr_converters.models.remote_calls import request
+    from fractal_omezarr_converters.models.urls import filesystem_for_url
+
+    filesystem = filesystem_for_url(url, "Listing a folder")
+    try:
+        names = request(url, "listed", lambda: filesystem.ls(url, detail=False))
+    except FileNotFoundError:
+        return False
+    return bool(names) and not any(name.rstrip("/").endswith(".zarr") for name in names)
 
 
 def _is_output(folder: Any) -> bool:

@@ -93,8 +93,9 @@ def _image(
     where = path or collection.path()
     details = _agreed_details(table, rows, where)
     regions = columns.part(rows)
+    acquisitions = [table.acquisitions[number] for number in np.unique(table.acquisition[rows]).tolist()]
     data_type, notes = data_type_of(
-        [table.acquisitions[number] for number in np.unique(table.acquisition[rows]).tolist()],
+        acquisitions,
         regions.loaders,
         where=f"image '{where}'",
         resource=resource,
@@ -120,6 +121,7 @@ def _image(
             f"image '{where}'",
         ),
         notes=notes,
+        numbered_frames=all(each.start_t_space == "pixel" for each in acquisitions),
     )
     if path is not None:
         image.translation = image.translation_of_regions()

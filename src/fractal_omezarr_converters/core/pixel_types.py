@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
+TYPE_THAT_FITS = "leave data_type on autodetect or state a type that fits."
 _EXACT_INTEGER_BITS = {2: 11, 4: 24, 8: 53}
 
 
@@ -47,23 +48,23 @@ def cast_exactly(data: NDArray[Any], data_type: str, where: str) -> NDArray[Any]
     """
     if data.dtype == np.dtype(data_type):
         return data
+    unfit = misfit(data, data_type)
+    if unfit is not None:
+        raise ConvertersToolsUserError(f"{where} {unfit}; {TYPE_THAT_FITS}")
+    return data.astype(data_type)
+
+
+def misfit(data: NDArray[Any], data_type: str) -> str | None:
+    """Say which values of the pixels another type cannot hold; None when it holds all."""
     if holds(data_type, str(data.dtype)):
-        return data.astype(data_type)
+        return None
     target = np.dtype(data_type)
     if data.size and target.kind in "iu":
         low, high, limits = data.min(), data.max(), np.iinfo(target)
         fits = bool(np.isfinite(low) and np.isfinite(high)) and limits.min <= low.item() and high.item() <= limits.max
-        whole = fits and (data.dtype.kind in "iub" or bool((data == np.rint(data)).all()))
-        if not whole:
-            raise ConvertersToolsUserError(
-                f"{where} has values from {low} to {high} ({data.dtype}), which {data_type} cannot hold; "
-                "leave data_type on autodetect or state a type that fits."
-            )
-        return data.astype(target)
-    cast = data.astype(target)
-    if not np.array_equal(cast.astype(data.dtype), data, equal_nan=data.dtype.kind == "f"):
-        raise ConvertersToolsUserError(
-            f"{where} has values of type {data.dtype} that {data_type} cannot hold exactly; "
-            "leave data_type on autodetect or state a type that fits."
-        )
-    return cast
+        if fits and (data.dtype.kind in "iub" or bool((data == np.rint(data)).all())):
+            return None
+        return f"has values from {low} to {high} ({data.dtype}), which {data_type} cannot hold"
+    if np.array_equal(data.astype(target).astype(data.dtype), data, equal_nan=data.dtype.kind == "f"):
+        return None
+    return f"has values of type {data.dtype} that {data_type} cannot hold exactly"

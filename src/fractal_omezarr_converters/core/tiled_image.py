@@ -72,6 +72,8 @@ class TiledImage(CheckedModel, Generic[CollectionInterfaceType, ImageLoaderInter
     """What a user should read about this image."""
     remarks: list[str] = Field(default_factory=list)
     """What is worth knowing about this image, but asks nobody to do anything."""
+    numbered_frames: bool = False
+    """Times were stated as numbers of frames: a number between others that no image has is a frame, too, and stays empty."""
     source_stamps: Any = None
     """What the files behind the regions were when they were looked at, so that others in their place are noticed."""
 

@@ -79,6 +79,14 @@ class PlaneStates:
         else:
             self.missing_file = max(self.missing_file, planes)
 
+    def add(self, other: PlaneStates, where: str) -> None:
+        """Add the planes of another part of the source; its examples are said to be ``where``."""
+        for state in ("present", "missing_file", "named_empty", "never_acquired"):
+            setattr(self, state, getattr(self, state) + getattr(other, state))
+        for state, texts in other.examples.items():
+            kept = self.examples.setdefault(state, [])
+            kept.extend(f"{text} ({where})" for text in texts[: EXAMPLES_KEPT - len(kept)])
+
     def sentences(self) -> list[str]:
         """Say in one sentence per state which planes will stay empty."""
         words = {
@@ -99,6 +107,8 @@ class PlaneStates:
 class Scan:
     """What a format found: tiles, facts of the plate, states of planes, warnings, and the files it read.
 
+    A source may hold several acquisitions of one plate: the collections of its tiles say which they are, counted on from the
+    number that the user gives, and ``acquisitions`` has the facts of each by its number; ``plate`` has those of the first.
     ``warnings`` need not repeat the states: whoever shows them adds :meth:`PlaneStates.sentences`.
     ``corrections`` are the steps, each ``{"name": ..., "params": {...}}``, by which loaders change pixel values; they
     become part of the provenance of every image.
@@ -111,6 +121,11 @@ class Scan:
     metadata_files: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     corrections: list[dict[str, Any]] = field(default_factory=list)
+    acquisitions: dict[int, PlateFacts] = field(default_factory=dict)
+
+    def facts_of(self, acquisition: int) -> PlateFacts | None:
+        """Give the facts of the plate and of one acquisition of it, by its number."""
+        return self.acquisitions.get(acquisition, self.plate)
 
 
 class Format(ABC):
@@ -157,7 +172,7 @@ class Format(ABC):
             source: folder (or file) of one acquisition.
             options: options of this format, as its model or as a mapping; None means the defaults.
             plate_name: name of the plate; None means the one in the metadata.
-            acquisition: number of this acquisition of the plate.
+            acquisition: number of this acquisition of the plate; of the first, where the source holds several.
         """
 
     def checked_options(self, options: FormatOptions | Mapping[str, Any] | None) -> FormatOptions:

@@ -52,8 +52,10 @@ def read_tags(path: str) -> PlaneTags | None:
     """Read the header of a file; None when it is no TIFF file or damaged."""
     import tifffile
 
+    from fractal_omezarr_converters.models.placeholders import open_binary
+
     try:
-        with tifffile.TiffFile(path) as file:
+        with open_binary(path) as stream, tifffile.TiffFile(stream, name=path) as file:
             page = file.pages.first
             width, height, text = int(page.imagewidth), int(page.imagelength), str(page.description)
     except (tifffile.TiffFileError, OSError, ValueError, LookupError, struct.error, TypeError):

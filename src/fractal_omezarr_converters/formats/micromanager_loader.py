@@ -15,6 +15,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.micromanager_frames import RawPlane
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader, ImageLoaderInterface, loader_type_name
 from fractal_omezarr_converters.models.source_files import SourceFile
+from fractal_omezarr_converters.models.urls import filesystem_for_url, is_remote_url
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,8 +89,14 @@ class MicromanagerLoader(ImageLoaderInterface):
         stored = np.dtype(self.stored)
         path = self._file().path(resource)
         count = (last - first) * self.width
+        begin = self.offset + first * self.width * stored.itemsize
+        if is_remote_url(path):
+            from fractal_omezarr_converters.models.remote_ranges import read_range
+
+            content = read_range(filesystem_for_url(path, "Reading a stack"), path, begin, count * stored.itemsize)
+            return np.frombuffer(content, stored).reshape(last - first, self.width).astype(self._native())
         try:
-            found = np.fromfile(path, stored, count, offset=self.offset + first * self.width * stored.itemsize)
+            found = np.fromfile(path, stored, count, offset=begin)
         except OSError as error:
             raise ConvertersToolsUserError(f"'{path}' cannot be read: {error.strerror}.") from error
         if found.size < count:

@@ -12,7 +12,8 @@ import struct
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
+from fractal_omezarr_converters.models.placeholders import open_binary
 
 WIDTH, HEIGHT, BITS, COMPRESSION, STRIP_OFFSETS, SAMPLES, STRIP_BYTES = 256, 257, 258, 259, 273, 277, 279
 METADATA = 51123
@@ -50,10 +51,13 @@ class StackFile:
         self.path = str(path)
         self.cut_short: str | None = None
         try:
-            self._file: BinaryIO = open(self.path, "rb")  # noqa: SIM115, PTH123 -- closed by close()
+            self._file: BinaryIO = open_binary(self.path)
+        except ConvertersToolsError:
+            raise
         except OSError as error:
             raise ConvertersToolsUserError(f"'{path}' cannot be opened: {error.strerror}.") from error
-        self._size = os.fstat(self._file.fileno()).st_size
+        self._size = self._file.seek(0, os.SEEK_END)
+        self._file.seek(0)
         start = self._file.read(8)
         self._order = {b"II": "<", b"MM": ">"}.get(start[:2], "")
         if len(start) < 8 or not self._order or struct.unpack(self._order + "H", start[2:4])[0] != 42:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fractal_omezarr_converters.errors import (
+    ConvertersToolsError,
     ConvertersToolsFileNotFoundError,
     ConvertersToolsUserError,
     collecting,
@@ -22,6 +23,7 @@ from fractal_omezarr_converters.errors import (
 from fractal_omezarr_converters.formats.micromanager_frames import Acquired, RawPlane, frame_facts, index_axes
 from fractal_omezarr_converters.formats.micromanager_ome import stated_plate
 from fractal_omezarr_converters.formats.micromanager_pages import StackFile
+from fractal_omezarr_converters.models.placeholders import open_binary
 
 _STACK = re.compile(r"(?P<name>.*)_MMStack(?:_(?P<label>.*?))?(?:_\d+)?(?:\.ome)?\.tiff?", re.IGNORECASE)
 _FRAME_KEY = re.compile(r"FrameKey-(\d+)-(\d+)-(\d+)")
@@ -85,9 +87,11 @@ def header_of(path: Path) -> tuple[dict[str, Any], dict[int, dict[str, int]]]:
     """Give the summary of an acquisition and, for each page by its offset, its place by the index map."""
     import tifffile
 
-    with path.open("rb") as handle:
+    with open_binary(path) as handle:
         try:
             settings = tifffile.tifffile.read_micromanager_metadata(handle, {"Summary", "IndexMap"})
+        except ConvertersToolsError:
+            raise
         except ValueError:
             settings = {}
     rows = settings.get("IndexMap")

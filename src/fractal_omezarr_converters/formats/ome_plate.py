@@ -13,8 +13,9 @@ knows more. Facts and traps: docs/formats/ome_plate.md.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from pydantic import ConfigDict, Field
 
@@ -28,17 +29,12 @@ from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFile
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.field_grid import FieldGrid
 from fractal_omezarr_converters.formats.ome_collector import OmePlanes
-from fractal_omezarr_converters.formats.ome_xml import (
-    OmeDocument,
-    OmeImageRecord,
-    OmePlate,
-    OmeWell,
-    read_ome_xml,
-    tiff_description,
-)
+from fractal_omezarr_converters.formats.ome_wells import AcquiredWells, OmePlate, OmeWell, acquired_wells
+from fractal_omezarr_converters.formats.ome_xml import OmeDocument, OmeImageRecord, read_ome_xml, tiff_description
 from fractal_omezarr_converters.formats.plane_records import Measurement
 from fractal_omezarr_converters.formats.plate_format import PlateFormat
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
+from fractal_omezarr_converters.models.plate_facts import PlateFacts, utc_in_words
 from fractal_omezarr_converters.models.urls import is_file_there
 
 COMPANIONS = ("*.companion.ome", "*.ome.xml")
@@ -92,8 +88,8 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
         except ConvertersToolsError:
             return False
 
-    def measure(self, source: Path, options: OmePlateOptions, plate_name: str | None) -> Measurement:
-        """Read the OME-XML; no image is opened."""
+    def measure(self, source: Path, options: OmePlateOptions, plate_name: str | None) -> list[Measurement]:
+        """Read the OME-XML; no image is opened. Each ``PlateAcquisition`` is a measurement, where there are several."""
         file = self._document_file(source)
         if file is None:
             raise ConvertersToolsFileNotFoundError(
@@ -102,42 +98,32 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
         self._check_companions(source)
         document = _read(file)
         plate = _chosen_plate(document, options.plate)
-        warnings = document.warnings
-        found = OmePlanes(document.path, _own_file(file), y_up=options.flip_y, pixel_size=options.pixel_size)
+        parts = acquired_wells(plate, document.warnings)
         problems: list[str] = []
-        for well in plate.wells:
-            _take_well(document, well, found, problems)
-        if not found.planes and not problems:
+        read = _Read(document, file, options)
+        planes = [(part, _planes_of(part, read, problems)) for part in parts]
+        every_plane = [each for _, found in planes for each in found.planes]
+        if not every_plane and not problems:
             what = "no field with an image" if plate.wells else "no well"
             problems.append(f"'{document.path}' describes the plate '{plate.name or plate.id}' with {what}.")
         raise_together(problems, f"'{document.path}' cannot be used")
-        _check_positions(found, document, options)
+        empty = [part.named for part, found in planes if not found.planes]
+        if empty:
+            document.warnings.append(
+                f"The images of {', '.join(empty)} in '{document.path}' have no plane; it is left out."
+            )
+        for _, found in planes:
+            _check_positions(found, document, options)
         self._warn_of_others(source, document, file)
-        used = [document.images[s.image] for w in plate.wells for s in w.samples if s.image in document.images]
-        return Measurement(
+        facts = plate_facts_of(
+            every_plane,
+            name=plate_name or plate.name or file.name.partition(".")[0],
             described_in=document.path,
-            files=AcquisitionFiles(file.parent, file.parent, follow_links=options.follow_links),
-            planes=found.planes,
-            frames=found.frames,
-            channels=found.channels,
-            plate=plate_facts_of(
-                found.planes,
-                name=plate_name or plate.name or file.name.partition(".")[0],
-                described_in=document.path,
-                warnings=warnings,
-                rows=plate.rows,
-                columns=plate.columns,
-                acquisition_name=file.parent.name,
-                acquisition_description=document.creator or None,
-                start_time=min((int(each.acquired) for each in used if each.acquired), default=None),
-            ),
-            field_grid=options.field_grid,
-            z_step=_shared(image.z_step for image in used),
-            t_step=_shared(image.t_step for image in used),
-            data_type=_data_type(used),
-            warnings=warnings,
-            facts={"software": document.creator},
+            warnings=document.warnings,
+            rows=plate.rows,
+            columns=plate.columns,
         )
+        return [_measurement(part, found, read, facts) for part, found in planes if found.planes]
 
     def _check_companions(self, source: Path) -> None:
         """Refuse several companions: each describes a plate of its own, or the same one differently."""
@@ -205,6 +191,60 @@ def _chosen_plate(document: OmeDocument, name: str | None) -> OmePlate:
             f"The OME-XML of '{document.path}' describes the plates {', '.join(names)}; name one of them (option plate)."
         )
     return document.plates[0]
+
+
+class _Read(NamedTuple):
+    """What was read of a plate, from which file, and how."""
+
+    document: OmeDocument
+    file: Path
+    options: OmePlateOptions
+
+
+def _planes_of(part: AcquiredWells, read: _Read, problems: list[str]) -> OmePlanes:
+    """Planes of one acquisition: its fields, channels and sizes are its own."""
+    options = read.options
+    found = OmePlanes(read.document.path, _own_file(read.file), y_up=options.flip_y, pixel_size=options.pixel_size)
+    for well in part.wells:
+        _take_well(read.document, well, found, problems)
+    return found
+
+
+def _measurement(part: AcquiredWells, found: OmePlanes, read: _Read, plate: PlateFacts) -> Measurement:
+    document, file, options = read
+    used = [document.images[s.image] for w in part.wells for s in w.samples if s.image in document.images]
+    stated = part.stated
+    start, end = (None, None) if stated is None else (stated.start, stated.end)
+    if start is None:
+        start = min((int(each.acquired) for each in used if each.acquired), default=None)
+    warnings = list(document.warnings)
+    if start is not None and end is not None and end < start:
+        warnings.append(
+            f"'{document.path}' states that {part.named} ended at {utc_in_words(end)}, before it started at"
+            f" {utc_in_words(start)}; its end is left out."
+        )
+        end = None
+    return Measurement(
+        described_in=document.path,
+        files=AcquisitionFiles(file.parent, file.parent, follow_links=options.follow_links),
+        planes=found.planes,
+        frames=found.frames,
+        channels=found.channels,
+        plate=replace(
+            plate,
+            acquisition_name=file.parent.name if stated is None else stated.name or None,
+            acquisition_description=(stated and stated.description) or document.creator or None,
+            start_time=start,
+            end_time=end,
+        ),
+        field_grid=options.field_grid,
+        z_step=_shared(image.z_step for image in used),
+        t_step=_shared(image.t_step for image in used),
+        data_type=_data_type(used),
+        warnings=warnings,
+        facts={"software": document.creator},
+        acquisition_offset=part.number,
+    )
 
 
 def _take_well(document: OmeDocument, well: OmeWell, found: OmePlanes, problems: list[str]) -> None:

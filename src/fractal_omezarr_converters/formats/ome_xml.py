@@ -1,29 +1,27 @@
 """Read OME-XML as records: images with their planes, files, channels and sizes, and the plates they belong to.
 
-Source: OME schema 2003-FC to 2016-06 (https://www.openmicroscopy.org/Schemas). The namespace's year is ignored; schemas up to
-2013-06 state no units and mean µm and s. The unit ``reference frame`` of positions is taken for µm, which is what every
-instrument that writes it means. An image without ``TiffData`` has its planes in the pages of its own file.
+Source: OME schema 2003-FC to 2016-06 (https://www.openmicroscopy.org/Schemas). The namespace's year is ignored. An image without
+``TiffData`` has its planes in the pages of its own file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
 from fractal_omezarr_converters.formats.clock_times import seconds_of
+from fractal_omezarr_converters.formats.ome_quantities import position, positive_quantity, quantity
+from fractal_omezarr_converters.formats.ome_wells import OmePlate, plate_of
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts
-from fractal_omezarr_converters.formats.units import Target, exact_factor, known_units
 from fractal_omezarr_converters.formats.xml_records import XmlRecord
 from fractal_omezarr_converters.formats.xml_stream import XmlStream
 from fractal_omezarr_converters.models.ome_planes import PlanePlace, TiffBlock, plane_places
 
 MAX_SIZE = 10_000_000
 MAX_PROBLEMS = 20
-MAX_POSITION_UM = 1e7
 
 Key = tuple[int, int, int]
 
@@ -57,34 +55,6 @@ class OmeImageRecord:
     planes: dict[Key, OmePlane] = field(default_factory=dict)
     places: dict[Key, PlanePlace] = field(default_factory=dict)
     line: int = 0
-
-
-class OmeSample(NamedTuple):
-    """One field of a well: its image, its number, and its position in µm where it is stated."""
-
-    image: str
-    number: int
-    x: float | None
-    y: float | None
-
-
-class OmeWell(NamedTuple):
-    """One well: row and column from 0, and its fields."""
-
-    row: int
-    column: int
-    samples: list[OmeSample]
-
-
-@dataclass
-class OmePlate:
-    """One plate and its wells."""
-
-    id: str
-    name: str
-    rows: int | None = None
-    columns: int | None = None
-    wells: list[OmeWell] = field(default_factory=list)
 
 
 @dataclass
@@ -123,7 +93,7 @@ def read_ome_xml(
                 for image in _images(record, own_pages, plane_per_block=plane_per_block):
                     document.images[image.id] = image
             elif record.name == "Plate":
-                document.plates.append(_plate(record))
+                document.plates.append(plate_of(record))
             else:
                 document.metadata_file = record.attributes.get("MetadataFile")
         except ConvertersToolsUserError as error:
@@ -160,10 +130,10 @@ def _images(record: XmlRecord, own_pages: int, *, plane_per_block: bool) -> Iter
             size_x=pixels.attribute_integer("SizeX", least=1, most=MAX_SIZE),
             size_y=pixels.attribute_integer("SizeY", least=1, most=MAX_SIZE),
             sizes={axis: pixels.attribute_integer(f"Size{axis.upper()}", least=1, most=MAX_SIZE) for axis in "czt"},
-            pixel_x=_positive(pixels, "PhysicalSizeX", "µm"),
-            pixel_y=_positive(pixels, "PhysicalSizeY", "µm"),
-            z_step=_positive(pixels, "PhysicalSizeZ", "µm"),
-            t_step=_positive(pixels, "TimeIncrement", "s"),
+            pixel_x=positive_quantity(pixels, "PhysicalSizeX", "µm"),
+            pixel_y=positive_quantity(pixels, "PhysicalSizeY", "µm"),
+            z_step=positive_quantity(pixels, "PhysicalSizeZ", "µm"),
+            t_step=positive_quantity(pixels, "TimeIncrement", "s"),
             acquired=seconds_of(stamp),
             pixel_type=pixels.attributes.get("Type") or pixels.attributes.get("PixelType") or "",
             line=record.line,
@@ -186,8 +156,8 @@ def _take_channels(image: OmeImageRecord, pixels: XmlRecord) -> None:
             ChannelFacts(
                 name=each.attributes.get("Name", ""),
                 kind=each.attributes.get("Fluor", "") or f"channel_{number}",
-                emission_nm=_positive(each, "EmissionWavelength", "nm"),
-                excitation_nm=_positive(each, "ExcitationWavelength", "nm"),
+                emission_nm=positive_quantity(each, "EmissionWavelength", "nm"),
+                excitation_nm=positive_quantity(each, "ExcitationWavelength", "nm"),
                 color=_color(each),
             )
         )
@@ -202,8 +172,8 @@ def _color(record: XmlRecord) -> str | None:
 def _take_planes(image: OmeImageRecord, pixels: XmlRecord) -> None:
     for each in pixels.every("Plane"):
         c, z, t = (each.attribute_integer(f"The{axis}", least=0, default=0) for axis in "CZT")
-        x, y, height = (_quantity(each, f"Position{axis}", "µm", limit=MAX_POSITION_UM) for axis in "XYZ")
-        image.planes[c, z, t] = OmePlane(x, y, height, _quantity(each, "DeltaT", "s"))
+        x, y, height = (position(each, f"Position{axis}") for axis in "XYZ")
+        image.planes[c, z, t] = OmePlane(x, y, height, quantity(each, "DeltaT", "s"))
 
 
 def _take_files(image: OmeImageRecord, pixels: XmlRecord, own_pages: int, *, plane_per_block: bool) -> None:
@@ -226,44 +196,3 @@ def _take_files(image: OmeImageRecord, pixels: XmlRecord, own_pages: int, *, pla
     image.places = plane_places(
         image.sizes, pixels.attributes.get("DimensionOrder", "XYZCT"), blocks, own_pages=own_pages
     )
-
-
-def _plate(record: XmlRecord) -> OmePlate:
-    plate = OmePlate(
-        id=record.attributes.get("ID", ""),
-        name=record.attributes.get("Name", "") or record.attributes.get("ExternalIdentifier", ""),
-        rows=record.attribute_integer("Rows", least=1) if record.attributes.get("Rows") else None,
-        columns=record.attribute_integer("Columns", least=1) if record.attributes.get("Columns") else None,
-    )
-    for well in record.every("Well"):
-        row, column = (well.attribute_integer(name, least=0, most=1000) for name in ("Row", "Column"))
-        samples = []
-        for place, sample in enumerate(well.every("WellSample")):
-            reference = sample.child("ImageRef")
-            if reference is None:
-                continue  # a field that was planned and not imaged
-            x, y = (_quantity(sample, f"Position{axis}", "µm", limit=MAX_POSITION_UM) for axis in "XY")
-            index = sample.attribute_integer("Index", least=0, default=place)
-            samples.append(OmeSample(reference.attribute("ID"), index, x, y))
-        plate.wells.append(OmeWell(row, column, samples))
-    return plate
-
-
-def _positive(record: XmlRecord, name: str, target: Target) -> float | None:
-    found = _quantity(record, name, target)
-    return found if found is not None and found > 0 else None
-
-
-def _quantity(record: XmlRecord, name: str, target: Target, *, limit: float | None = None) -> float | None:
-    """An attribute with its unit, in the target's unit; None when it is absent."""
-    if not record.attributes.get(name, "").strip():
-        return None
-    stated = record.attributes.get(f"{name}Unit", "").strip()
-    factor = exact_factor(stated if stated and stated != "reference frame" else target, target)
-    if factor is None:
-        raise record.attribute_problem(name, f"has the unit '{stated}'; units known here are {known_units(target)}")
-    record.attribute_number(name)
-    value = float(Decimal(record.attribute(name)) * factor)
-    if limit is not None and abs(value) > limit:
-        raise record.attribute_problem(name, f"is {value:g} {target}, which no stage reaches")
-    return value

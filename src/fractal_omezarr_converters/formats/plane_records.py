@@ -98,7 +98,8 @@ class Measurement:
     protocol, which files may contradict: then the files are asked, one of each frame. ``z_step`` (µm) and ``t_step`` (s)
     are those the protocol states; None means that they are taken from the planes. ``make_loaders`` is given paths and
     records of the planes that are there; None means plain image files. ``field_grid`` lays fields out instead of their x
-    and y. ``data_type`` is used when no file is there to ask.
+    and y. ``data_type`` is used when no file is there to ask. ``acquisition_offset`` is added to the number of the acquisition
+    that the user gives: where one source holds several acquisitions of a plate, each is a measurement.
     """
 
     described_in: str
@@ -119,3 +120,4 @@ class Measurement:
     metadata_files: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     corrections: list[dict[str, Any]] = field(default_factory=list)
+    acquisition_offset: int = 0

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError
 from fractal_omezarr_converters.formats.contract import Format, FormatOptions, Scan
+from fractal_omezarr_converters.formats.joined_scans import joined_scans
 from fractal_omezarr_converters.formats.plane_records import Measurement
 from fractal_omezarr_converters.formats.plate_scan import plate_scan
 
@@ -33,8 +34,11 @@ class PlateFormat[Options: FormatOptions](Format):
     """
 
     @abstractmethod
-    def measure(self, source: Path, options: Options, plate_name: str | None) -> Measurement:
-        """Read the metadata of one acquisition; no pixel is read.
+    def measure(self, source: Path, options: Options, plate_name: str | None) -> Measurement | list[Measurement]:
+        """Read the metadata of one acquisition, or of all that the source holds; no pixel is read.
+
+        Several measurements share the plate and have different offsets of their acquisition. A warning that all of them
+        give is said once.
 
         Args:
             source: folder (or file) of the acquisition, absolute; it exists.
@@ -60,4 +64,9 @@ class PlateFormat[Options: FormatOptions](Format):
         if not place.exists():
             raise ConvertersToolsFileNotFoundError(f"There is no folder '{source}'; check the path.")
         repeat = isinstance(chosen, StackOptions) and chosen.single_planes == "repeat"
-        return plate_scan(self.measure(place, chosen, plate_name), acquisition, repeat_single=repeat)
+        measured = self.measure(place, chosen, plate_name)
+        numbered = {
+            acquisition + each.acquisition_offset: each
+            for each in (measured if isinstance(measured, list) else [measured])
+        }
+        return joined_scans({n: plate_scan(each, n, repeat_single=repeat) for n, each in numbered.items()})

@@ -72,6 +72,7 @@ def plate_scan(measured: Measurement, acquisition: int, *, repeat_single: bool =
         metadata_files=measured.metadata_files or [each for each in [measured.described_in] if is_file_there(each)],
         facts={**_facts(sorted_out), **measured.facts},
         corrections=measured.corrections,
+        acquisitions={acquisition: measured.plate},
     )
 
 

@@ -18,14 +18,16 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from fractal_omezarr_converters.errors import (
     ConvertersToolsFileNotFoundError,
     ConvertersToolsUserError,
     ConvertersToolsWarning,
 )
-from fractal_omezarr_converters.formats.contract import Format
+from fractal_omezarr_converters.formats.contract import Format, Scan
 from fractal_omezarr_converters.formats.not_read import why_not_read
+from fractal_omezarr_converters.models.urls import is_remote_url
 
 ENTRY_POINT_GROUP = "fractal_omezarr_converters.formats"
 
@@ -50,12 +52,18 @@ def get(name: str) -> Format:
 
 
 def detect(source: str | Path) -> Format:
-    """Find the one format that recognises a folder or file.
+    """Find the one format that recognises a folder or file, on a disk or in a store.
 
     Raises:
         ConvertersToolsFileNotFoundError: there is nothing at this place.
+        ConvertersToolsStoreError: a store refuses.
         ConvertersToolsUserError: no format, or more than one, recognises it.
     """
+    if is_remote_url(source):
+        from fractal_omezarr_converters.formats.store_folders import folder_in_store
+
+        with folder_in_store(str(source)) as folder:
+            return folder.ask(detect)
     if not Path(source).exists():
         raise ConvertersToolsFileNotFoundError(f"There is no file or folder '{source}'; check the path.")
     known = _all_formats()
@@ -73,6 +81,20 @@ def detect(source: str | Path) -> Format:
         f"No format recognises '{source}'; give the folder that holds the instrument's own metadata file."
         f" Looked for:\n{looked_for}"
     )
+
+
+def scan(chosen: Format, source: str, **asked: Any) -> Scan:
+    """Scan a folder or file, on a disk or in a store, as :meth:`Format.scan` does.
+
+    Raises:
+        ConvertersToolsError: as the format; and a store refuses, or holds what cannot be laid out here.
+    """
+    if not is_remote_url(source):
+        return chosen.scan(source, **asked)
+    from fractal_omezarr_converters.formats.store_folders import folder_in_store
+
+    with folder_in_store(source) as folder:
+        return folder.ask(lambda path: folder.renamed_scan(chosen.scan(path, **asked)))
 
 
 @cache

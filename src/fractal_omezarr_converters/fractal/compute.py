@@ -12,18 +12,22 @@ from pydantic import ValidationError
 
 from fractal_omezarr_converters.core.source_stamps import changed_sources
 from fractal_omezarr_converters.core.tiled_image import TiledImage
-from fractal_omezarr_converters.errors import ConvertersToolsOutputExistsError, ConvertersToolsUserError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsOutputExistsError,
+    ConvertersToolsUserError,
+)
 from fractal_omezarr_converters.fractal.handover import digest_of, tiled_image_from_json, tiled_image_from_json_str
 from fractal_omezarr_converters.fractal.image_list import ImageListUpdateDict, Scalar, image_list_update
 from fractal_omezarr_converters.fractal.job import ConvertParallelInitArgs
-from fractal_omezarr_converters.fractal.run_folder import mark_done
+from fractal_omezarr_converters.fractal.run_folder import mark_done, remove_used
 from fractal_omezarr_converters.fractal.source_record import KEY as SOURCE_KEY
-from fractal_omezarr_converters.fractal.source_record import make_record
+from fractal_omezarr_converters.fractal.source_record import make_record, read_record
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
 from fractal_omezarr_converters.models.user_facing import complete_inside_out
 from fractal_omezarr_converters.ngff import completion
-from fractal_omezarr_converters.ngff.groups import require_group
+from fractal_omezarr_converters.ngff.groups import read_group, require_group
 from fractal_omezarr_converters.ngff.staging import recover
 from fractal_omezarr_converters.ngff.stores import open_store
 from fractal_omezarr_converters.pipelines.creation import PixelWriter, write_plan
@@ -47,8 +51,8 @@ def generic_compute_task(
 ) -> ImageListUpdateDict:
     """Write one image and give its entry for the image list; an image that is complete already is left as it is.
 
-    The hand-over file stays, so that the same job can be run again. The two types are needed only for descriptions that
-    an older converter wrote.
+    The same job can be run again: the image holds the description, or else the hand-over file stays. The two types
+    are needed only for descriptions that an older converter wrote.
     """
     return compute_image(
         zarr_url=zarr_url,
@@ -71,7 +75,7 @@ def compute_image(
     """The compute step, in which ``write`` may write the pixels in another way than by threads of this process."""
     started = time.perf_counter()
     job = _checked_job(init_args, zarr_url)
-    image = _description(job, collection_type, image_loader_type)
+    image = _description(job, zarr_url, collection_type, image_loader_type)
     _refuse_another_place(image, job, zarr_url)
     steps = registration_steps(job.converter_options)
     plan = plan_image(image, converter_options=job.converter_options, registration_pipeline=steps, resource=resource)
@@ -100,7 +104,8 @@ def compute_image(
                 raise
         logger.info("%s written in %.1f s", zarr_url, time.perf_counter() - started)
     if job.tiled_image_json_dump_url is not None:
-        mark_done(job.tiled_image_json_dump_url)
+        done = mark_done if _held_description(job, zarr_url) is None else remove_used
+        done(job.tiled_image_json_dump_url)
     return entry_of(zarr_url, plan)
 
 
@@ -200,8 +205,19 @@ def _refuse_another_place(image: TiledImage[Any, Any], job: ConvertParallelInitA
         )
 
 
+def _held_description(job: ConvertParallelInitArgs, zarr_url: str) -> TiledImage[Any, Any] | None:
+    """The job's description as the complete image holds it; None when it holds none or another one."""
+    store = open_store(zarr_url)
+    group = read_group(store, "") if job.digest is not None and completion.read(store) is not None else None
+    try:
+        image = read_record(group.own, zarr_url)[0] if group is not None else None
+    except ConvertersToolsUserError:  # an image that another version wrote
+        return None
+    return image if image is not None and digest_of(image.model_dump_json()) == job.digest else None
+
+
 def _description(
-    job: ConvertParallelInitArgs, collection_type: type | None, image_loader_type: type | None
+    job: ConvertParallelInitArgs, zarr_url: str, collection_type: type | None, image_loader_type: type | None
 ) -> TiledImage[Any, Any]:
     if job.tiled_image_json_str is not None:
         if job.digest is not None and digest_of(job.tiled_image_json_str) != job.digest:
@@ -210,4 +226,10 @@ def _description(
             )
         return tiled_image_from_json_str(job.tiled_image_json_str, collection_type, image_loader_type)
     url = str(job.tiled_image_json_dump_url)
-    return tiled_image_from_json(url, collection_type, image_loader_type, digest=job.digest)
+    try:
+        return tiled_image_from_json(url, collection_type, image_loader_type, digest=job.digest)
+    except ConvertersToolsFileNotFoundError:
+        held = _held_description(job, zarr_url)
+        if held is None:
+            raise
+        return held

@@ -6,12 +6,13 @@ Printing it is the dry run; ``to_json`` is the same for programs.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
+from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.pipelines.filters import FilterCount
 from fractal_omezarr_converters.pipelines.losses import Loss
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, counted
@@ -44,6 +45,8 @@ class Plan:
     configuration: dict[str, Any] = field(default_factory=dict)
     losses: tuple[Loss, ...] = ()
     """What overwriting takes away and does not make again; looked up by ``plan`` alone, when it is told the output."""
+    plate_facts: Mapping[tuple[str, int], PlateFacts] = field(default_factory=dict)
+    """What the metadata say of each acquisition, by the plate's name and the acquisition's number."""
 
     def __iter__(self) -> Iterator[ImagePlan]:
         """The images, in the order in which they are written."""
@@ -68,6 +71,17 @@ class Plan:
             if collection.acquisition not in plate["acquisitions"]:
                 plate["acquisitions"].append(collection.acquisition)
         return found
+
+    @property
+    def acquisitions(self) -> dict[str, dict[int, PlateFacts | None]]:
+        """Per plate: what is known of each acquisition, by its number, numbers rising."""
+        found: dict[str, dict[int, PlateFacts | None]] = {}
+        for image in self.images:
+            one = image.image.collection
+            if isinstance(one, ImageInPlate):
+                known = self.plate_facts.get((one.plate_name, one.acquisition))
+                found.setdefault(one.plate_path(), {})[one.acquisition] = known
+        return {plate: dict(sorted(mine.items())) for plate, mine in found.items()}
 
     @property
     def bytes(self) -> int:
@@ -110,6 +124,11 @@ class Plan:
             "ngff_version": self.options.omezarr_options.ngff_version,
             "overwrite": self.overwrite.value,
             "plates": self.plates,
+            "acquisitions": [
+                {"plate": plate, "number": number, **({} if known is None else known.acquisition_to_json())}
+                for plate, mine in self.acquisitions.items()
+                for number, known in mine.items()
+            ],
             "images": [image.to_json() for image in self.images],
             "bytes": self.bytes,
             "memory_per_image": self.memory,
@@ -129,25 +148,29 @@ class Plan:
         lines = [f"Plan: {self._heading()}"]
         if self.out:
             lines.append(f"into {self.out} ({self.overwrite.value})")
+        known = self.acquisitions
         for name, plate in self.plates.items():
             lines.append(
                 f"plate {name}: {counted(len(plate['wells']), 'well')} ({_few(plate['wells'])}), {_acquisitions(plate)}"
             )
+            lines += _in_words(known[name])
         rows = [self._row(image) for image in self.images[:ROWS_SHOWN]]
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
         lines += ["  " + "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
         if len(self.images) > ROWS_SHOWN:
             lines.append(f"  ... and {counted(len(self.images) - ROWS_SHOWN, 'more image')}")
         if self.missing_planes:
-            lines.append(f"{counted(self.missing_planes, 'plane')} without a source, left empty")
+            lines.append(
+                f"incomplete: {counted(self.missing_planes, 'plane')} not acquired or without a file, left empty"
+            )
         lines += [_said_of(each) for each in self.filters]
         lines += [f"note: {text}" for text in self.remarks]
         lines += [f"warning: {text}" for text in self._said()]
         return "\n".join(lines)
 
     def _said(self) -> list[str]:
-        """Losses and warnings."""
-        return [*(loss.said() for loss in self.losses), *self.warnings]
+        """Losses, or why overwriting is refused, and warnings."""
+        return [*(loss.refused() or loss.said() for loss in self.losses), *self.warnings]
 
     def _repr_html_(self) -> str:
         """The plan as a table, for notebooks."""
@@ -187,6 +210,14 @@ def _said_of(each: FilterCount) -> str:
 
 def _few(names: list[str]) -> str:
     return ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:3])} ... {names[-1]}"
+
+
+def _in_words(acquisitions: Mapping[int, PlateFacts | None]) -> list[str]:
+    """One line for each acquisition of which something is known, as many as fit."""
+    said = [(number, known.acquisition_in_words()) for number, known in acquisitions.items() if known is not None]
+    lines = [f"  acquisition {number}: {text}" for number, text in said if text]
+    more = len(lines) - ROWS_SHOWN
+    return lines if more <= 0 else [*lines[:ROWS_SHOWN], f"  ... and {counted(more, 'more acquisition')}"]
 
 
 def _acquisitions(plate: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_to
 from fractal_omezarr_converters.fractal.handover import digest_of, dump_json_str
 from fractal_omezarr_converters.fractal.job import ConvertParallelInitArgs
 from fractal_omezarr_converters.fractal.run_folder import make_run_folder, new_run_name, remove_useless_runs
+from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.models.urls import (
@@ -98,11 +99,15 @@ def build_parallelization_list(
     descriptions = [(join_url_paths(place, image.path), image.model_dump_json()) for image in stamped]
     handing = converter_options.runtime_settings.temp_json_options
     total = sum(len(text) for _, text in descriptions)
-    temp_url = handing.format_temp_url(place)
     urls = [url for url, _ in descriptions]
-    remove_useless_runs(temp_url, zarr_dir=place, images=urls)
     run = run or new_run_name()
-    folder = None if handing.use_in_memory(total) else make_run_folder(temp_url, zarr_dir=place, images=urls, name=run)
+    temp_url, name = handing.format_temp_url(place), run
+    remove_useless_runs(temp_url, zarr_dir=place, images=urls)
+    plates = sorted({image.collection.plate_path() for image in stamped if isinstance(image.collection, ImageInPlate)})
+    if plates and handing.is_left_to_us():
+        temp_url, name = join_url_paths(place, plates[0]), f".{run}"
+        remove_useless_runs(temp_url, zarr_dir=place, images=urls)
+    folder = None if handing.use_in_memory(total) else make_run_folder(temp_url, zarr_dir=place, images=urls, name=name)
     shared = ConvertParallelInitArgs(
         tiled_image_json_str="", converter_options=converter_options, overwrite_mode=overwrite_mode, run=run
     ).to_json()
@@ -206,14 +211,16 @@ def init_acquisitions(
 
     Without a name, the format of each acquisition is found out from its files.
     """
+    from fractal_omezarr_converters.formats.store_folders import kept_folders
     from fractal_omezarr_converters.fractal.requests import acquisition_request, full_options
     from fractal_omezarr_converters.pipelines.acquisitions import read_acquisitions
 
     options = full_options(converter_options)
-    requests = [acquisition_request(each, format_name) for each in acquisitions]
-    if not requests:
-        raise ConvertersToolsUserError("No acquisition is given; add at least one and state its path.")
-    images, report = read_acquisitions(requests, options)
+    with kept_folders():
+        requests = [acquisition_request(each, format_name) for each in acquisitions]
+        if not requests:
+            raise ConvertersToolsUserError("No acquisition is given; add at least one and state its path.")
+        images, report = read_acquisitions(requests, options)
     jobs = setup_images_for_conversion(
         images,
         zarr_dir=zarr_dir,

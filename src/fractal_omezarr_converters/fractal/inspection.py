@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,12 @@ import numpy as np
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.formats.contract import Scan
+from fractal_omezarr_converters.formats.store_folders import kept_folders
 from fractal_omezarr_converters.models.collections import ImageInPlate
+from fractal_omezarr_converters.models.plate_facts import utc_in_words
+
+TIMES = {"start_time", "end_time"}
+OF_AN_ACQUISITION = {"acquisition_name", "acquisition_description", *TIMES}
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Inspection:
             if value in (None, [], {}, ""):
                 continue
             if isinstance(value, list) and value and isinstance(value[0], dict):
-                lines.append(f"{name}:")
+                lines.append(f"{name.replace('_', ' ')}:")
                 lines += ["  " + _in_line(item) for item in value]
             elif isinstance(value, list) and name == "warnings":
                 lines += [f"warning: {text}" for text in value]
@@ -51,21 +55,24 @@ def inspect_source(
     from fractal_omezarr_converters.fractal.requests import existing_form
 
     place = existing_form(source)
-    found = registry.detect(place) if format_name is None else registry.get(format_name)
-    scan = found.scan(place, options=format_options)
-    return Inspection(source=str(Path(place)), format=found.name, title=found.title, facts=_facts(scan))
+    with kept_folders():
+        found = registry.detect(place) if format_name is None else registry.get(format_name)
+        scan = registry.scan(found, place, options=format_options)
+    return Inspection(source=place, format=found.name, title=found.title, facts=_facts(scan))
 
 
 def _facts(scan: Scan) -> dict[str, Any]:
     tiles = scan.tiles
     facts: dict[str, Any] = {key: _plain(value) for key, value in scan.facts.items()}
     if scan.plate is not None:
-        facts["plate"] = {key: value for key, value in scan.plate.to_json().items() if value is not None}
+        of_one = set() if len(scan.acquisitions) < 2 else OF_AN_ACQUISITION
+        stated = scan.plate.to_json().items()
+        facts["plate"] = {key: value for key, value in stated if value is not None and key not in of_one}
     wells = [each.well for each in tiles.collections if isinstance(each, ImageInPlate)]
     facts["wells"] = list(dict.fromkeys(wells))
     facts["fields_of_view"] = _fields(tiles)
     facts["tiles"] = len(tiles)
-    facts["acquisitions"] = [_details(details) for details in tiles.acquisitions]
+    facts["acquisitions"] = _acquisitions(scan)
     facts["extent"] = _extent(tiles)
     facts["planes"] = {
         state: getattr(scan.states, state) for state in ("present", "missing_file", "named_empty", "never_acquired")
@@ -81,6 +88,22 @@ def _fields(tiles: TileTable) -> dict[str, int]:
     pairs = np.unique(np.stack([np.asarray(tiles.collection), np.asarray(tiles.fov)], axis=1), axis=0)
     _, counts = np.unique(pairs[:, 0], return_counts=True)
     return {"fewest": int(counts.min()), "most": int(counts.max())}
+
+
+def _acquisitions(scan: Scan) -> list[dict[str, Any]]:
+    """Number, name and times of every acquisition, with its pixel sizes and channels; an entry for each pixel size."""
+    tiles = scan.tiles
+    pairs = np.unique(np.stack([np.asarray(tiles.collection), np.asarray(tiles.acquisition)], axis=1), axis=0)
+    found: dict[tuple[int | None, int], dict[str, Any]] = {}
+    for collection, details in pairs.tolist():
+        one = tiles.collections[collection]
+        number = one.acquisition if isinstance(one, ImageInPlate) else None
+        if (number, details) in found:
+            continue
+        known = scan.facts_of(number) if number is not None else None
+        said = {"number": number, **(known.acquisition_to_json() if known is not None else {})}
+        found[number, details] = {**(said if number is not None else {}), **_details(tiles.acquisitions[details])}
+    return [found[key] for key in sorted(found, key=lambda key: (key[0] or 0, key[1]))]
 
 
 def _details(details: Any) -> dict[str, Any]:
@@ -120,7 +143,11 @@ def _plain(value: Any) -> Any:
 
 def _in_line(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key.replace('_', ' ')} {_in_line(item)}" for key, item in value.items() if item is not None)
+        return ", ".join(
+            f"{key.replace('_', ' ')} {utc_in_words(item) if key in TIMES else _in_line(item)}"
+            for key, item in value.items()
+            if item is not None
+        )
     if isinstance(value, list):
         texts = [_in_line(item) for item in value]
         return ", ".join(texts) if len(texts) <= 12 else f"{', '.join(texts[:6])} ... {texts[-1]} ({len(texts)})"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fractal_omezarr_converters.models.urls import join_url_paths
+from fractal_omezarr_converters.models.remote_calls import read_whole
+from fractal_omezarr_converters.models.urls import filesystem_for_url, is_remote_url, join_url_paths
 
 FOLDER = "metadata"
 
@@ -15,7 +16,7 @@ def copy_metadata_files(zarr_dir: str, files: Mapping[tuple[str, int], Sequence[
 
     Args:
         zarr_dir: output folder or URL.
-        files: absolute paths by plate's folder and acquisition.
+        files: absolute paths or URLs by plate's folder and acquisition.
 
     Returns:
         The keys that were written, relative to ``zarr_dir``.
@@ -27,9 +28,13 @@ def copy_metadata_files(zarr_dir: str, files: Mapping[tuple[str, int], Sequence[
         store = open_store(join_url_paths(zarr_dir, plate))
         for name, path in _named(paths):
             key = f"{FOLDER}/{acquisition}/{name}"
-            store.put(key, Path(path).read_bytes())
+            store.put(key, _content(path))
             written.append(f"{plate}/{key}")
     return written
+
+
+def _content(path: str) -> bytes:
+    return read_whole(filesystem_for_url(path), path) if is_remote_url(path) else Path(path).read_bytes()
 
 
 def _named(paths: Sequence[str]) -> list[tuple[str, str]]:

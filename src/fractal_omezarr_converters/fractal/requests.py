@@ -239,16 +239,17 @@ def _numbers(
     counts: dict[str, int] = {}
     numbers = []
     for each, entry, name in zip(inputs, entries, formats):
-        plate = each.plate_name or _plate_in_metadata(each, name)
+        plate, held = (each.plate_name, 1) if each.plate_name else _plate_in_metadata(each, name)
         number = int(entry["acquisition"]) if "acquisition" in entry else counts.get(plate, 0)
-        counts[plate] = number + 1
+        counts[plate] = number + held
         numbers.append(number)
     return numbers
 
 
-def _plate_in_metadata(given: AcquisitionInput, format_name: str) -> str:
-    plate = registry.get(format_name).scan(given.path, options=given.options).plate
-    return plate.name if plate is not None else ""
+def _plate_in_metadata(given: AcquisitionInput, format_name: str) -> tuple[str, int]:
+    """The plate's name, and how many numbers of acquisitions the source takes."""
+    scan = registry.scan(registry.get(format_name), given.path, options=given.options)
+    return scan.plate.name if scan.plate is not None else "", max(scan.acquisitions, default=0) + 1
 
 
 def _mode(value: OverwriteMode | str | None) -> OverwriteMode:

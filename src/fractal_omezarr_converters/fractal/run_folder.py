@@ -1,13 +1,14 @@
 """A folder for the hand-over files of one run, which only that run uses and which only we remove.
 
-    {temp_url}/run-20261120T093000-1a2b3c4d/
+    {temp_url}/run-20261120T093000-1a2b3c4d/     in a plate: .run-20261120T093000-1a2b3c4d, when no other place is asked for
         .fractal-omezarr-converters.json     our mark: who made the folder, for which dataset, with which images
         handover-<32 hex digits>.json        the description of one image
-        handover-<32 hex digits>.json.done   written when that image is finished
+        handover-<32 hex digits>.json.done   written when that image is finished, but does not hold the description itself
 
-Two runs never share a folder. A run's folder stays, so that each job can be repeated, until a later run of the same
-dataset makes it useless: all its images are finished, or it is a week old and the later run makes all of them again.
-Nothing is ever removed recursively, and nothing that does not carry our mark.
+Two runs never share a folder. A file goes when its image is finished and holds the same description, so that the job can
+be repeated from there; the last one takes the folder along, and those of earlier runs that were to make the same images.
+What stays is removed by a later run of the same dataset: when all images are finished, or when it is a week old and the later
+run makes all of them again. Nothing is ever removed recursively, and nothing that does not carry our mark.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ HANDOVER_NAME = re.compile(r"handover-[0-9a-f]{32}\.json")
 DONE = ".done"
 LONGEST_RUN = timedelta(days=7)
 """Jobs that did not finish by then will not."""
-RUN_NAME = re.compile(r"run-\d{8}T\d{6}-[0-9a-f]{8}")
+RUN_NAME = re.compile(r"\.?run-\d{8}T\d{6}-[0-9a-f]{8}")
 
 
 def new_run_name() -> str:
@@ -85,14 +86,45 @@ def mark_done(handover_url: str) -> None:
         logger.info("Could not note beside %s that the image is finished: %s", handover_url, error)
 
 
+def remove_used(handover_url: str) -> None:
+    """Remove a hand-over file that nobody needs any more, with the run's folder when it was the last; failures are logged.
+
+    Folders of earlier runs go as well when all that they were to make is made.
+    """
+    folder, name = posixpath.split(handover_url)
+    if not HANDOVER_NAME.fullmatch(name):
+        return
+    try:
+        store = open_store(folder)
+        store.delete(name)
+        mark = read_mark(store) if set(islice(store.list(), 2)) == {MARK} else None
+        if mark is None:
+            return
+        remove_emptied_folder(store)
+        parent_url, made = posixpath.dirname(folder), set(mark.get("images", []))
+        for other in _runs_in(parent_url):
+            earlier = read_mark(other)
+            if earlier is not None and _is_replaced(earlier, mark, made):
+                remove_marked_files(other)
+    except OSError as error:
+        logger.info("Could not remove the hand-over file %s of an image that is finished: %s", handover_url, error)
+
+
+def _is_replaced(earlier: dict[str, Any], mark: dict[str, Any], made: set[str]) -> bool:
+    """Whether a run was begun before another one of the same dataset that made all its images."""
+    same = earlier.get("zarr_dir") == mark.get("zarr_dir") and "images" in earlier
+    return same and str(earlier.get("created")) < str(mark.get("created")) and made.issuperset(earlier["images"])
+
+
+def _runs_in(url: str) -> list[Store]:
+    return [open_store(_join(url, name)) for name in open_store(url).folders() if RUN_NAME.fullmatch(name)]
+
+
 def remove_useless_runs(temp_url: str, *, zarr_dir: str, images: Iterable[str]) -> None:
     """Remove the folders of earlier runs of this dataset that nobody needs any more."""
     wanted = set(images)
     parent = open_store(temp_url)
-    for name in parent.folders():
-        if not RUN_NAME.fullmatch(name):
-            continue
-        store = open_store(_join(temp_url, name))
+    for store in _runs_in(temp_url):
         mark = read_mark(store)
         if mark is None or mark.get("zarr_dir") != zarr_dir:
             continue
@@ -154,9 +186,9 @@ def cleanup_if_exists(temp_json_url: str) -> None:
             f"{temp_json_url} is a file; give the folder that holds the hand-over files of a conversion."
         )
     try:
-        runs = [name for name in store.folders() if RUN_NAME.fullmatch(name)]
-        for name in runs:
-            remove_marked_files(open_store(_join(temp_json_url, name)))
+        runs = _runs_in(temp_json_url)
+        for run in runs:
+            remove_marked_files(run)
         remove_marked_files(store)
         if runs:
             remove_emptied_folder(store)

@@ -38,8 +38,9 @@ def header_of(path: str, selection: Selection) -> Header:
         found = None if key is None else _plain(path, selection)
         if found is None:
             from fractal_omezarr_converters.models.image_files import chosen_part
+            from fractal_omezarr_converters.models.tiff_pool import headers_only
 
-            with chosen_part(path, selection) as part:
+            with headers_only(), chosen_part(path, selection) as part:
                 found = _header(part)
         found = _equal.setdefault(found, found)
         if key is not None:

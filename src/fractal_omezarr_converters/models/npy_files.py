@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from fractal_omezarr_converters.models.placeholders import address_of
 from fractal_omezarr_converters.models.planes import StoredPlanes, planes_of_array
 from fractal_omezarr_converters.models.remote_calls import read_whole
 from fractal_omezarr_converters.models.tiff_pool import naming
@@ -20,8 +21,10 @@ def npy_planes(path: str, source: str) -> StoredPlanes:
         ConvertersToolsUserError: The file is damaged, or holds objects, complex numbers or records.
     """
     with naming(source):
-        if is_remote_url(path):
-            stream = io.BytesIO(read_whole(filesystem_for_url(path, "Reading an NPY file"), path))
+        address = address_of(path)
+        url = path if address is None else address.url
+        if is_remote_url(url):
+            stream = io.BytesIO(read_whole(filesystem_for_url(url, "Reading an NPY file"), url))
             array = np.load(stream, allow_pickle=False)
         else:
             array = _mapped(path)

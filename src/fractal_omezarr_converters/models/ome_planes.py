@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.models.urls import existing_local_path, is_file_there, is_remote_url
+from fractal_omezarr_converters.models.urls import (
+    existing_local_path,
+    filesystem_for_url,
+    is_file_there,
+    is_remote_url,
+    join_url_paths,
+    parent_url,
+)
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree
@@ -182,13 +189,25 @@ def _parsed(text: str) -> ElementTree.Element | None:
 
 def _companion(path: str, name: str) -> ElementTree.Element | None:
     beside = _beside(path, name) if name else None
-    return _parsed(beside.read_text(encoding="utf-8", errors="replace")) if beside is not None else None
-
-
-def _beside(path: str, name: str) -> Path | None:
-    """Find a file of the same folder; names with folders are not followed."""
-    if is_remote_url(path) or "/" in name or "\\" in name:
+    if isinstance(beside, Path):
+        return _parsed(beside.read_text(encoding="utf-8", errors="replace"))
+    if beside is None:
         return None
+    from fractal_omezarr_converters.models.remote_calls import read_whole
+
+    content: bytes = read_whole(filesystem_for_url(beside), beside)
+    return _parsed(content.decode("utf-8", errors="replace"))
+
+
+def _beside(path: str, name: str) -> Path | str | None:
+    """Find a file of the same folder, of one in a store its URL; names with folders are not followed."""
+    if "/" in name or "\\" in name:
+        return None
+    if is_remote_url(path):
+        from fractal_omezarr_converters.models.remote_calls import is_object
+
+        url = join_url_paths(parent_url(path), name)
+        return url if is_object(filesystem_for_url(url), url) else None
     found = existing_local_path(Path(path).parent / name)
     return found if is_file_there(found) else None
 

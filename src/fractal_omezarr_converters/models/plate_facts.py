@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
 MAX_ROWS = 32
 MAX_COLUMNS = 48
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def utc_in_words(seconds: int) -> str:
+    """A time in seconds since 1970-01-01 UTC as people write it; the number where no calendar reaches."""
+    try:
+        return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S} UTC"
+    except OverflowError:
+        return f"{seconds} s since 1970"
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,23 @@ class PlateFacts:
     def to_json(self) -> dict[str, Any]:
         """Give the facts as plain values, for JSON."""
         return asdict(self)
+
+    def acquisition_to_json(self) -> dict[str, Any]:
+        """Give what is known of the acquisition as plain values: ``name``, ``description``, ``start_time``, ``end_time``."""
+        stated = {
+            "name": self.acquisition_name,
+            "description": self.acquisition_description,
+            "start_time": self.start_time,
+            "end_time": self.end_time,
+        }
+        return {key: value for key, value in stated.items() if value is not None}
+
+    def acquisition_in_words(self) -> str:
+        """Name and times of the acquisition in one line, empty when neither is known."""
+        name = self.acquisition_name
+        start, end = (None if each is None else utc_in_words(each) for each in (self.start_time, self.end_time))
+        times = start if end in (None, start) else f"{start or 'unknown'} to {end}"
+        return ", ".join(each for each in (name and f"'{name}'", times) if each)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> PlateFacts:

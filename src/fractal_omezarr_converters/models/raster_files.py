@@ -16,6 +16,7 @@ import numpy as np
 
 from fractal_omezarr_converters.models.palettes import expanded, is_ramp
 from fractal_omezarr_converters.models.photometric import INKS
+from fractal_omezarr_converters.models.placeholders import address_of
 from fractal_omezarr_converters.models.planes import Array, StoredPlanes
 from fractal_omezarr_converters.models.png_pixels import decode_into, is_plain_grey
 from fractal_omezarr_converters.models.remote_calls import read_begin, read_whole
@@ -192,8 +193,10 @@ def _stored(
 
 def _bytes(path: str, count: int = -1) -> bytes:
     """Read a file, or its first bytes."""
-    if is_remote_url(path):
-        files = filesystem_for_url(path, "Reading an image")
-        return read_whole(files, path) if count < 0 else read_begin(files, path, count)
+    address = address_of(path)
+    url = path if address is None else address.url
+    if is_remote_url(url):
+        files = filesystem_for_url(url, "Reading an image")
+        return read_whole(files, url) if count < 0 else read_begin(files, url, count)
     with Path(path).open("rb") as stream:
         return stream.read(count)

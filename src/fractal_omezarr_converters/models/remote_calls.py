@@ -15,7 +15,8 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -51,6 +52,7 @@ _PASSING_NUMBERS = {
     for name in "EBUSY EIO EREMOTEIO ETIMEDOUT ECONNRESET EAGAIN EPIPE EHOSTUNREACH ENETUNREACH".split()
     if hasattr(errno, name)
 }
+_watching: list[tuple[str, list[ConvertersToolsError]]] = []
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _SECRETS = re.compile(
     r"(?i)((?:signature|credential|token|secret|access_?key(?:_?id)?|password)[\w.-]*)(\s*[=:]\s*)[^\s&,;\"']+"
@@ -95,7 +97,7 @@ def request[T](url: str, done: str, act: Callable[[], T]) -> T:
             if not is_of_a_store(error):
                 raise
             if tried == TRIES or not _may_pass(error):
-                raise refused(url, done, error) from error
+                raise _noted(url, refused(url, done, error)) from error
         time.sleep(random.uniform(0.5, 1) * min(longest_pause(), 2.0**tried / 2))
     raise AssertionError(url)  # the loop returns or raises
 
@@ -149,50 +151,89 @@ def read_whole(filesystem: Any, url: str) -> bytes:
         ConvertersToolsFileNotFoundError: it is not there.
         ConvertersToolsStoreError: it cannot be read, or not as it was put.
     """
-
-    def fetch() -> bytes:
-        facts = filesystem.info(url)
-        content = bytes(filesystem.cat_file(url))
-        size, tag = facts.get("size"), str(facts.get("ETag") or "").strip('"')
-        if size is not None and len(content) != size:
-            raise OSError(errno.EIO, f"{len(content)} of {size} bytes came")
-        encrypted = str(facts.get("ServerSideEncryption") or "AES256") != "AES256" or facts.get("SSECustomerAlgorithm")
-        if _MD5.fullmatch(tag) and not encrypted and hashlib.md5(content, usedforsecurity=False).hexdigest() != tag:
-            raise OSError(errno.EIO, "the content is not what the checksum of the store says")
-        return content
-
-    return _found(url, fetch)
+    return found(url, lambda: _checked(filesystem, url, filesystem.info(url)))
 
 
 def open_remote(filesystem: Any, url: str) -> Any:
     """Open an object for reading: as a whole, compared with its checksum, unless it is very large."""
-    size = _found(url, lambda: filesystem.size(url))
-    if size is not None and size <= WHOLE_FILE:
-        return io.BytesIO(read_whole(filesystem, url))
-    return _found(url, lambda: filesystem.open(url, "rb"))
+
+    def fetch() -> io.BytesIO | None:
+        facts = filesystem.info(url)
+        size = facts.get("size")
+        return io.BytesIO(_checked(filesystem, url, facts)) if size is not None and size <= WHOLE_FILE else None
+
+    whole = found(url, fetch)
+    return found(url, lambda: filesystem.open(url, "rb")) if whole is None else whole
+
+
+def _checked(filesystem: Any, url: str, facts: Mapping[str, Any]) -> bytes:
+    """Fetch an object of which the store said some facts, and compare."""
+    content = bytes(filesystem.cat_file(url))
+    size, tag = facts.get("size"), str(facts.get("ETag") or "").strip('"')
+    if size is not None and len(content) != size:
+        raise OSError(errno.EIO, f"{len(content)} of {size} bytes came")
+    encrypted = str(facts.get("ServerSideEncryption") or "AES256") != "AES256" or facts.get("SSECustomerAlgorithm")
+    if _MD5.fullmatch(tag) and not encrypted and hashlib.md5(content, usedforsecurity=False).hexdigest() != tag:
+        raise OSError(errno.EIO, "the content is not what the checksum of the store says")
+    return content
 
 
 def read_begin(filesystem: Any, url: str, count: int) -> bytes:
     """Fetch the first bytes of an object."""
-    return bytes(_found(url, lambda: filesystem.head(url, count)))
+    return bytes(found(url, lambda: filesystem.head(url, count)))
 
 
-def _found[T](url: str, act: Callable[[], T]) -> T:
-    """Read something of an object that must be there."""
+def is_object(filesystem: Any, url: str) -> bool:
+    """Say whether there is an object of this address."""
+    return bool(request(url, "looked for", lambda: filesystem.isfile(url)))
+
+
+def found[T](url: str, act: Callable[[], T]) -> T:
+    """Read something of an object that must be there.
+
+    Raises:
+        ConvertersToolsFileNotFoundError: it is not there.
+        ConvertersToolsStoreError: the store refuses, or does not answer after several tries.
+    """
     try:
         return request(url, "read", act)
     except ConvertersToolsError:
         raise
     except FileNotFoundError as error:
-        raise ConvertersToolsFileNotFoundError(f"'{url}' does not exist; check the address.") from error
+        raise _noted(url, ConvertersToolsFileNotFoundError(f"'{url}' does not exist; check the address.")) from error
+
+
+@contextmanager
+def watched(below: str) -> Iterator[list[ConvertersToolsError]]:
+    """Collect what is refused below an address in this block: readers of headers take some of it for a damaged file."""
+    seen: list[ConvertersToolsError] = []
+    _watching.append((below, seen))
+    try:
+        yield seen
+    finally:
+        _watching[:] = [each for each in _watching if each[1] is not seen]
+
+
+def _noted[Refusal: ConvertersToolsError](url: str, error: Refusal) -> Refusal:
+    for below, seen in _watching:
+        if url.startswith(below):
+            seen.append(error)
+    return error
 
 
 def facts_of(filesystem: Any, url: str) -> tuple[int, int]:
     """Give the size of an object in bytes, and when it was written in ns since 1970 (0: the store does not say)."""
-    facts = _found(url, lambda: filesystem.info(url))
+    return facts_in(found(url, lambda: filesystem.info(url)))
+
+
+def facts_in(facts: Mapping[str, Any]) -> tuple[int, int]:
+    """Give size and time as :func:`facts_of` does, from what a file system says of an object or lists.
+
+    Whole seconds: an answer about one object says no more, a listing of some stores does.
+    """
     written = next((facts[key] for key in ("LastModified", "last_modified", "mtime") if facts.get(key)), None)
     seconds = written.timestamp() if isinstance(written, datetime) else float(written or 0)
-    return int(facts.get("size") or 0), round(seconds * 1e6) * 1000
+    return int(facts.get("size") or 0), int(seconds) * 10**9
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -21,7 +21,8 @@ class TempJsonOptions(UserFacingModel):
     model_config = ConfigDict(title="Hand-Over")
 
     temp_url: str = Field(default="{zarr_dir}/_tmp_json", title="Temporary Folder")
-    """Folder below which every run makes a folder of its own; `{zarr_dir}` stands for the output directory."""
+    """Folder below which every run makes a folder of its own; `{zarr_dir}` stands for the output directory. Runs that make plates
+    take a hidden folder in the plate as long as this is left as it is."""
     serialization: Literal["Auto", "Memory", "JSON"] = Field(default="Auto", title="Serialization")
     """`Memory`: inside the arguments of the job. `JSON`: as a file. `Auto`: in memory while all of them are small."""
     max_in_memory_bytes: int = Field(default=10_485_760, ge=0, title="Largest Size in Memory")
@@ -30,6 +31,10 @@ class TempJsonOptions(UserFacingModel):
     def format_temp_url(self, zarr_dir: str) -> str:
         """Give the folder for an output directory."""
         return join_url_paths(self.temp_url.replace("{zarr_dir}", str(zarr_dir)))
+
+    def is_left_to_us(self) -> bool:
+        """Say whether no other folder than the default one is asked for."""
+        return bool(self.temp_url == type(self).model_fields["temp_url"].default)
 
     def use_in_memory(self, total_bytes: int) -> bool:
         """Say whether descriptions of this size together travel in memory."""

@@ -13,6 +13,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsFileNotFoundError,
     ConvertersToolsUserError,
 )
+from fractal_omezarr_converters.models.placeholders import address_of
 from fractal_omezarr_converters.models.remote_calls import is_of_a_store, open_remote, refused
 from fractal_omezarr_converters.models.urls import filesystem_for_url, is_remote_url
 
@@ -68,6 +70,7 @@ class OpenTiff:
         self.tif.close()
 
 
+_for_headers: ContextVar[bool] = ContextVar("_for_headers", default=False)
 _open: OrderedDict[Key, OpenTiff] = OrderedDict()
 _guard = threading.Lock()
 
@@ -92,6 +95,16 @@ def opened(path: str) -> Iterator[OpenTiff]:
         yield entry
     finally:
         _give_back(entry)
+
+
+@contextmanager
+def headers_only() -> Iterator[None]:
+    """Open files of stores for their headers alone in this block: not as a whole, and not compared with checksums."""
+    token = _for_headers.set(True)
+    try:
+        yield
+    finally:
+        _for_headers.reset(token)
 
 
 @contextmanager
@@ -128,7 +141,7 @@ def close_files() -> None:
 
 def _key(path: str) -> Key:
     if is_remote_url(path):
-        return path, 0, 0
+        return path, 0, int(_for_headers.get())
     try:
         facts = Path(path).stat()
     except FileNotFoundError as error:
@@ -142,7 +155,13 @@ def _key(path: str) -> Key:
 
 def _opened_now(path: str) -> OpenTiff:
     with naming(f"File '{path}'"):
-        if is_remote_url(path):
+        address = address_of(path)
+        if address is not None or (_for_headers.get() and is_remote_url(path)):
+            from fractal_omezarr_converters.models.remote_ranges import open_for_header
+
+            stream = open_for_header(path) if address is None else open_for_header(*address)
+            tif = tifffile.TiffFile(stream, name=path, is_ome=False)
+        elif is_remote_url(path):
             stream = open_remote(filesystem_for_url(path, "Reading a TIFF file"), path)
             tif = tifffile.TiffFile(stream, name=path, is_ome=False)
         else:

@@ -30,7 +30,6 @@ from fractal_omezarr_converters.models.tiff_pages import (
     read_page_into,
 )
 from fractal_omezarr_converters.models.tiff_pool import OpenTiff, naming, opened
-from fractal_omezarr_converters.models.urls import is_remote_url
 
 #: Axes in a description whose pages hold columns, not rows.
 _EXCHANGED = re.compile(r"""axes"?\s*[:=]\s*"?\w*X\w*Y""")
@@ -324,7 +323,7 @@ def _whole(file: OpenTiff, number: int, selection: Selection, axes: str, source:
     kept = tuple(n for n in range(samples) if n < samples - len(extra) or extra[n - samples] not in (1, 2))
     shape = tuple(int(n) for n in series.shape)
     order = np.dtype(series.dtype).newbyteorder(tif.byteorder)
-    if series.dataoffset is not None and not is_remote_url(file.path):
+    if series.dataoffset is not None and tif.filehandle.is_file:
         array = np.memmap(tif.filehandle.path, order, "r", int(series.dataoffset), shape)
         return planes_of_array(array, axes, source, kept_samples=kept, change=change)
     for page in pages:

@@ -1,17 +1,21 @@
 """Who is writing in a staging folder, and whether they still live.
 
 The folder's name says host and process; a file in it is touched every minute. On the same host the process itself is asked. On
-another host a folder counts as left behind when that file was not touched for an hour, by the clock of the file server.
+another host a folder counts as left behind when that file was not touched for an hour, by the clock of the file server; whether
+somebody is writing at this moment is answered more strictly, by three minutes.
 """
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import platform
 import threading
 import time
 import zlib
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from fractal_omezarr_converters.ngff.stores import LocalStore, Store
@@ -19,6 +23,8 @@ from fractal_omezarr_converters.ngff.stores import LocalStore, Store
 OWNER_FILE = ".fractal-omezarr-converters-writing.json"
 _TOUCH_SECONDS = 60.0
 _SILENT_SECONDS = 3600.0
+ALIVE_SECONDS = 180.0
+"""Who did not touch their file for so long on another host is not taken for alive: three touches."""
 
 
 class Owner:
@@ -34,6 +40,8 @@ class Owner:
         claim = {
             "host": platform.node(),
             "pid": os.getpid(),
+            "started": process_start(os.getpid()),
+            "user": _user(),
             "since": time.time(),
             "claim": os.urandom(8).hex(),
             **facts,
@@ -66,6 +74,49 @@ class Owner:
         self._store.delete(OWNER_FILE)
 
 
+@dataclass(frozen=True)
+class Writer:
+    """A process that is writing an image: on this host it is alive, on another one it was a few minutes ago."""
+
+    user: str
+    host: str
+    pid: int
+    since: datetime
+
+    @property
+    def here(self) -> bool:
+        """Whether it runs on this host."""
+        return self.host == platform.node()
+
+    def said(self) -> str:
+        """Who it is and since when, in words."""
+        since = self.since.isoformat(sep=" ", timespec="seconds")
+        return f"user {self.user}, host {self.host}, process {self.pid}, since {since}"
+
+
+def living_writer(root: LocalStore, folder: str) -> Writer | None:
+    """Who is writing in a staging folder; None when nobody is known to live. This process does not count."""
+    try:
+        claim = json.loads((root.path / folder / OWNER_FILE).read_bytes())
+        since = datetime.fromtimestamp(float(claim["since"])).astimezone()
+        writer = Writer(str(claim.get("user", "unknown")), str(claim["host"]), int(claim["pid"]), since)
+        started = claim.get("started")
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+    ):  # finished just now, or no claim of ours
+        return None
+    if not writer.here:
+        return None if _is_silent(root, root.path / folder / OWNER_FILE, ALIVE_SECONDS) else writer
+    now = process_start(writer.pid)
+    alive = now is not None and now == (started or now) and writer.pid != os.getpid()
+    return writer if alive else None
+
+
 def new_token() -> str:
     """A name for a staging folder that says who writes in it: host, process, its start, and a random end."""
     return "-".join([_host(), str(os.getpid()), process_start(os.getpid()) or "", os.urandom(4).hex()])
@@ -92,14 +143,21 @@ def _host() -> str:
     return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
-def _is_silent(root: LocalStore, path: Path) -> bool:
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # an account without a name, as containers have them
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+
+
+def _is_silent(root: LocalStore, path: Path, seconds: float = _SILENT_SECONDS) -> bool:
     """True when a file was not touched for long, measured by the clock that stamps files there."""
     probe = f".{os.getpid()}-{threading.get_ident()}.clock"
     try:
         root.put(probe, b"")
         now = (root.path / probe).stat().st_mtime
         root.delete(probe)
-        return now - path.stat().st_mtime > _SILENT_SECONDS
+        return now - path.stat().st_mtime > seconds
     except OSError:
         return False
 

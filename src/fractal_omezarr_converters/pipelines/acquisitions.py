@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 from fractal_omezarr_converters.core.paused_collection import paused_collection
@@ -17,6 +18,7 @@ from fractal_omezarr_converters.errors import (
 )
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.formats.contract import Scan
+from fractal_omezarr_converters.formats.store_folders import kept_folders
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
@@ -78,7 +80,9 @@ def read_acquisitions(
     if not requests:
         raise ConvertersToolsUserError("There is no acquisition to convert; name at least one folder.")
     report = ReadReport()
-    tables = [_read(request, report, files_needed=files_needed) for request in requests]
+    with kept_folders():
+        tables = [_read(request, report, files_needed=files_needed) for request in requests]
+    _refuse_shared_numbers(requests, report.scans, tables)
     _refuse_repeated_fields(requests, tables)
     images, report.plans = planned_images(
         tables[0] if len(tables) == 1 else TileTable.concat(tables),
@@ -105,7 +109,8 @@ def _record_corrections(images: list[TiledImage[Any, Any]], scans: list[Scan], t
 
 def _read(request: AcquisitionRequest, report: ReadReport, *, files_needed: bool) -> TileTable:
     chosen = registry.get(request.format_name) if request.format_name else registry.detect(request.source)
-    scan = chosen.scan(
+    scan = registry.scan(
+        chosen,
         request.source,
         options=request.format_options,
         plate_name=request.plate_name or None,
@@ -131,8 +136,9 @@ def _read(request: AcquisitionRequest, report: ReadReport, *, files_needed: bool
         warnings.warn(text, ConvertersToolsWarning, stacklevel=4)
     for one in joined.collections:
         if isinstance(one, ImageInPlate):
-            if scan.plate is not None:
-                report.plate_facts.setdefault((one.plate_name, one.acquisition), scan.plate)
+            facts = scan.facts_of(one.acquisition)
+            if facts is not None:
+                report.plate_facts.setdefault((one.plate_name, one.acquisition), facts)
             if request.options.copy_metadata:
                 report.metadata_files[one.plate_path(), one.acquisition] = list(scan.metadata_files)
     return joined
@@ -172,6 +178,39 @@ def with_options(table: TileTable, options: AcquisitionOptions) -> TileTable:
     """The tiles with what the user states instead of the metadata."""
     changed = [options.update_acquisition_details(details) for details in table.acquisitions]
     return table.replaced(acquisitions=changed)
+
+
+def _refuse_shared_numbers(
+    requests: Sequence[AcquisitionRequest], scans: Sequence[Scan], tables: Sequence[TileTable]
+) -> None:
+    """Raise when a source counts on to the number of another source's acquisition, also where their wells differ."""
+    claimed = [_acquisitions_of(table) for table in tables]
+    counts_on = [
+        any(n != each.acquisition for n in scan.acquisitions) for each, scan in zip(requests, scans, strict=True)
+    ]
+    for (i, mine), (j, others) in combinations(enumerate(claimed), 2):
+        if requests[i].acquisition == requests[j].acquisition or not (counts_on[i] or counts_on[j]):
+            continue  # the user says that both are parts of one acquisition, or named every number
+        lower, upper = sorted((i, j), key=lambda number: requests[number].acquisition)
+        for plate in sorted(mine.keys() & others.keys()):
+            shared = sorted(mine[plate] & others[plate])
+            if shared:
+                made, last = sorted(claimed[lower][plate]), max(claimed[lower][plate])
+                raise ConvertersToolsUserError(
+                    f"'{requests[lower].source}' holds {len(made)} acquisitions of plate '{plate}', which become numbers"
+                    f" {', '.join(map(str, made))}, but '{requests[upper].source}' makes number {shared[0]} of it, too; give"
+                    f" the latter the acquisition number {last + 1} or a higher one."
+                )
+
+
+def _acquisitions_of(table: TileTable) -> dict[str, set[int]]:
+    """Numbers of the acquisitions that have tiles, by the plate's path."""
+    found: dict[str, set[int]] = {}
+    for index in set(table.collection.tolist()):
+        one = table.collections[index]
+        if isinstance(one, ImageInPlate):
+            found.setdefault(one.plate_path(), set()).add(one.acquisition)
+    return found
 
 
 def _refuse_repeated_fields(requests: Sequence[AcquisitionRequest], tables: Sequence[TileTable]) -> None:

@@ -20,6 +20,7 @@ from fractal_omezarr_converters.models.collections import ImageInPlate, SingleIm
 from fractal_omezarr_converters.models.options import DefaultNgffVersion, OverwriteMode
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.ngff import completion
+from fractal_omezarr_converters.ngff.living_writers import refuse_while_written
 from fractal_omezarr_converters.ngff.staging import refuse_other_kinds
 from fractal_omezarr_converters.ngff.staging_owner import OWNER_FILE
 from fractal_omezarr_converters.ngff.stores import Store, open_store
@@ -194,7 +195,7 @@ def setup_singleimage(
     ngff_version: str = DefaultNgffVersion,
     overwrite_mode: OverwriteMode = OverwriteMode.NO_OVERWRITE,
 ) -> None:
-    """Check that nothing is in the way of images that stand alone, and say what is lost with those that are replaced."""
+    """Check that nothing is in the way of images that stand alone, and nobody writes them now; say what is lost."""
     del ngff_version
     store = open_store(absolute(zarr_dir))
     mode = OverwriteMode(overwrite_mode)
@@ -206,6 +207,7 @@ def setup_singleimage(
             f"{listed}{more} exist in {zarr_dir}; choose Overwrite to replace them, Extend to keep complete images, "
             "or another output directory."
         )
+    refuse_while_written(store, [image.path for image in tiled_images])
     if mode == OverwriteMode.OVERWRITE:
         for image in tiled_images:
             refuse_other_kinds(store, image.path)

@@ -9,7 +9,7 @@ condition, else the file does; several maps may stand below each other. Both are
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
@@ -25,8 +25,9 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsFileNotFoundError,
     raise_together,
 )
+from fractal_omezarr_converters.formats.store_folders import file_in_store
 from fractal_omezarr_converters.models.collections import ImageInPlate
-from fractal_omezarr_converters.models.urls import is_file_there
+from fractal_omezarr_converters.models.urls import clean_url, is_file_there, is_remote_url
 from fractal_omezarr_converters.pipelines.plate_maps import read_plate_maps
 
 if TYPE_CHECKING:
@@ -99,8 +100,13 @@ def read_conditions(path: str | Path) -> ConditionTable:
 
     Raises:
         ConvertersToolsFileNotFoundError: there is no such file.
+        ConvertersToolsStoreError: it lies in a store, which refuses.
         ConvertersToolsUserError: cells are wrong; all of them are listed.
     """
+    if is_remote_url(path):
+        with file_in_store(clean_url(path)) as folder:
+            table = folder.ask(read_conditions)
+            return replace(table, name=folder.renamed(table.name))
     file = Path(str(path).strip().strip("\"'")).expanduser()
     name = f"Condition table '{file}'"
     if not is_file_there(file):

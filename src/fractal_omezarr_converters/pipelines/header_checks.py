@@ -97,22 +97,20 @@ def check_sources(
 
 
 def _look_for(loaders: LoaderColumns, resource: Any, report: SourceReport, *, fresh: bool) -> SourceReport:
-    """Collect the files; those that cannot be found together with others are asked for one by one."""
+    """Collect the files; those that cannot be looked at together with others are asked for, of a store several at once."""
     rows = distinct_rows(loaders)
     paths, size, mtime = file_columns(loaders, rows, resource, fresh=fresh)
     if (size >= 0).all() and len(set(paths)) == len(paths):
         report.sources = SourceFiles([path for path in paths if path is not None], size, mtime)
         return report
+    lacking = [at for at, (path, bytes_) in enumerate(zip(paths, size.tolist())) if path is None or bytes_ < 0]
+    asked = dict(zip(lacking, ask_each(rows[lacking], lambda row: _files_of(loaders.loader(row), resource))))
     seen: dict[str, SourceFile] = {}
     problems: dict[str, None] = {}
-    for row, path, bytes_, when in zip(rows.tolist(), paths, size.tolist(), mtime.tolist()):
-        try:
-            if path is not None and bytes_ >= 0:
-                files = [SourceFile(path, bytes_, when)]
-            else:
-                files = _files_of(loaders.loader(row), resource)
-        except (OSError, ConvertersToolsError) as error:
-            problems[_sentence(error)] = None
+    for at, (path, bytes_, when) in enumerate(zip(paths, size.tolist(), mtime.tolist())):
+        files = asked[at] if at in asked else [SourceFile(str(path), bytes_, when)]
+        if isinstance(files, str):
+            problems[files] = None
             continue
         for each in files:
             seen.setdefault(each.path, each)
@@ -122,10 +120,14 @@ def _look_for(loaders: LoaderColumns, resource: Any, report: SourceReport, *, fr
     return report
 
 
-def _files_of(loader: ImageLoaderInterface, resource: Any) -> list[SourceFile]:
-    files = loader.sources(resource)
-    if not files:
-        loader.shape_and_dtype(resource)  # says what is wrong when there should be a file
+def _files_of(loader: ImageLoaderInterface, resource: Any) -> list[SourceFile] | str:
+    """Files of a loader, or what is wrong with them."""
+    try:
+        files = loader.sources(resource)
+        if not files:
+            loader.shape_and_dtype(resource)  # says what is wrong when there should be a file
+    except (OSError, ConvertersToolsError) as error:
+        return _sentence(error)
     return files
 
 

@@ -11,10 +11,17 @@ from fractal_omezarr_converters.core.geometry import round_edges
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.grouping import StagePositionCorrections
-from fractal_omezarr_converters.pipelines.sequence_steps import distinct_places, even_places, group_ids, numbers_between
+from fractal_omezarr_converters.pipelines.sequence_steps import (
+    distinct_places,
+    even_places,
+    group_ids,
+    numbered_places,
+    numbers_between,
+)
 
 type Image = TiledImage[Any, Any]
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 T, C, Z, Y, X = range(5)
 
@@ -88,7 +95,8 @@ def align_to_pixel_grid(tiled_image: Image, *, mode: Literal["round", "floor", "
     """Move starts and stops to whole pixels, times to frames and z positions to planes.
 
     Both ends of an interval are rounded together, so that neighbours keep touching. Times become the numbers of the
-    distinct times, with their median step as interval; z positions do so only when they are not multiples of the z spacing.
+    distinct times, with their median step as interval, unless they were stated as numbers of frames, which stay; z positions
+    do so only when they are not multiples of the z spacing.
     What a kept offset leaves before the first frame or plane stays, in whole steps.
     """
     if mode not in ("round", "floor", "ceil"):
@@ -117,10 +125,13 @@ def align_to_pixel_grid(tiled_image: Image, *, mode: Literal["round", "floor", "
         )
     visits = group_ids(columns.fov, columns.start[:, C], columns.start[:, Z])
     frames = np.maximum(np.rint(length[:, T] / steps[T]), 1).astype(np.int64)
-    t = distinct_places(start[:, T], frames, visits, steps[T], "t")
+    numbered = numbered_places(start[:, T], frames, steps[T]) if tiled_image.numbered_frames else None
+    t = numbered or distinct_places(start[:, T], frames, visits, steps[T], "t")
     kept = round(float(t.values[0]) / t.step)
     start[:, T], length[:, T], image.t_spacing = (t.index + kept) * t.step, frames * t.step, t.step
-    if t.uneven:
+    if numbered is not None:
+        notes.extend(_empty_frames(numbered.index, frames, len(numbered.values)))
+    elif t.uneven:
         notes.append(
             f"The times are not equidistant: {len(t.values)} frames lie at their distinct times, their median step of "
             f"{t.step:g} s is stated, and the table time_points holds the true times.{_lacking(t.values)}"
@@ -132,6 +143,19 @@ def align_to_pixel_grid(tiled_image: Image, *, mode: Literal["round", "floor", "
         )
     image.notes = notes
     return image.copy_with(columns=columns.replaced(start=start, length=length))
+
+
+def _empty_frames(first: Integers, frames: Integers, count: int) -> list[str]:
+    """A sentence on the numbered frames that no image has."""
+    there = {int(number + step) for number, held in zip(first, frames) for step in range(held)}
+    missing = [number for number in range(count) if number not in there]
+    if not missing:
+        return []
+    shown = ", ".join(map(str, missing[:MISSING_SHOWN])) + (" and more" if len(missing) > MISSING_SHOWN else "")
+    return [
+        f"Of {count} time points {len(missing)} have no image, and their frames stay empty: missing {shown}, counted from 0 at "
+        "the first."
+    ]
 
 
 def _lacking(times: Floats) -> str:

@@ -28,11 +28,15 @@ OUR_TABLES = {
 
 @dataclass(frozen=True)
 class Loss:
-    """What a plate or a single image loses; labels and tables with the number of images that have them."""
+    """What a plate or a single image loses; labels and tables with the number of images that have them.
+
+    ``acquisitions`` are those of which an image is there and this run makes none (it makes ``made``): that is refused.
+    """
 
     place: str
     wells: Sequence[str] = ()
     acquisitions: Sequence[int] = ()
+    made: Sequence[int] = ()
     images: Sequence[str] = ()
     labels: Mapping[str, int] = field(default_factory=dict)
     tables: Mapping[str, int] = field(default_factory=dict)
@@ -52,11 +56,21 @@ class Loss:
             "tables": dict(self.tables),
         }
 
+    def refused(self, where: str = "") -> str | None:
+        """Why overwriting is refused, in one sentence: whole acquisitions would go; None when it is not."""
+        if not self.acquisitions:
+            return None
+        one = len(self.acquisitions) == 1
+        return (
+            f"Plate '{self.place}'{f' in {where}' if where else ''} holds {_numbers(self.acquisitions)}, which this run does not "
+            f"make and Overwrite would remove; choose Extend to keep {'it' if one else 'them'} beside {_numbers(self.made)}, "
+            "convert all of them in one run, or remove the plate's folder first."
+        )
+
     def said(self, where: str = "") -> str:
         """The loss in one sentence."""
         kinds = (
             _named("well", self.wells),
-            _named("acquisition", [str(number) for number in self.acquisitions]),
             _named("image", self.images),
             _named("label", _with_counts(self.labels)),
             _named("table", _with_counts(self.tables)),
@@ -87,6 +101,8 @@ def plate_loss(store: Store, plate: str, images: Sequence[Image]) -> Loss:
     listed = plate_listing(store, plate)
     wells = {path.rpartition("/")[0] for path in made}
     acquisitions = {image.collection.acquisition for image in images}
+    others = {number for number in listed.acquisitions if number not in acquisitions}
+    held = {number for number in others if _is_held(store, plate, listed.images, number)}
     has_conditions = any(image.attributes for image in images)
     with ThreadPoolExecutor(READERS) as pool:
         inside = list(pool.map(lambda path: _inside(store, join(plate, path), made.get(path)), listed.images))
@@ -94,11 +110,17 @@ def plate_loss(store: Store, plate: str, images: Sequence[Image]) -> Loss:
     return Loss(
         place=plate,
         wells=[path.replace("/", "") for path in listed.wells if path not in wells],
-        acquisitions=[number for number in listed.acquisitions if number not in acquisitions],
+        acquisitions=sorted(held),
+        made=sorted(acquisitions),
         images=sorted(set(listed.images) - made.keys()),
         labels=_counted(labels for labels, _ in inside),
         tables=_counted([*(tables for _, tables in inside), of_plate]),
     )
+
+
+def _is_held(store: Store, plate: str, listed: Mapping[str, int], acquisition: int) -> bool:
+    """Whether an image of an acquisition is there, not only in the lists."""
+    return any(number == acquisition and store.exists(join(plate, path)) for path, number in listed.items())
 
 
 def _image_loss(store: Store, image: Image) -> Loss:
@@ -114,6 +136,10 @@ def _inside(store: Store, path: str, made: Image | None) -> tuple[list[str], lis
 
 def _counted(lists: Iterable[Sequence[str]]) -> dict[str, int]:
     return dict(sorted(Counter(name for names in lists for name in names).items()))
+
+
+def _numbers(acquisitions: Sequence[int]) -> str:
+    return f"acquisition{'' if len(acquisitions) == 1 else 's'} {', '.join(map(str, acquisitions))}"
 
 
 def _with_counts(names: Mapping[str, int]) -> list[str]:

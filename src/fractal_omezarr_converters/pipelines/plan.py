@@ -53,7 +53,7 @@ def counted(number: int, word: str) -> str:
 
 @dataclass(frozen=True)
 class MissingPlanes:
-    """Planes that no source covers: how many (field, t, c, z) combinations, and a few of them by name."""
+    """Planes not acquired, or without a file: how many (field, t, c, z) combinations, and a few of them by name."""
 
     count: int = 0
     examples: tuple[str, ...] = ()
@@ -174,9 +174,10 @@ def plan_image(
         *check_size(image, placement, itemsize, options.stage_position_corrections.largest_padding),
     ]
     if missing.count:
+        was, has = ("was", "has") if missing.count == 1 else ("were", "have")
         warnings.append(
-            f"{counted(missing.count, 'plane')} of image '{image.path}' {'has' if missing.count == 1 else 'have'} no source "
-            f"and {'stays' if missing.count == 1 else 'stay'} empty, for example {'; '.join(missing.examples)}."
+            f"{counted(missing.count, 'plane')} of image '{image.path}' {was} not acquired or {has} no file; the image is "
+            f"incomplete there and holds zeros, for example {'; '.join(missing.examples)}."
         )
     layout = image_layout(image, placement, options)
     memory, least_memory = _memory(image, placement, layout, options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -20,6 +20,7 @@ from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.field_numbers import FieldOfView, number_plate_fields
 from fractal_omezarr_converters.ngff.groups import join, read_group
+from fractal_omezarr_converters.ngff.living_writers import refuse_while_written
 from fractal_omezarr_converters.ngff.plate_conditions import ImagePlace, write_plate_conditions
 from fractal_omezarr_converters.ngff.plate_contents import plate_listing
 from fractal_omezarr_converters.ngff.plate_lock import plate_lock
@@ -27,7 +28,7 @@ from fractal_omezarr_converters.ngff.plates import Acquisition, PlateContent, We
 from fractal_omezarr_converters.ngff.replacement_begin import begin_replacement
 from fractal_omezarr_converters.ngff.stores import Store
 from fractal_omezarr_converters.ngff.tables import checked_columns
-from fractal_omezarr_converters.pipelines.losses import plate_loss
+from fractal_omezarr_converters.pipelines.losses import Loss, plate_loss
 from fractal_omezarr_converters.pipelines.plate_replacement import (
     end_what_was_left,
     refuse_while_replacing,
@@ -54,18 +55,28 @@ def write_plates(
     A plate to be overwritten lists old and new wells until the last image of this run is complete.
 
     Raises:
-        ConvertersToolsOutputExistsError: a plate exists and may not be changed.
-        ConvertersToolsUserError: a plate would mix versions, or mosaics and single fields.
+        ConvertersToolsOutputExistsError: a plate exists and may not be changed, or would lose a whole acquisition.
+        ConvertersToolsUserError: a plate would mix versions, or mosaics and single fields, or a living process writes one of
+            the images.
     """
     with ExitStack() as locks:
         for plate in sorted(by_plate):
             locks.enter_context(plate_lock(store, plate))
         left = {plate: end_what_was_left(store, plate) for plate in by_plate}
         modes = {plate: _write_mode(store, plate, images, version, mode) for plate, images in by_plate.items()}
+        contents = {}
         for plate, images in by_plate.items():
             grouping = _number_fields(store, plate, images, keep=modes[plate] == "extend")
-            content = _content(images, grouping, facts)
-            if modes[plate] == "exchange":
+            contents[plate] = _content(images, grouping, facts)
+        replaced = [plate for plate, mode_of_plate in modes.items() if mode_of_plate == "exchange"]
+        losses = {plate: plate_loss(store, plate, by_plate[plate]) for plate in replaced}
+        _refuse_to_lose_acquisitions(store, losses.values())
+        refuse_while_written(store, [image.path for images in by_plate.values() for image in images])
+        for plate, images in by_plate.items():
+            content = contents[plate]
+            if plate in losses:
+                if losses[plate]:
+                    warnings.warn(losses[plate].said(store.url), ConvertersToolsWarning, stacklevel=2)
                 _begin_to_replace(store, plate, images, content, version, backend=backend, runs=(run, *left[plate]))
                 continue
             stop_replacing(store, plate)
@@ -102,6 +113,13 @@ def _write_mode(store: Store, plate: str, images: Sequence[Image], version: str,
     return "extend"
 
 
+def _refuse_to_lose_acquisitions(store: Store, losses: Iterable[Loss]) -> None:
+    """Raise when overwriting would remove whole acquisitions: who adds a cycle to a plate means Extend."""
+    refused = [text for loss in losses if (text := loss.refused(store.url)) is not None]
+    if refused:
+        raise ConvertersToolsOutputExistsError(" ".join(refused))
+
+
 def _begin_to_replace(
     store: Store,
     plate: str,
@@ -112,10 +130,7 @@ def _begin_to_replace(
     backend: str,
     runs: Sequence[str],
 ) -> None:
-    """Say what will be lost, and note what is to become of the plate when all images of this run are complete."""
-    loss = plate_loss(store, plate, images)
-    if loss:
-        warnings.warn(loss.said(store.url), ConvertersToolsWarning, stacklevel=2)
+    """Note what is to become of the plate when all images of this run are complete."""
     conditions = plate_condition_table(list(images)) or {}
     checked_columns(conditions, None, f"The condition table of plate '{plate}'")
     existing = read_group(store, plate)

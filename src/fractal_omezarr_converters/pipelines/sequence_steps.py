@@ -1,8 +1,9 @@
 """From times to frame numbers, and from z positions to plane numbers: pure functions on columns.
 
 Frames are the distinct times at which something was acquired, not multiples of a nominal interval, so that uneven intervals
-make no blank frames. In a multi-position time lapse each field has its own time stamps; the frame number then comes first:
-the k-th visit of every field is frame k.
+make no blank frames. Times that are stated as numbers of frames are taken as such, so that a frame that no image has stays
+between the others, unless most of them would be empty. In a multi-position time lapse each field has its own time stamps; the
+frame number then comes first: the k-th visit of every field is frame k.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ SAME = 0.01
 """Values closer than this share of the spacing are the same frame or plane."""
 EVEN = 0.1
 """Steps that differ by less than this share from a multiple of the spacing are even."""
+MOST_EMPTY = 10
+"""Numbered frames are kept while at least one of so many has an image; otherwise a number is a mistake."""
 LONGEST_LISTED = 100_000
 """Frames of the longest series of which missing ones are listed."""
 
@@ -71,6 +74,22 @@ def distinct_places(values: Floats, counts: Integers, groups: Integers, spacing:
     step = float(np.median(steps)) if len(steps) else spacing
     uneven = bool(len(steps)) and bool(np.any(np.abs(steps - step) > max(tolerance, SAME * step)))
     return Places(index, step, frames, uneven)
+
+
+def numbered_places(values: Floats, counts: Integers, spacing: float) -> Places | None:
+    """Places of values that are numbers of frames (times the spacing), counted from the lowest.
+
+    None when they are no whole numbers, or when fewer than a tenth of the frames would have an image.
+    """
+    numbers = (values - values.min()) / spacing
+    if np.any(np.abs(numbers - np.rint(numbers)) > SAME) or numbers.max() > LONGEST_LISTED:
+        return None
+    index = np.rint(numbers).astype(np.int64)
+    last = int((index + counts).max())
+    begun = np.cumsum(np.bincount(index, minlength=last) - np.bincount(index + counts, minlength=last + 1)[:last])
+    if int((begun > 0).sum()) * MOST_EMPTY < last:
+        return None
+    return Places(index, spacing, values.min() + np.arange(last) * spacing, uneven=False)
 
 
 def numbers_between(values: Floats) -> list[int]:

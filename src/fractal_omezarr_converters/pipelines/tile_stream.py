@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fractal_omezarr_converters.core import pixels
-from fractal_omezarr_converters.core.pixel_types import cast_exactly
+from fractal_omezarr_converters.core.pixel_types import TYPE_THAT_FITS, misfit
 from fractal_omezarr_converters.core.placement import Placement
 from fractal_omezarr_converters.core.tiled_image import TiledImage
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.models.blocks import load_part
 
 Part = tuple[slice, slice, slice, slice, slice]
 AXES = "tczyx"
+
+TILES_LOOKED_AT = 64
+"""When a type does not fit, so many tiles are read to name the files whose values it cannot hold."""
+MOST_NAMED = 8
+_LOOKING = threading.Lock()
+"""One of the threads that meet a type that does not fit looks for the other files."""
 
 
 class ImageTiles:
@@ -28,15 +37,49 @@ class ImageTiles:
         self._axes = "".join(image.axes)
         self._dtype = str(image.data_type)
         self._resource = resource
+        self._unfit: list[str] | None = None
 
     def read(self, index: int) -> npt.NDArray[Any]:
         """All pixels of one tile, five axes, checked against its place and cast without loss."""
+        return self._cast(self._block(index), index)
+
+    def _block(self, index: int) -> npt.NDArray[Any]:
         row = int(self._rows[index])
         loader = self._columns.loaders.loader(row)
         name = self._columns.fov_name(row)
         lengths = [int(size) for size in self.length[index]]
-        block = pixels.load_block(loader, self._axes, lengths, resource=self._resource, fov_name=name)
-        return cast_exactly(block, self._dtype, f"{loader.describe_source(self._resource)} (field of view '{name}')")
+        return pixels.load_block(loader, self._axes, lengths, resource=self._resource, fov_name=name)
+
+    def _cast(self, block: npt.NDArray[Any], index: int) -> npt.NDArray[Any]:
+        if block.dtype == self._dtype:
+            return block
+        unfit = misfit(block, self._dtype)
+        if unfit is None:
+            return block.astype(self._dtype)
+        with _LOOKING:
+            self._unfit = self._all_unfit() if self._unfit is None else self._unfit
+            others = [one for one in self._unfit if one != self._words(index)][:MOST_NAMED]
+        too = f", and the same is true of {', '.join(others)}" if others else ""
+        raise ConvertersToolsUserError(f"{self._words(index)} {unfit}{too}; {TYPE_THAT_FITS}")
+
+    def _all_unfit(self) -> list[str]:
+        """The sources, of the first so many tiles, that have values which the image's type cannot hold."""
+        found: list[str] = []
+        for other in range(min(len(self._rows), TILES_LOOKED_AT)):
+            words = self._words(other)
+            if words in found:
+                continue
+            with contextlib.suppress(ConvertersToolsError):  # one that cannot be read is told when its turn comes
+                if misfit(self._block(other), self._dtype) is not None:
+                    found.append(words)
+            if len(found) > MOST_NAMED:
+                break
+        return found
+
+    def _words(self, index: int) -> str:
+        row = int(self._rows[index])
+        source = self._columns.loaders.loader(row).describe_source(self._resource)
+        return f"{source} (field of view '{self._columns.fov_name(row)}')"
 
     def read_into(self, index: int, out: npt.NDArray[Any]) -> bool:
         """Read a tile that is one plane straight into its place; False, with nothing done, when it must be read and copied."""
@@ -57,5 +100,4 @@ class ImageTiles:
         block = load_part(loader, part, image_axes=self._axes, lengths=lengths, resource=self._resource)
         if block is None:
             return None
-        name = self._columns.fov_name(row)
-        return cast_exactly(block, self._dtype, f"{loader.describe_source(self._resource)} (field of view '{name}')")
+        return self._cast(block, index)

@@ -33,8 +33,8 @@ class _Frames(NamedTuple):
 def time_points_table(before: Image, after: Image, frame: Integers) -> Columns | None:
     """The time of every frame, in seconds from the first, and its moment (ISO 8601) where it is known.
 
-    There is one row per frame, or per field of view and frame when fields differ. Without moments, None when the image has one
-    frame, or when the frames are equidistant and the same for all fields of view.
+    There is one row per frame that has an image, or per field of view and frame when fields differ. Without moments, None when
+    the image has one frame, or when the frames are equidistant and the same for all fields of view.
 
     Args:
         before: The image as it was stated, with true times.
@@ -60,14 +60,16 @@ def time_points_table(before: Image, after: Image, frame: Integers) -> Columns |
     np.minimum.at(ms, (found.fov, found.number), np.where(found.ms == UNKNOWN, _LATEST, found.ms))
     if moments is not None and _tell_frames_apart(ms, there):
         seconds = np.where(there, (ms - int(ms[there].min())) / 1000, np.inf)
+    taken = np.flatnonzero(there.any(axis=0))  # numbered frames may have no image
     first, first_ms = np.min(seconds, axis=0), np.min(ms, axis=0)
     tolerance = 0.01 * after.t_spacing if moments is None else 0.0
-    alike = bool(np.all(np.abs(seconds - first[None, :])[there] <= tolerance))
-    if alike and moments is None and np.all(np.abs(np.diff(first) - after.t_spacing) <= tolerance):
+    alike = bool(np.all(np.abs(seconds[there] - np.broadcast_to(first, shape)[there]) <= tolerance))
+    steps = np.diff(taken) * after.t_spacing
+    if alike and moments is None and np.all(np.abs(np.diff(first[taken]) - steps) <= tolerance):
         return None
     if alike and np.all((ms == first_ms[None, :])[there]):
-        table: Columns = {"t_index": list(range(empty, empty + number)), "t_second": _rounded(first)}
-        return _with_moments(table, moments, first_ms)
+        table: Columns = {"t_index": (taken + empty).tolist(), "t_second": _rounded(first[taken])}
+        return _with_moments(table, moments, first_ms[taken])
     fields, indices = np.nonzero(there)
     table = {
         INDEX: [stated.fov_names[index] for index in fields],

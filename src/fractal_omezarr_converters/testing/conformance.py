@@ -294,14 +294,16 @@ def rule_facts_are_plain(case: Case) -> None:
 
 
 def rule_plate_and_acquisition_are_taken_over(case: Case) -> None:
-    """Name of the plate and number of the acquisition that the caller gives are those of all tiles."""
+    """Name of the plate and number of the acquisition are those that the caller gives; further acquisitions count on."""
     if case.format.kind != "plate":
         return
     scan = case.scanned(plate_name="Other plate", acquisition=3)
     assert scan.plate is not None and scan.plate.name == "Other plate", "the plate's name was not taken over"
     for each in scan.tiles.collections:
         assert getattr(each, "plate_name", None) == "Other plate", "a tile belongs to another plate"
-        assert getattr(each, "acquisition", None) == 3, "a tile belongs to another acquisition"
+        number = getattr(each, "acquisition", None)
+        assert number in (scan.acquisitions or (3,)), "a tile belongs to another acquisition"
+    assert [n - 3 for n in scan.acquisitions] == list(case.scan.acquisitions), "acquisitions do not count on"
 
 
 def rule_wells_lie_on_the_plate(case: Case) -> None:

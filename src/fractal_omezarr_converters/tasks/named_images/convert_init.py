@@ -36,8 +36,8 @@ def convert_init(
         acquisitions: The measurements to convert. Each becomes an acquisition of a plate.
         converter_options: How the fields of view of a well become images, and how the images are written.
         overwrite: What to do with a plate or image that exists already. "No Overwrite" stops before any work. "Extend" adds what
-            is missing and keeps what is complete. "Overwrite" replaces all of it, also wells, acquisitions, labels and tables
-            that this run does not make; the old data stays until the new is complete.
+            is missing and keeps what is complete. "Overwrite" replaces all of it, also wells, labels and tables that this
+            run does not make, but no acquisition that it does not make; the old data stays until the new is complete.
     """
     return init_acquisitions(
         "named_images",
