@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
 
-from fractal_omezarr_converters.convert import plan
+from fractal_omezarr_converters.convert import convert, plan, verify
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.fractal.handover import tiled_image_from_json_str
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
+from fractal_omezarr_converters.ngff.reader import open_image
 from fractal_omezarr_converters.testing import write_hcsai, write_operetta, write_scanr, write_squid
 
 
@@ -97,6 +102,19 @@ def promised(path: Path, tag: str, value: int) -> None:
     path.write_bytes(content)
 
 
+def test_an_image_whose_name_no_disk_has(tmp_path: Path) -> None:
+    truth = write_operetta(tmp_path, wells=("B03",), layout=(1, 2), overlap=0)
+    changed(tmp_path, "Index*.xml", "<URL>r02", "<URL>r" + "9" * 400)
+    with pytest.warns(Warning, match="999"):
+        plan(truth.folders[0])
+
+
+def test_a_well_whose_number_is_raised(tmp_path: Path) -> None:
+    truth = write_operetta(tmp_path, wells=("B03",), layout=(1, 2), overlap=0)
+    changed(tmp_path, "Index*.xml", '<Well id="0203"', '<Well id="020²"')
+    assert [image.path for image in plan(truth.folders[0])] == ["Synthetic Plate.zarr/B/03/0"]
+
+
 BROKEN: dict[str, Callable[[Path], Any]] = {
     "npy without pixels": lambda path: np.save(path.with_suffix(".npy"), np.zeros((0, 3, 4), "uint8")),
     "npy whose header is no literal": lambda path: path.with_suffix(".npy").write_bytes(
@@ -112,14 +130,39 @@ BROKEN: dict[str, Callable[[Path], Any]] = {
         tifffile.imwrite(path, np.ones((8, 9), "uint16"), compression="zlib"),
         promised(path, "ImageLength", 60000),
     ),
+    "tiff far too wide": lambda path: (
+        tifffile.imwrite(path, np.ones((8, 9), "uint16"), compression="zlib"),
+        promised(path, "ImageWidth", 2**31 - 1),
+    ),
+    "tiff of a type that is none": lambda path: (
+        tifffile.imwrite(path, np.ones((3, 8, 9), "uint16"), imagej=True),
+        promised(path, "BitsPerSample", 7),
+    ),
+    "png far too large": lambda path: path.with_suffix(".png").write_bytes(grown_png(40_000, 40_000)),
+    "jpeg far too large": lambda path: path.with_suffix(".jpg").write_bytes(grown_jpeg(50_000, 50_000)),
 }
+
+
+def grown_png(height: int, width: int) -> bytes:
+    """A small PNG file whose header promises another size, with the right checksum."""
+    content = bytearray(imagecodecs.png_encode(np.ones((8, 9), "uint8")))
+    struct.pack_into(">II", content, 16, width, height)
+    struct.pack_into(">I", content, 29, zlib.crc32(content[12:29]))
+    return bytes(content)
+
+
+def grown_jpeg(height: int, width: int) -> bytes:
+    """A small JPEG file whose frame header promises another size."""
+    content = bytearray(imagecodecs.jpeg_encode(np.ones((8, 9), "uint8")))
+    struct.pack_into(">HH", content, content.index(b"\xff\xc0") + 5, height, width)
+    return bytes(content)
 
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_images_that_promise_what_they_do_not_hold(tmp_path: Path, kind: str) -> None:
     BROKEN[kind](tmp_path / "a.tif")
     loader = DefaultImageLoader(file_path=str(next(tmp_path.iterdir())))
-    with pytest.raises(ConvertersToolsUserError, match=r"a\.(tif|npy)"):
+    with pytest.raises(ConvertersToolsUserError, match=r"a\.(tif|npy|png|jpg)"):
         loader.shape_and_dtype()
         loader.load_data()
 
@@ -146,3 +189,146 @@ def test_a_job_that_lost_a_part_is_refused(tmp_path: Path, harm: str) -> None:
     if text != job["init_args"]["tiled_image_json_str"]:
         with pytest.raises(ConvertersToolsUserError, match="not what the init step wrote"):
             generic_compute_task(zarr_url=job["zarr_url"], init_args={**job["init_args"], "tiled_image_json_str": text})
+
+
+Document = dict[str, Any]
+
+
+def rewritten(plate: Path, name: str, change: Callable[[Document], object]) -> None:
+    """Change a document of a plate."""
+    document = json.loads((plate / name).read_bytes())
+    change(document)
+    (plate / name).write_text(json.dumps(document))
+
+
+@pytest.fixture(scope="module", params=["0.4", "0.5"])
+def plate(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plate that was converted, and is good."""
+    folder = tmp_path_factory.mktemp("plate")
+    truth = write_operetta(folder / "in", wells=("B03",), layout=(1, 2), overlap=0, field_shape=(20, 24))
+    convert(truth.folders[0], folder / "out", workers=1, ngff_version=request.param)
+    made = folder / "out" / "Synthetic Plate.zarr"
+    assert verify(made).ok
+    return made
+
+
+def attributes(document: Document) -> Document:
+    """Attributes of a group in either Zarr format."""
+    found: Document = document.get("attributes", document)
+    return found
+
+
+def described(document: Document, kind: str) -> Document:
+    """A description of OME-Zarr in either version."""
+    found: Document = attributes(document).get("ome", attributes(document))[kind]
+    return found
+
+
+HARMS: dict[str, tuple[str, Callable[[Document], object], str]] = {
+    "an index of a row that is none": (
+        "",
+        lambda d: described(d, "plate")["wells"][0].update(rowIndex=0.5),
+        "rowIndex",
+    ),
+    "an index of another column": (
+        "",
+        lambda d: described(d, "plate")["wells"][0].update(columnIndex=1),
+        "columnIndex",
+    ),
+    "a well that is not listed": (
+        "",
+        lambda d: described(d, "plate")["wells"].clear(),
+        "no OME-Zarr image|does not list",
+    ),
+    "a row without a name": ("", lambda d: described(d, "plate")["rows"][1].pop("name"), "rows"),
+    "an acquisition that is none": ("", lambda d: described(d, "plate").update(acquisitions=[7]), "acquisition"),
+    "a list of wells that is none": ("", lambda d: described(d, "plate").update(wells=7), "wells"),
+    "a version that is none": (
+        "B/03",
+        lambda d: attributes(d).get("ome", described(d, "well")).update(version=["0.5"]),
+        "version",
+    ),
+    "an image without a path": ("B/03", lambda d: described(d, "well")["images"][0].pop("path"), "path"),
+    "an image of no acquisition": (
+        "B/03",
+        lambda d: described(d, "well")["images"][0].update(acquisition=3),
+        "acquisition",
+    ),
+    "tables that are not listed": ("B/03/0/tables", lambda d: attributes(d).update(tables=[]), "FOV_ROI_table"),
+    "a table of another type": ("B/03/0/tables/FOV_ROI_table", lambda d: attributes(d).update(type="x"), "type 'x'"),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_verify_refuses_harmed_documents(plate: Path, tmp_path: Path, harm: str) -> None:
+    path, change, said = HARMS[harm]
+    harmed = tmp_path / plate.name
+    shutil.copytree(plate, harmed)
+    name = "zarr.json" if (harmed / "zarr.json").exists() else ".zattrs"
+    rewritten(harmed / path, name, change)
+    with pytest.raises(ConvertersToolsUserError, match=said):
+        found = verify(harmed)
+        assert not found.ok
+        raise ConvertersToolsUserError(repr(found))
+
+
+@pytest.mark.parametrize("path", ["", "B", "B/03", "B/03/0", "B/03/0/tables", "B/03/0/tables/well_ROI_table"])
+def test_verify_refuses_groups_that_are_none(plate: Path, tmp_path: Path, path: str) -> None:
+    harmed = tmp_path / plate.name
+    shutil.copytree(plate, harmed)
+    name = "zarr.json" if (harmed / "zarr.json").exists() else ".zgroup"
+    rewritten(harmed / path, name, lambda document: document.update(zarr_format=1.0))
+    assert "zarr_format 1.0" in repr(verify(harmed))
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"FieldIndex\rx", b"FieldIndex,x_micrometer\nFOV_1,7.5\n"])
+def test_verify_refuses_other_tables(plate: Path, tmp_path: Path, content: bytes) -> None:
+    harmed = tmp_path / plate.name
+    shutil.copytree(plate, harmed)
+    (harmed / "B/03/0/tables/FOV_ROI_table/table.csv").write_bytes(content)
+    found = verify(harmed)
+    assert not found.ok and "tables/FOV_ROI_table'" in repr(found)
+
+
+@pytest.mark.parametrize("sharded", [False, True], ids=["chunks", "shards"])
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_a_chunk_whose_header_promises_far_more_is_refused(tmp_path: Path, version: str, sharded: bool) -> None:
+    """The decoder of Blosc believes the header: it read beyond the chunk, and the process died."""
+    if sharded and version == "0.4":
+        pytest.skip("no shards in 0.4")
+    shards = {
+        "chunks": {"mode": "Fixed Size", "xy_chunk": 16},
+        "shards": {"mode": "Multiple of Chunks", "xy_factor": 2},
+    }
+    truth = write_operetta(tmp_path / "in", wells=("B03",), layout=(1, 2), overlap=0, field_shape=(20, 24))
+    options = {"omezarr_options": {"ngff_version": version, **(shards if sharded else {})}}
+    convert(truth.folders[0], tmp_path / "out", workers=1, converter_options=options)
+    made = tmp_path / "out" / "Synthetic Plate.zarr"
+    chunk = next(
+        path
+        for path in sorted((made / "B/03/0/0").rglob("*"))
+        if path.is_file() and path.name.strip("0123456789") == ""
+    )
+    content = bytearray(chunk.read_bytes())
+    content[15] ^= 4
+    chunk.write_bytes(content)
+    found = verify(made)
+    assert not found.ok and "its header states 671" in repr(found) and "0/0/0/0" in repr(found)
+    with pytest.raises(ConvertersToolsUserError, match=r"Level '0' .* its header states 671"):
+        open_image(made, "B/03/0").read(0, y=slice(0, 4), x=slice(0, 4))
+
+
+def test_an_image_of_more_chunks_than_can_be_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = write_operetta(tmp_path, wells=("B03",), layout=(1, 2), overlap=0, field_shape=(26, 38))
+    monkeypatch.setattr("fractal_omezarr_converters.ngff.block_plan.MOST_PAIRS", 3)
+    with pytest.raises(ConvertersToolsUserError, match="more than 3 chunks to write; check the sizes"):
+        plan(truth.folders[0])
+
+
+def test_reading_a_damaged_chunk_names_its_image(plate: Path, tmp_path: Path) -> None:
+    harmed = tmp_path / plate.name
+    shutil.copytree(plate, harmed)
+    chunk = next(path for path in sorted((harmed / "B/03/0/0").rglob("*")) if path.is_file() and path.name[0] in "0c")
+    chunk.write_bytes(chunk.read_bytes()[:-9])
+    with pytest.raises(ConvertersToolsUserError, match=r"Level '0' of the image 'B/03/0'.*damaged"):
+        open_image(harmed, "B/03/0").read()

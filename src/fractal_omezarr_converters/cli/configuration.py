@@ -113,7 +113,7 @@ def _set(table: dict[str, Any], parts: list[str], value: Any, key: str) -> None:
     for part, following in zip(parts, [*parts[1:], None], strict=True):
         index: Any = part
         if isinstance(place, list):
-            if not part.isdigit() or int(part) >= len(place):
+            if not part.isdecimal() or int(part) >= len(place):
                 raise WrongUsageError(f"--set {key}: the list has no item {part}; items count from 0.")
             index = int(part)
         elif not isinstance(place, dict):

@@ -187,4 +187,4 @@ def _field_paths(table: TileTable, groups: Sequence[Rows]) -> list[str]:
 def _natural(name: str) -> list[tuple[int, int, str]]:
     """Sort FOV_2 before FOV_10."""
     parts = re.split(r"(\d+)", name)
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts if part]
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts if part]

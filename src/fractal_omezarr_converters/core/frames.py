@@ -206,7 +206,7 @@ class Frame:
     def _typed_text(self, cells: list[str | None]) -> list[Scalar]:
         distinct = {cell for cell in cells if cell is not None}
         # numbers with leading zeros are names: barcodes, identifiers
-        named = any(cell.removeprefix("-").isdigit() and _integer(cell) is None for cell in distinct)
+        named = any(cell.removeprefix("-").isdecimal() and _integer(cell) is None for cell in distinct)
         for parse in (_boolean, _integer, self._float):
             if named and parse == self._float:
                 break
@@ -272,7 +272,7 @@ def _boolean(text: str) -> bool | None:
 def _integer(text: str) -> int | None:
     """Read an integer; text such as 007 or +5 is a name, not a number."""
     digits = text.removeprefix("-")
-    if digits.isascii() and digits.isdigit() and (digits == "0" or not digits.startswith("0")):
+    if digits.isascii() and digits.isdecimal() and (digits == "0" or not digits.startswith("0")):
         return int(text)
     return None
 

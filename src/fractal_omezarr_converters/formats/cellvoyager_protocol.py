@@ -16,6 +16,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame
 from fractal_omezarr_converters.formats.xml_records import XmlRecord
 from fractal_omezarr_converters.formats.xml_stream import XmlStream
+from fractal_omezarr_converters.models.urls import is_file_there
 
 MAX_SIZE = 100_000
 PIXEL_SIZES_UM = (1e-3, 1e3)
@@ -93,7 +94,7 @@ def _declared(record: XmlRecord) -> DeclaredChannel:
 def find_protocol(folder: Path, detail: MeasurementDetail) -> Path | None:
     """Find the protocol that the ``.mrf`` names, else the only one of the folder."""
     named = detail.value("MeasurementSettingFileName")
-    if named and "/" not in named and "\\" not in named and (folder / named).is_file():
+    if named and "/" not in named and "\\" not in named and is_file_there(folder / named):
         return folder / named
     there = sorted(folder.glob("*.mes"))
     return there[0] if len(there) == 1 else None

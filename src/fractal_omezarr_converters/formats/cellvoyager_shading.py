@@ -19,6 +19,7 @@ from fractal_omezarr_converters.formats.cellvoyager_records import PER_ACTION
 from fractal_omezarr_converters.formats.plane_loader import PlaneLoader
 from fractal_omezarr_converters.formats.plane_records import LoaderMaker, PlaneRecord
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
+from fractal_omezarr_converters.models.urls import is_file_there
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,7 +84,9 @@ def shading_loaders(folder: Path, channels: Mapping[int, DeclaredChannel], warni
     dark = {
         number: next(iter(sorted(folder.glob(f"DC_*_CAM{each.camera}.*"))), None) for number, each in channels.items()
     }
-    missing = [str(each.shading) for each in channels.values() if not (folder / Path(str(each.shading)).name).is_file()]
+    missing = [
+        str(each.shading) for each in channels.values() if not is_file_there(folder / Path(str(each.shading)).name)
+    ]
     if missing:
         raise ConvertersToolsFileNotFoundError(
             f"'{folder}' lacks the shading images {', '.join(sorted(set(missing)))}; copy them there, or set shading to off."

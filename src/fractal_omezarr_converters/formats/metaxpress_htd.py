@@ -142,7 +142,7 @@ def _number(plan: PlatePlan, values: dict[str, list[str]], key: str) -> int | No
     text = values.get(key, [""])[0]
     if text in ("", "0"):
         return None
-    if not text.isdigit() or int(text) > MOST[key]:
+    if not text.isdecimal() or int(text) > MOST[key]:
         plan.problems.append(
             f"'{plan.path}': {key} is '{text}', not a whole number from 1 to {MOST[key]}; it is not used."
         )

@@ -77,7 +77,7 @@ class StackFile:
             return {}
         self._file.seek(offset)
         try:
-            found = json.loads(self._file.read(length).rstrip(b"\0"))
+            found = json.loads(self._file.read(min(length, self._size)).rstrip(b"\0"))
         except ValueError:
             return {}
         return found if isinstance(found, dict) else {}

@@ -209,4 +209,4 @@ def _natural(key: PositionKey) -> tuple[Any, ...]:
 
 def natural(text: str) -> tuple[tuple[int, int, str], ...]:
     """Give the parts of a name such that ``Pos2`` comes before ``Pos10``."""
-    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in _PARTS.split(text) if part)
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _PARTS.split(text) if part)

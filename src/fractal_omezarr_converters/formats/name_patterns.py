@@ -162,7 +162,7 @@ def _group(match: re.Match[str], what: str) -> str | None:
 def _numbers_of(expression: re.Pattern[str], names: list[str], what: str) -> dict[str, int]:
     """Numbers for values that are no numbers, by their order."""
     found = {_group(match, what) for name in names if (match := expression.search(name)) is not None}
-    words = sorted(each for each in found if each is not None and not each.isdigit())
+    words = sorted(each for each in found if each is not None and not each.isdecimal())
     return {word: number for number, word in enumerate(words, start=1)}
 
 
@@ -183,7 +183,7 @@ def _taken_apart(name: str, match: re.Match[str], fields: dict[str, int]) -> Nam
     return NamedFile(
         row,
         column,
-        1 if field is None else int(field) if field.isdigit() else fields[field],
+        1 if field is None else int(field) if field.isdecimal() else fields[field],
         _group(match, "channel") or "",
         _whole(_group(match, "z"), "plane"),
         round(seconds) if seconds is not None else _whole(t, "frame"),

@@ -35,6 +35,7 @@ from fractal_omezarr_converters.formats.plane_records import Measurement
 from fractal_omezarr_converters.formats.plate_format import PlateFormat
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 from fractal_omezarr_converters.models.plate_facts import PlateFacts, utc_in_words
+from fractal_omezarr_converters.models.urls import is_file_there
 
 COMPANIONS = ("*.companion.ome", "*.ome.xml")
 MAX_NAMED = 4
@@ -152,7 +153,7 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
         if first is not None and first.suffix not in (".ome", ".xml"):
             text, pages = _text(first)
             pointed = read_ome_xml(first, content=text, own_pages=pages).metadata_file if text else None
-            if pointed and "/" not in pointed and "\\" not in pointed and (first.parent / pointed).is_file():
+            if pointed and "/" not in pointed and "\\" not in pointed and is_file_there(first.parent / pointed):
                 return first.parent / pointed
         return first
 

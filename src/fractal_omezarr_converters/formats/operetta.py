@@ -37,6 +37,7 @@ from fractal_omezarr_converters.formats.plate_format import PlateFormat
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 from fractal_omezarr_converters.formats.xml_stream import XmlStream, root_element
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
+from fractal_omezarr_converters.models.urls import is_file_there
 
 INDEX_NAMES = ("Index.idx.xml", "Index.xml", "Index.ref.xml", "ImageIndex.ColumbusIDX.xml")
 IMAGE_FOLDERS = ("", "Images/", "images/")
@@ -154,7 +155,7 @@ def _in_flex_folder(planes: PlaneTable, index_file: Path, options: OperettaOptio
     """Planes by the names that an export with flat-field correction gives them, if only those are there."""
     first = next(filter(None, planes.file), None)
     folder = index_file.parent
-    if first is None or (folder / first).is_file() or not (folder / f"{FLEX}{first}").is_file():
+    if first is None or is_file_there(folder / first) or not is_file_there(folder / f"{FLEX}{first}"):
         return planes
     if options.flat_field != "off":
         raise ConvertersToolsUserError(
@@ -224,7 +225,7 @@ def _separate_profiles(folder: Path) -> dict[int, str]:
             for record in XmlStream(path, ["Map", "Maps/Map"]):
                 for entry in record.every("Entry"):
                     number, text = entry.attributes.get("ChannelID", ""), entry.get("FlatfieldProfile")
-                    if number.isdigit() and text:
+                    if number.isdecimal() and text:
                         texts.setdefault(int(number), text)
     return texts
 

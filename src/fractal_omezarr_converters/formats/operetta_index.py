@@ -119,14 +119,14 @@ def _take_plate(index: OperettaIndex, record: XmlRecord) -> None:
     index.plate = record
     for well in record.every("Well"):
         digits = well.attributes.get("id", "")
-        if len(digits) == 4 and digits.isdigit():
+        if len(digits) == 4 and digits.isdecimal():
             index.wells_selected.append((int(digits[:2]), int(digits[2:])))
 
 
 def _take_map(record: XmlRecord, entries: dict[int, dict[str, XmlRecord]], problems: list[str]) -> None:
     for entry in record.every("Entry"):
         number = entry.attributes.get("ChannelID", "")
-        if not number.isdigit():
+        if not number.isdecimal():
             problems.append(f"{entry.file}, line {entry.line}: <Entry> has the ChannelID '{number}', not a number.")
             continue
         known = entries.setdefault(int(number), {})

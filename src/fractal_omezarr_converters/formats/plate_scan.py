@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ from fractal_omezarr_converters.models.acquisition import (
 )
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
+from fractal_omezarr_converters.models.urls import is_file_there
 from fractal_omezarr_converters.models.well_names import row_name, safe_plate_name
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def plate_scan(measured: Measurement, acquisition: int, *, repeat_single: bool =
         plate=measured.plate,
         states=found.states,
         warnings=measured.warnings,
-        metadata_files=measured.metadata_files or [each for each in [measured.described_in] if os.path.isfile(each)],  # noqa: PTH113
+        metadata_files=measured.metadata_files or [each for each in [measured.described_in] if is_file_there(each)],
         facts={**_facts(sorted_out), **measured.facts},
         corrections=measured.corrections,
         acquisitions={acquisition: measured.plate},

@@ -12,6 +12,7 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsUserError,
     raise_together,
 )
+from fractal_omezarr_converters.models.urls import is_file_there
 from fractal_omezarr_converters.models.well_names import parse_well, row_index
 
 MAX_PROBLEMS = 20
@@ -47,7 +48,7 @@ def read_positions(folder: Path, name: str) -> Positions:
         ConvertersToolsUserError: columns are missing or values are wrong; all of them together.
     """
     path = folder / Path(name).expanduser()
-    if not path.is_file():
+    if not is_file_there(path):
         raise ConvertersToolsFileNotFoundError(f"The table of positions '{path}' is not there; check position_table.")
     of_all: dict[int, Place] = {}
     of_well: dict[tuple[int, int, int], Place] = {}

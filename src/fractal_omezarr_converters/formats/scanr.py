@@ -43,6 +43,7 @@ from fractal_omezarr_converters.formats.scanr_files import (
     stores_offset,
 )
 from fractal_omezarr_converters.formats.scanr_ome import planes_of_ome
+from fractal_omezarr_converters.models.urls import is_file_there
 from fractal_omezarr_converters.models.well_names import PlateType
 
 DESCRIPTOR, OME_XML, DATA = "experiment_descriptor.xml", "metadata.ome.xml", "data"
@@ -155,10 +156,10 @@ class Scanr(PlateFormat[ScanrOptions]):
 def _holds_offset(data: Path, planes: Sequence[PlaneRecord], *, is_old: bool) -> bool:
     """Ask the header of the first image; in older acquisitions whose images were saved again, a few images themselves."""
     names = (str(data / each.file) for each in planes if each.file)
-    first = next((path for path in names if Path(path).is_file()), None)
+    first = next((path for path in names if is_file_there(path)), None)
     if first is None or stores_offset(first):
         return first is not None
-    return is_old and lies_above_offset([first, *(path for path in names if Path(path).is_file())])
+    return is_old and lies_above_offset([first, *(path for path in names if is_file_there(path))])
 
 
 def _planes_of_names(

@@ -82,7 +82,7 @@ def read_descriptor(path: Path) -> Descriptor:
     if wells:
         listed = _values(wells.group(1))
         pairs = zip(listed[::2], listed[1::2], strict=False)
-        found.labels = {int(number): label for number, label in pairs if number.isdigit() and label}
+        found.labels = {int(number): label for number, label in pairs if number.isdecimal() and label}
     if places:
         numbers = [_number(each) for each in _values(places.group(1))]
         points = list(zip(numbers[::2], numbers[1::2], strict=False))

@@ -124,7 +124,7 @@ def wells_of(
     names = list(dict.fromkeys(regions))
     wells = {name: well for name in names if not free and (well := _well(name)) is not None}
     odd = {_letters(name) for name in names if name not in wells}
-    if rows is None and names and all(name[:1] in "Rr" and name[1:].isdigit() for name in names):
+    if rows is None and names and all(name[:1] in "Rr" and name[1:].isdecimal() for name in names):
         odd.add("R")
     wells = {name: well for name, well in wells.items() if _letters(name) not in odd}
     loose = [name for name in names if name not in wells]

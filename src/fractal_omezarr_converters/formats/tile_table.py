@@ -31,6 +31,7 @@ from fractal_omezarr_converters.formats.contract import Format, FormatOptions, S
 from fractal_omezarr_converters.formats.tile_rows import DETAILS_FILE, Asked, tiles_of_rows
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
+from fractal_omezarr_converters.models.urls import is_file_there
 from fractal_omezarr_converters.models.well_names import plate_shape
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def _kind(frame: Frame) -> Kind:
 
 def _check_condition_table(fields: Mapping[str, Any], toml: Path) -> None:
     path = fields.get("condition_table_path")
-    if path and "://" not in path and not Path(path).is_file():
+    if path and "://" not in path and not is_file_there(path):
         raise ConvertersToolsFileNotFoundError(
             f"'{toml}' names the condition table '{path}', which does not exist; correct condition_table_path."
         )

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from fractal_omezarr_converters.fractal.group_verification import wrong_group
+from fractal_omezarr_converters.fractal.table_verification import wrong_tables
 from fractal_omezarr_converters.ngff.block_plan import plan_blocks
-from fractal_omezarr_converters.ngff.groups import join, read_json, require_group
+from fractal_omezarr_converters.ngff.groups import read_json, require_group
 from fractal_omezarr_converters.ngff.layout import ImageLayout
 from fractal_omezarr_converters.ngff.occupancy import Occupancy
 from fractal_omezarr_converters.ngff.removal import DOCUMENTS
@@ -24,7 +26,6 @@ from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
 Five = tuple[int, ...]
 NAMED = 5
 """Files that are named."""
-TABLES = ("FOV_ROI_table", "well_ROI_table")
 
 
 def wrong_files(store: Store, plan: ImagePlan) -> tuple[list[str], set[str]]:
@@ -81,15 +82,13 @@ def wrong_documents(store: Store, plan: ImagePlan) -> list[str]:
         said = "it is missing" if found is None else _difference(wanted, found, "")
         if said is not None:
             problems.append(f"'{key}' is not as it was written: {said}; restore it or convert the image again.")
-    attributes = plan.layout.image_attributes(name=plan.name)
-    wanted = json.loads(json.dumps(ome_content(attributes)["multiscales"]))
-    said = _difference(wanted, require_group(store, "").ome.get("multiscales"), "multiscales")
+    said = wrong_group(store, "", plan.layout.version)
+    problems += [] if said is None else [said]
+    wanted = json.loads(json.dumps(ome_content(plan.layout.image_attributes(name=plan.name))))
+    said = _difference(wanted, require_group(store, "").ome, "")
     if said is not None:
         problems.append(f"The description of the image was edited: {said}; convert the image again.")
-    for table in TABLES:
-        if not any(store.get(join("tables", table, name)) for name in (".zattrs", "zarr.json")):
-            problems.append(f"The table 'tables/{table}' is missing; convert the image again.")
-    return problems
+    return problems + wrong_tables(store, plan)
 
 
 def _difference(wanted: Any, found: Any, where: str) -> str | None:

@@ -148,7 +148,7 @@ def _load(
         ) from error
     except ConvertersToolsError:
         raise
-    except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ConvertersToolsUserError(
             f"The description of an image in {where} is damaged ({type(error).__name__}: {error}): run the init step again."
         ) from error

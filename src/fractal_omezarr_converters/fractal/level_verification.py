@@ -18,7 +18,7 @@ from fractal_omezarr_converters.ngff.downsample import downsample
 from fractal_omezarr_converters.ngff.layout import ImageLayout
 from fractal_omezarr_converters.ngff.pyramid import AXES
 from fractal_omezarr_converters.ngff.stores import Store
-from fractal_omezarr_converters.ngff.zarr_arrays import open_array
+from fractal_omezarr_converters.ngff.zarr_arrays import DECODE_ERRORS, open_array
 
 Array = np.ndarray[Any, Any]
 Five = tuple[int, ...]
@@ -27,8 +27,6 @@ Five = tuple[int, ...]
 LARGEST_PART = 128 * 2**20
 #: Chunks that are named.
 NAMED = 5
-#: What codecs raise on damaged chunks.
-DECODE_ERRORS = (RuntimeError, ValueError, TypeError, LookupError, EOFError, MemoryError, OSError, SystemError)
 
 
 def wrong_levels(store: Store, layout: ImageLayout) -> list[str]:

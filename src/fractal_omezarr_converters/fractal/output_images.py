@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from fractal_omezarr_converters.ngff.groups import read_group
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.fractal.group_verification import entries_of, wrong_plate
+from fractal_omezarr_converters.ngff.groups import join, read_group, require_group
 from fractal_omezarr_converters.ngff.stores import Store, open_store
 
 DEEPEST_FOLDER = 6
 
 
 def images_below(url: str) -> tuple[list[str], list[str]]:
-    """URLs of the images below a place, and one sentence per image that a well lists but that is not there."""
+    """URLs of the images below a place, and one sentence per document of a plate or well that does not say what is there."""
     store = open_store(url)
     images: list[str] = []
     missing: list[str] = []
@@ -27,21 +29,35 @@ def _collect(store: Store, path: str, images: list[str], missing: list[str], dep
     elif "multiscales" in group.ome:
         images.append(path)
     elif "plate" in group.ome:
-        for well in group.ome["plate"].get("wells", []):
-            _collect_well(store, f"{path}/{well['path']}" if path else well["path"], images, missing)
+        wells = [join(path, entry["path"]) for entry in entries_of(group, "plate", "wells")]
+        found = [well for well in wells if _collect_well(store, well, images, missing)]
+        missing += wrong_plate(store, group, [require_group(store, well) for well in found])
     elif "well" in group.ome:
         _collect_well(store, path, images, missing)
 
 
-def _collect_well(store: Store, path: str, images: list[str], missing: list[str]) -> None:
+def _collect_well(store: Store, path: str, images: list[str], missing: list[str]) -> bool:
+    """Add the images of a well; False when it is not there, or does not list them."""
     group = read_group(store, path)
     if group is None:
         missing.append(f"The well {path} is listed in its plate but is not there: run the conversion again.")
-        return
-    for entry in group.ome.get("well", {}).get("images", []):
-        place = f"{path}/{entry['path']}" if path else entry["path"]
+        return False
+    try:
+        listed = [entry["path"] for entry in entries_of(group, "well", "images")]
+    except ConvertersToolsUserError as error:
+        missing.append(str(error))
+        return False
+    for name in listed:
+        place = join(path, name)
         found = read_group(store, place)
         if found is None or "multiscales" not in found.ome:
             missing.append(f"The image {place} is listed in its well but is not there: run the conversion again.")
         else:
             images.append(place)
+    for name in store.folders(path):
+        unlisted = None if name in listed or name.startswith((".", "_")) else read_group(store, join(path, name))
+        if unlisted is not None and "multiscales" in unlisted.ome:
+            missing.append(
+                f"The image {join(path, name)} is there, but its well does not list it: run the conversion again."
+            )
+    return True

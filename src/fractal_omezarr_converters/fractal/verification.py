@@ -28,14 +28,14 @@ from fractal_omezarr_converters.fractal.file_verification import (
     wrong_documents,
     wrong_files,
 )
-from fractal_omezarr_converters.fractal.level_verification import DECODE_ERRORS, wrong_levels
+from fractal_omezarr_converters.fractal.level_verification import wrong_levels
 from fractal_omezarr_converters.fractal.output_images import images_below
 from fractal_omezarr_converters.fractal.source_record import read_record
 from fractal_omezarr_converters.models.remote_calls import is_of_a_store
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.groups import require_group
 from fractal_omezarr_converters.ngff.stores import Store, open_store
-from fractal_omezarr_converters.ngff.zarr_arrays import open_array
+from fractal_omezarr_converters.ngff.zarr_arrays import DECODE_ERRORS, open_array
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
 from fractal_omezarr_converters.pipelines.registration import with_found_shifts
 from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles

@@ -148,7 +148,7 @@ def _split_fragment(text: str) -> tuple[str, dict[str, int]]:
     """Separate ``file.tif#page=3&z=1`` into the path and what is chosen; a ``#`` that is part of a name stays."""
     path, _, fragment = text.rpartition("#")
     found = dict(part.partition("=")[::2] for part in fragment.strip().split("&"))
-    if not path or any(key not in _SELECTIONS or not value.isdigit() for key, value in found.items()):
+    if not path or any(key not in _SELECTIONS or not value.isdecimal() for key, value in found.items()):
         return text, {}
     return path.strip(), {key: int(value) for key, value in found.items()}
 

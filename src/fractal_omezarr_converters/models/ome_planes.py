@@ -16,6 +16,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.urls import (
     existing_local_path,
     filesystem_for_url,
+    is_file_there,
     is_remote_url,
     join_url_paths,
     parent_url,
@@ -208,7 +209,7 @@ def _beside(path: str, name: str) -> Path | str | None:
         url = join_url_paths(parent_url(path), name)
         return url if is_object(filesystem_for_url(url), url) else None
     found = existing_local_path(Path(path).parent / name)
-    return found if found.is_file() else None
+    return found if is_file_there(found) else None
 
 
 def _children(element: ElementTree.Element, name: str) -> list[ElementTree.Element]:

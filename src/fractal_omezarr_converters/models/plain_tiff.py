@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 _HEAD = 1 << 12
+_LONGEST_VALUE = 1 << 26
 #: Kinds of values: text, 16 and 32 bits.
 _KINDS = {2: ("B", 1), 3: ("H", 2), 4: ("I", 4)}
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORDER, _DESCRIPTION = 256, 257, 258, 259, 262, 266, 270
@@ -166,6 +167,8 @@ def _tags(file: Any, head: bytes) -> dict[int, Any] | None:
     """The tags of the only page; None when there are more pages, or a kind of value that is not looked at."""
 
     def at(place: int, size: int) -> bytes:
+        if size > _LONGEST_VALUE:
+            raise struct.error("values that no header has")
         if place + size <= len(head):
             return head[place : place + size]
         file.seek(place)

@@ -30,6 +30,8 @@ _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 #: Bytes in which headers lie; cameras put previews of up to 64 KiB, several of them, before them.
 _HEAD = 1 << 20
 _SHORT_HEAD = 1 << 12
+#: Bytes of pixels that a byte of a file can become at most; of a block of 64 pixels, JPEG writes an eighth of a bit at least.
+_DEFLATE, _JPEG = 1040, 4096
 _START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
@@ -61,6 +63,7 @@ def _png(path: str, data: bytes, source: str, palette: Palette) -> StoredPlanes:
             return _stored((height, width), np.uint8, source, lambda: expanded(colors)[_pillow(path)], samples=3)
         return _stored((height, width), np.uint8, source, lambda: _pillow(path))
     samples = _PNG_SAMPLES[kind]
+    _check_promise(path, width * height * samples * bits // 8, _DEFLATE)
     kept = (0,) if kind == 4 else (0, 1, 2) if kind == 6 else ()
 
     stretched = 255 // (2**bits - 1) if bits < 8 else 1  # the decoder spreads 1, 2 and 4 bits over 0 to 255
@@ -113,6 +116,7 @@ def _jpeg(path: str, data: bytes, source: str, palette: Palette) -> StoredPlanes
         )
     else:
         raise ValueError("it has no frame header")
+    _check_promise(path, width * height * samples, _JPEG)
 
     def decode() -> Array:
         import imagecodecs
@@ -123,6 +127,13 @@ def _jpeg(path: str, data: bytes, source: str, palette: Palette) -> StoredPlanes
         return _stored((height, width), np.uint8, source, lambda: _pillow(path, "RGB"), samples=3, change=INKS)
     dtype = np.uint8 if bits == 8 else np.uint16
     return _stored((height, width), dtype, source, decode, samples=samples if samples > 1 else 0)
+
+
+def _check_promise(path: str, promised: int, most: int) -> None:
+    """Refuse a file that is too short by far for what its header promises, before memory is taken for it."""
+    size = promised if is_remote_url(path) else Path(path).stat().st_size
+    if promised > size * most:
+        raise ValueError(f"its header promises {promised} bytes of pixels, which a file of {size} bytes cannot hold")
 
 
 def _bmp(path: str, data: bytes, source: str, palette: Palette) -> StoredPlanes:

@@ -20,6 +20,9 @@ _JPEG = {6, 7, 34892, 33007}
 PALETTE = 3
 _COLOR = (2, 6)
 _ALPHA = (1, 2)
+_MOST_SAMPLES = 2**16 - 1
+_LARGEST_RATIO = {1: 1, 5: 4096, 6: 4096, 7: 4096, 8: 1040, 32946: 1040, 32773: 64}
+"""Bytes that a byte can become at most: uncompressed, LZW, JPEG, Deflate, PackBits."""
 _BYTES_AT_A_TIME = 1 << 18
 
 
@@ -57,6 +60,8 @@ def page_facts(page: Any, palette: Literal["auto", "index", "expand"], keep_inde
     if change is not None:
         return PageFacts(shape, change.samples, (), dtype, is_rgb=change.words == INKS, change=change)
     samples = 0 if key.axes == "YX" else int(key.samplesperpixel)
+    if samples > _MOST_SAMPLES:
+        raise ValueError(f"page {page.index} states {samples} samples for each pixel")
     extra = tuple(int(kind) for kind in (key.extrasamples or ()))
     first = samples - len(extra)
     alpha = {first + place for place, kind in enumerate(extra) if kind in _ALPHA} if samples > len(extra) else set()
@@ -99,10 +104,10 @@ def read_page_into(page: Any, facts: PageFacts, out: Array) -> bool:
 
 
 def check_complete(page: Any, size: int) -> None:
-    """Refuse a page whose pixels lie beyond the end of the file, or of which strips or tiles are missing.
+    """Refuse a page whose pixels lie beyond the end of the file, of which strips or tiles are missing, or too short by far.
 
     Raises:
-        ValueError: The file was cut off, or is smaller than its header says.
+        ValueError: The file was cut off, is smaller than its header says, or its header is damaged.
     """
     key = page.keyframe
     wanted = 0 if key.is_contiguous else math.prod(key.chunked)
@@ -111,6 +116,28 @@ def check_complete(page: Any, size: int) -> None:
     ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts) if count]
     if size > 0 and ends and max(ends) > size:
         raise ValueError(f"the file ends at {size} bytes, but pixels of page {page.index} lie up to byte {max(ends)}")
+    _check_promise(page)
+
+
+def _check_promise(page: Any) -> None:
+    """Refuse a page that no codec can decode or whose first strip is far too short, before memory is taken for it."""
+    key = page.keyframe
+    most = _LARGEST_RATIO.get(int(key.compression))
+    if int(key.compression) not in tifffile.TIFF.DECOMPRESSORS:
+        raise ValueError(f"page {page.index} is compressed in a way that is not known (number {int(key.compression)})")
+    if most is None or not page.databytecounts or not page.databytecounts[0]:
+        return  # an empty one has no pixels on purpose
+    if key.is_contiguous:
+        promised, there = math.prod(key.shaped), sum(page.databytecounts)
+    else:
+        rows = key.tilelength if key.is_tiled else min(key.rowsperstrip, key.imagelength)
+        columns = key.tilewidth if key.is_tiled else key.imagewidth
+        promised, there = rows * columns * (key.samplesperpixel if key.planarconfig == 1 else 1), page.databytecounts[0]
+    if promised * key.bitspersample // 8 > there * most:
+        raise ValueError(
+            f"page {page.index} is to hold {key.imagelength} x {key.imagewidth} pixels, but a strip or tile of {there} bytes "
+            f"cannot hold {promised} values of {key.bitspersample} bits"
+        )
 
 
 def _part(page: Any, rows: range, columns: range) -> Array | None:

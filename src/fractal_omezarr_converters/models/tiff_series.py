@@ -314,6 +314,9 @@ def _whole(file: OpenTiff, number: int, selection: Selection, axes: str, source:
     level = selection.level or 0
     tif, series = file.tif, file.tif.series[number].levels[level]
     key = series.keyframe
+    pages: list[Any] = [page for page in series.pages if page is not None]
+    if series.dtype is None or any(page.keyframe.dtype is None for page in pages):
+        raise ValueError("its pixels are of a type that is not known")
     change = None if key is None else change_of(key, selection.palette, bool(tif.is_imagej))
     extra = () if key is None else tuple(int(kind) for kind in (key.extrasamples or ()))
     samples = int(series.shape[axes.index("s")]) if "s" in axes else 0
@@ -323,9 +326,8 @@ def _whole(file: OpenTiff, number: int, selection: Selection, axes: str, source:
     if series.dataoffset is not None and tif.filehandle.is_file:
         array = np.memmap(tif.filehandle.path, order, "r", int(series.dataoffset), shape)
         return planes_of_array(array, axes, source, kept_samples=kept, change=change)
-    for page in series.pages:
-        if page is not None:
-            check_complete(page, tif.filehandle.size)
+    for page in pages:
+        check_complete(page, tif.filehandle.size)
     made = partial(_decoded, file.path, tif.filehandle.size, number, level)
     return planes_of_array(
         made, axes, source, kept_samples=kept, shape=shape, dtype=np.dtype(series.dtype), change=change

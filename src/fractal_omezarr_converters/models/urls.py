@@ -164,6 +164,11 @@ def is_there(path: str | os.PathLike[str]) -> bool:
     return os.path.exists(path)  # noqa: PTH110  # Path.exists raises for names that are too long
 
 
+def is_file_there(path: str | os.PathLike[str]) -> bool:
+    """Say whether a local file exists; names that no disk can have do not."""
+    return os.path.isfile(path)  # noqa: PTH113  # as is_there
+
+
 def refuse_special_file(path: str | os.PathLike[str]) -> None:
     """Raise for a pipe, a device or a socket, which to open could block for ever; what is not there passes.
 
@@ -196,6 +201,8 @@ def existing_local_path(url: str | os.PathLike[str]) -> Path:
 
 
 def _spelled_by_disk(path: Path) -> Path | None:
+    if str(path).isascii():
+        return None  # accents are the only letters that are written in two ways
     found = Path(path.anchor)
     for part in path.parts[1:]:
         spellings = (part, unicodedata.normalize("NFC", part), unicodedata.normalize("NFD", part))

@@ -128,8 +128,8 @@ def parse_well(text: str) -> tuple[str, int]:
     Raises:
         ValueError: It is no well.
     """
-    found = _ROW_AND_COLUMN.fullmatch(text) if any(digit.isdigit() for digit in text) else None
-    if found and (found.group(1).isdigit() or "ROW" in text.upper()):
+    found = _ROW_AND_COLUMN.fullmatch(text) if any(digit.isdecimal() for digit in text) else None
+    if found and (found.group(1).isdecimal() or "ROW" in text.upper()):
         return parse_row(found.group(1)), int(found.group(2))
     found = _LETTERS_AND_NUMBER.fullmatch(text)
     if found is None:

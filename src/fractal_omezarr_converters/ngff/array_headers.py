@@ -46,8 +46,12 @@ def read_array_header(store: Store, path: str) -> ArrayHeader:
             f"'{path}' in {store.url} is no array, though the metadata names it; the image is incomplete, convert it again."
         )
     try:
-        return _from_v2(group) if group.zarr_format == 2 else _from_v3(group)
-    except (KeyError, TypeError, ValueError) as error:
+        header = _from_v2(group) if group.zarr_format == 2 else _from_v3(group)
+        for sizes in (header.chunks, header.shards):
+            if sizes is not None and (len(sizes) != len(header.shape) or min(sizes, default=1) < 1):
+                raise ValueError(f"chunks or shards of {sizes} in an array of shape {header.shape}")
+        return header
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConvertersToolsUserError(
             f"The header of the array '{path}' in {store.url} is damaged ({error!r}); convert the image again."
         ) from error

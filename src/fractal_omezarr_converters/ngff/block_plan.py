@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fractal_omezarr_converters.errors import ConvertersToolsInternalError
+from fractal_omezarr_converters.errors import ConvertersToolsInternalError, ConvertersToolsUserError
 from fractal_omezarr_converters.ngff.layout import ImageLayout
 from fractal_omezarr_converters.ngff.tile_stream import TileStream
 
@@ -64,14 +64,27 @@ class BlockPlan(NamedTuple):
         return np.concatenate([[0], np.cumsum(self.uses)]), number[order]
 
 
+#: Chunks that tiles lie in, counted for each tile; the plan of more fills the memory.
+MOST_PAIRS = 10**8
+
+
 def plan_blocks(layout: ImageLayout, tiles: TileStream, threads: int) -> BlockPlan:
-    """Assign tiles to chunks and put the chunks in order."""
+    """Assign tiles to chunks and put the chunks in order.
+
+    Raises:
+        ConvertersToolsUserError: there are more chunks than can be planned.
+    """
     start, length = np.asarray(tiles.start, np.int64).reshape(-1, 5), np.asarray(tiles.length, np.int64).reshape(-1, 5)
     _check(layout, start, length)
     chunk, grid = np.asarray(layout.level_chunks(0)), np.asarray(layout.grid(0))
     low, high = start // chunk, (start + length - 1) // chunk
     span = high - low + 1
     pairs_per_tile = span.prod(axis=1)
+    if span.prod(axis=1, dtype=np.float64).sum() > MOST_PAIRS:
+        raise ConvertersToolsUserError(
+            f"An image of {' x '.join(map(str, layout.shape))} pixels (tczyx) has more than {MOST_PAIRS} chunks to write; check "
+            "the sizes that the metadata state, or choose larger chunks."
+        )
     tile = np.repeat(np.arange(len(start)), pairs_per_tile)
     inside = np.arange(len(tile)) - np.repeat(np.cumsum(pairs_per_tile) - pairs_per_tile, pairs_per_tile)
     block = np.empty((len(tile), 5), np.int64)

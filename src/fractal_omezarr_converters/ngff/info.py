@@ -50,7 +50,8 @@ def _plate_info(plate: Plate, stats: bool) -> dict[str, Any]:
     wells, problems = [], []
     for path in plate.well_paths:
         try:
-            well = plate.well(*path.split("/"))
+            row, _, column = path.partition("/")
+            well = plate.well(row, column)
             wells.append(_well_info(plate, well, stats))
         except (ConvertersToolsError, KeyError) as error:
             problems.append(str(error))
@@ -104,7 +105,7 @@ def _image_info(image: Multiscale, stats: bool) -> dict[str, Any]:
         "labels": image.labels(),
         "tables": image.tables(),
     }
-    if stats:
+    if stats and 0 not in image.levels[-1].shape:
         pixels = image.read(len(image.levels) - 1)
         description["stats"] = {"level": image.levels[-1].path, "min": pixels.min().item(), "max": pixels.max().item()}
     return description

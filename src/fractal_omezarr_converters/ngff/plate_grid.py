@@ -124,7 +124,7 @@ def check_name(name: str, what: str) -> None:
 
 
 def _meaning(name: str) -> int | str:
-    if name.isascii() and name.isdigit():
+    if name.isascii() and name.isdecimal():
         return int(name)
     number = row_number(name)
     return name if number is None else number

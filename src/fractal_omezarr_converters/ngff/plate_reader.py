@@ -113,12 +113,13 @@ class Plate:
     def _open(self, path: str) -> Well:
         group = require_group(self.store, join(self.path, path))
         well = group.ome.get("well")
-        if not isinstance(well, Mapping) or not isinstance(well.get("images"), list):
+        images = well.get("images") if isinstance(well, Mapping) else None
+        if not isinstance(images, list) or not all(isinstance(each, Mapping) and "path" in each for each in images):
             raise ConvertersToolsUserError(
                 f"'{path}' of plate '{self.name}' in {self.store.url} is no well: its images are not listed; convert it again."
             )
         row, _, column = path.partition("/")
-        return Well(self.store, group.path, row, column, tuple(well["images"]), group.own)
+        return Well(self.store, group.path, row, column, tuple(images), group.own)
 
 
 def open_plate(place: Place, path: str = "") -> Plate:
@@ -141,11 +142,11 @@ def open_plate(place: Place, path: str = "") -> Plate:
             name=plate.get("name"),
             rows=tuple(str(row["name"]) for row in plate["rows"]),
             columns=tuple(str(column["name"]) for column in plate["columns"]),
-            acquisitions=tuple(plate.get("acquisitions") or ()),
+            acquisitions=tuple(dict(each) for each in plate.get("acquisitions") or ()),
             well_paths=tuple(str(well["path"]) for well in plate["wells"]),
             attributes=group.attributes,
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ConvertersToolsUserError(
             f"The plate '{path or '.'}' in {store.url} does not list rows, columns and wells as it must ({error!r})."
         ) from error

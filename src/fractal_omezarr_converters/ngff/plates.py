@@ -323,4 +323,4 @@ def _named(entries: Any) -> dict[str, Json]:
 
 
 def _natural(path: str) -> tuple[int, int, str]:
-    return (0, int(path), path) if path.isascii() and path.isdigit() else (1, 0, path)
+    return (0, int(path), path) if path.isascii() and path.isdecimal() else (1, 0, path)

@@ -17,7 +17,7 @@ from fractal_omezarr_converters.ngff.groups import Group, join, read_group, requ
 from fractal_omezarr_converters.ngff.stores import Store, open_store
 from fractal_omezarr_converters.ngff.tables import list_tables, read_table
 from fractal_omezarr_converters.ngff.transforms import LevelGeometry, read_geometry
-from fractal_omezarr_converters.ngff.zarr_arrays import open_array
+from fractal_omezarr_converters.ngff.zarr_arrays import DECODE_ERRORS, open_array
 
 if TYPE_CHECKING:
     import numpy as np
@@ -105,7 +105,16 @@ class Multiscale:
                 f"The image '{self.path or '.'}' has no axis {', '.join(unknown)}; it has {', '.join(self.axes.names)}."
             )
         region = tuple(parts.get(name, slice(None)) for name in self.axes.names)
-        pixels: np.ndarray[Any, Any] = np.asarray(self.level(number)[region])
+        array = self.level(number)
+        try:
+            pixels: np.ndarray[Any, Any] = np.asarray(array[region])
+        except IndexError:
+            raise  # the region is wrong, not the chunks
+        except DECODE_ERRORS as error:
+            raise ConvertersToolsUserError(
+                f"Level '{self._level(number).path}' of the image '{self.path or '.'}' in {self.store.url} cannot be read "
+                f"({error}): a chunk is damaged; convert the image again."
+            ) from error
         return pixels
 
     def labels(self) -> list[str]:

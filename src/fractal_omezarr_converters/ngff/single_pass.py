@@ -77,7 +77,7 @@ def granted_cpus() -> int:
     """CPUs that this process may use: those of the SLURM task or of the process's affinity."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     granted = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    return min(allowed, int(granted)) if granted.isdigit() and int(granted) else allowed
+    return min(allowed, int(granted)) if granted.isdecimal() and int(granted) else allowed
 
 
 class _Lane:

@@ -134,7 +134,7 @@ def is_left_behind(root: LocalStore, folder: str, token: str) -> bool:
 def writer_is_gone(token: str) -> bool | None:
     """Whether the process that a staging folder names has ended; None when it ran on another host."""
     host, pid, started, *_ = [*token.split("-"), "", "", ""]
-    if host == _host() and pid.isdigit():
+    if host == _host() and pid.isdecimal():
         return process_start(int(pid)) != started
     return None
 

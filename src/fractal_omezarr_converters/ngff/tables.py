@@ -7,6 +7,7 @@ CSV and JSON need no library, parquet needs pyarrow, AnnData needs anndata.
 
 from __future__ import annotations
 
+import csv
 import io
 import math
 import re
@@ -15,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from fractal_omezarr_converters.errors import (
+    ConvertersToolsError,
     ConvertersToolsFileNotFoundError,
     ConvertersToolsUserError,
     ConvertersToolsWarning,
@@ -96,26 +98,37 @@ def read_table(store: Store, path: str, name: str) -> Columns:
         raise ConvertersToolsFileNotFoundError(f"'{path}' in {store.url} has no table '{name}'; it has: {listed}.")
     backend = str(group.attributes.get("backend") or "anndata").removesuffix("_v1").removeprefix("experimental_")
     index_key = group.attributes.get("index_key") or group.attributes.get("instance_key")
-    if backend == "csv":
-        columns = read_csv(_file(store, join(group.path, "table.csv")).decode("utf-8-sig"))
-    elif backend == "parquet":
-        columns = _read_parquet(_file(store, join(group.path, "table.parquet")))
-    elif backend == "json":
-        content = require_group(store, join(group.path, "table")).attributes
-        columns = {key: [_missing_as_none(value) for value in values] for key, values in content.items()}
-    elif backend == "anndata":
-        from fractal_omezarr_converters.ngff.anndata_table import read_anndata
-
-        columns = read_anndata(store, group.path, index_key)
-    else:
+    if backend not in BACKENDS:
         raise ConvertersToolsUserError(
             f"Table '{name}' of '{path}' is stored as '{backend}'; known are {', '.join(BACKENDS)}."
         )
+    try:
+        columns = _columns(store, group.path, backend, index_key)
+    except ConvertersToolsError:
+        raise
+    except (csv.Error, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ConvertersToolsUserError(
+            f"The table '{group.path}' in {store.url} cannot be read as {backend} ({error}); it is damaged: restore it or "
+            "convert the image again."
+        ) from error
     if index_key in columns:
         index = columns.pop(index_key)
         as_text = group.attributes.get("index_type") == "str"
         columns = {index_key: [str(value) for value in index] if as_text else index, **columns}
     return columns
+
+
+def _columns(store: Store, path: str, backend: str, index_key: Any) -> Columns:
+    if backend == "csv":
+        return read_csv(_file(store, join(path, "table.csv")).decode("utf-8-sig"))
+    if backend == "parquet":
+        return _read_parquet(_file(store, join(path, "table.parquet")))
+    if backend == "json":
+        content = require_group(store, join(path, "table")).attributes
+        return {key: [_missing_as_none(value) for value in values] for key, values in content.items()}
+    from fractal_omezarr_converters.ngff.anndata_table import read_anndata
+
+    return read_anndata(store, path, index_key)
 
 
 def list_tables(store: Store, path: str) -> list[str]:

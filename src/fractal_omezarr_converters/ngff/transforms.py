@@ -75,12 +75,16 @@ def read_geometry(transformations: Sequence[Mapping[str, Any]], ndim: int, where
     """
     geometry = LevelGeometry((1.0,) * ndim, (0.0,) * ndim)
     for one in transformations:
-        kind = one.get("type")
-        if kind == "sequence":
+        kind = one.get("type") if isinstance(one, Mapping) else one
+        if kind == "sequence" and isinstance(one.get("transformations") or [], list):
             inner = read_geometry(one.get("transformations") or [], ndim, where)
         elif kind == "identity":
             continue
         elif kind in ("scale", "translation") and isinstance(one.get(kind), Sequence):
+            if not all(isinstance(value, int | float) for value in one[kind]):
+                raise ConvertersToolsUserError(
+                    f"{where}: a {kind} has the values {one[kind]}, which are no numbers; repair the metadata."
+                )
             values = tuple(float(value) for value in one[kind])
             if len(values) != ndim:
                 raise ConvertersToolsUserError(

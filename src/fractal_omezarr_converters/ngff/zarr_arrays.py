@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     import zarr
 
 
+#: What codecs raise on damaged chunks.
+DECODE_ERRORS = (RuntimeError, ValueError, TypeError, LookupError, EOFError, MemoryError, OSError, SystemError)
+
+
 def zarr_store(store: Store, path: str = "") -> Any:
     """Return a zarr store, read-only, rooted at a path of one of our stores."""
     if isinstance(store, LocalStore):
-        from zarr.storage import LocalStore as ZarrLocalStore
+        from fractal_omezarr_converters.ngff.checked_chunks import CheckedLocalStore
 
-        return ZarrLocalStore(store.path / path, read_only=True)
+        return CheckedLocalStore(store.path / path, read_only=True)
     import fsspec
     from zarr.storage import FsspecStore
 
@@ -48,8 +52,14 @@ def open_array(store: Store, path: str) -> zarr.Array[Any]:
     import zarr
 
     try:
-        return zarr.open_array(zarr_store(store, path), mode="r")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        array = zarr.open_array(zarr_store(store, path), mode="r")
+        if isinstance(store, LocalStore):
+            from fractal_omezarr_converters.ngff.checked_chunks import CheckedLocalStore, frames_of
+
+            assert isinstance(array.store, CheckedLocalStore)  # as zarr_store made it
+            array.store.inner = frames_of(array.metadata.to_dict())
+        return array
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ConvertersToolsUserError(
             f"The array '{path}' in {store.url} cannot be opened ({error}); convert the image again."
         ) from error

@@ -27,7 +27,7 @@ from fractal_omezarr_converters.errors import (
 )
 from fractal_omezarr_converters.formats.store_folders import file_in_store
 from fractal_omezarr_converters.models.collections import ImageInPlate
-from fractal_omezarr_converters.models.urls import clean_url, is_remote_url
+from fractal_omezarr_converters.models.urls import clean_url, is_file_there, is_remote_url
 from fractal_omezarr_converters.pipelines.plate_maps import read_plate_maps
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def read_conditions(path: str | Path) -> ConditionTable:
             return replace(table, name=folder.renamed(table.name))
     file = Path(str(path).strip().strip("\"'")).expanduser()
     name = f"Condition table '{file}'"
-    if not file.is_file():
+    if not is_file_there(file):
         raise ConvertersToolsFileNotFoundError(f"{name} does not exist; check condition_table_path.")
     maps = read_plate_maps(file, name)
     if maps is not None:

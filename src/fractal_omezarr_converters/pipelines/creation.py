@@ -26,17 +26,11 @@ from fractal_omezarr_converters.ngff.documents import group_document
 from fractal_omezarr_converters.ngff.single_pass import write_pixels
 from fractal_omezarr_converters.ngff.staging import StagedImage
 from fractal_omezarr_converters.ngff.stores import Store, open_store
+from fractal_omezarr_converters.pipelines.image_tables import image_tables
 from fractal_omezarr_converters.pipelines.lazy_container import LazyOmeZarrContainer
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
 from fractal_omezarr_converters.pipelines.plate_replacement import image_is_complete
 from fractal_omezarr_converters.pipelines.registration import RegistrationStep
-from fractal_omezarr_converters.pipelines.roi_tables import (
-    INDEX,
-    channel_z_offsets,
-    condition_table,
-    fov_roi_table,
-    well_roi_table,
-)
 from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
 from fractal_omezarr_converters.pipelines.write_settings import write_settings
 
@@ -212,28 +206,17 @@ def _write_tables(store: Store, plan: ImagePlan, converter_options: ConverterOpt
     from fractal_omezarr_converters.ngff.tables import write_table
 
     backend: Any = converter_options.omezarr_options.table_backend.value
-    start, length = plan.placement.start, plan.placement.length
-    version = plan.layout.version
-
-    def write(name: str, columns: dict[str, list[Any]], table_type: Any, index_key: str | None) -> None:
+    for each in image_tables(plan):
         write_table(
-            store, "", name, columns, table_type=table_type, backend=backend, index_key=index_key, version=version
+            store,
+            "",
+            each.name,
+            each.columns,
+            table_type=each.type,
+            backend=backend,
+            index_key=each.index_key,
+            version=plan.layout.version,
         )
-
-    write("FOV_ROI_table", fov_roi_table(plan.image, start, length), "roi_table", INDEX)
-    write("well_ROI_table", well_roi_table(plan.image, plan.placement.shape), "roi_table", INDEX)
-    if plan.translations is not None:
-        write("FOV_translation_table", plan.translations, "generic_table", INDEX)
-    heights = channel_z_offsets(plan.image)
-    if heights is not None:
-        write("channel_z_offsets", heights, "generic_table", None)
-    conditions = condition_table(plan.image)
-    if conditions is not None:
-        write("condition_table", conditions, "condition_table", None)
-    if plan.time_points is not None:
-        write("time_points", plan.time_points, "generic_table", None)
-    if plan.z_positions is not None:
-        write("z_positions", plan.z_positions, "generic_table", None)
 
 
 def _completion(plan: ImagePlan, report: PixelReport) -> completion.Completion:

@@ -39,7 +39,7 @@ def read_plate_maps(path: Path, name: str) -> PlateMaps | None:
 
 def _is_map_header(row: Sequence[str]) -> bool:
     numbers = _without_end(row)[1:]
-    if not numbers or not all(cell.isascii() and cell.isdigit() for cell in numbers):
+    if not numbers or not all(cell.isascii() and cell.isdecimal() for cell in numbers):
         return False
     found = [int(cell) for cell in numbers]
     return found[0] >= 1 and found[-1] <= MOST_COLUMNS and found == sorted(set(found))
@@ -100,7 +100,7 @@ def _sheet_of_parquet(path: Path) -> Sheet | None:
     """Give a plate map in a Parquet file as a sheet of text; None when the columns are not those of a plate map."""
     columns = parquet_columns(path)
     labels = [label for label, _ in columns]
-    names = [label for label in labels if not label.strip().isdigit()]
+    names = [label for label in labels if not label.strip().isdecimal()]
     if len(names) != 1 or len(labels) < 2:
         return None
     ordered = [names[0], *sorted((label for label in labels if label != names[0]), key=int)]

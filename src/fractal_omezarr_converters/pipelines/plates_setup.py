@@ -210,7 +210,7 @@ def _number_fields(store: Store, plate: str, images: Sequence[Image], *, keep: b
 def _number(path: str) -> tuple[int, str]:
     """Sort paths that end in a number by it."""
     last = path.rsplit("/", 1)[-1]
-    return (int(last), "") if last.isdigit() else (-1, last)
+    return (int(last), "") if last.isdecimal() else (-1, last)
 
 
 def _content(images: Sequence[Image], grouping: str, facts: Mapping[tuple[str, int], PlateFacts]) -> PlateContent:

@@ -55,7 +55,7 @@ def memory_limit(options: ConverterOptions) -> int | None:
     stated = os.environ.get(MEMORY_VARIABLE, "").strip()
     if not stated:
         return None
-    if not stated.isdigit() or not int(stated):
+    if not stated.isdecimal() or not int(stated):
         raise ConvertersToolsUserError(
             f"The environment variable {MEMORY_VARIABLE} is '{stated}'; give a whole number of MB, such as 2000, or remove it."
         )
@@ -109,10 +109,10 @@ def _threads(options: ConverterOptions, writer_mode: WriterMode | str | None) ->
 
 def _slurm_megabytes() -> int | None:
     whole = os.environ.get("SLURM_MEM_PER_NODE", "")
-    if whole.isdigit() and int(whole):
+    if whole.isdecimal() and int(whole):
         return int(whole) * 2**20
     each, cpus = os.environ.get("SLURM_MEM_PER_CPU", ""), os.environ.get("SLURM_CPUS_PER_TASK", "1")
-    return int(each) * int(cpus) * 2**20 if each.isdigit() and cpus.isdigit() and int(each) else None
+    return int(each) * int(cpus) * 2**20 if each.isdecimal() and cpus.isdecimal() and int(each) else None
 
 
 def _dask_share() -> int | None:
@@ -140,7 +140,7 @@ def _container_limits() -> list[int | None]:
     for folder in (group, *group.parents):
         try:
             stated = (folder / "memory.max").read_text().strip()
-            found.append(int(stated) if stated.isdigit() else None)
+            found.append(int(stated) if stated.isdecimal() else None)
         except OSError:
             found.append(None)
         if folder == root:

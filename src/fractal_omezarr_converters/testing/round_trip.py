@@ -99,7 +99,7 @@ def field_corners(truth: SyntheticPlate, zarr_url: str) -> dict[int, tuple[int, 
 
 def number_in(name: str) -> int:
     """The number of a field in its name."""
-    return int("".join(letter for letter in name if letter.isdigit()))
+    return int("".join(letter for letter in name if letter.isdecimal()))
 
 
 def _wrong_places(truth: SyntheticPlate, updates: Sequence[dict[str, Any]]) -> list[str]:
