@@ -234,11 +234,11 @@ class LoaderColumns:
         rows: Index = np.zeros(len(self), dtype=np.int64)
         for number in np.flatnonzero(np.bincount(self.block)).tolist():
             mine = np.flatnonzero(self.block == number)
-            used, inverse = np.unique(self.row[mine], return_inverse=True)
+            used, inverse = _distinct(self.row[mine])
             block = self.blocks[number]
             fields = {name: packing.pack(_take(column, used)) for name, column in block.columns().items()}
             block_numbers[mine] = len(blocks)
-            rows[mine] = inverse.ravel()
+            rows[mine] = inverse
             blocks.append({"type": block.type_name, "size": len(used), "fields": fields})
         return {"blocks": blocks, "block": packing.pack(block_numbers), "row": packing.pack(rows)}
 
@@ -261,11 +261,23 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def _distinct(rows: Index) -> tuple[Index, Index]:
+    """Give the distinct rows, rising, and the place of each row among them; tiles mostly have a row each, in order."""
+    if bool((rows[1:] > rows[:-1]).all()):
+        return rows, np.arange(len(rows))
+    used, inverse = np.unique(rows, return_inverse=True)
+    return used, inverse.ravel()
+
+
 def _take(column: Sequence[Any] | NDArray[Any], rows: Index) -> Sequence[Any] | NDArray[Any]:
-    if isinstance(column, np.ndarray):
-        return column[rows]
-    if len(rows) == len(column) and np.array_equal(rows, np.arange(len(column))):
-        return column
+    return column[rows] if isinstance(column, np.ndarray) else taken_rows(column, rows)
+
+
+def taken_rows[Value](column: Sequence[Value], rows: Index) -> Sequence[Value]:
+    """Give some rows of a column; those that follow each other are cut out together."""
+    first = int(rows[0]) if len(rows) else 0
+    if len(rows) and int(rows[-1]) - first + 1 == len(rows) and bool((rows[1:] > rows[:-1]).all()):
+        return column if len(rows) == len(column) else column[first : first + len(rows)]
     return [column[row] for row in rows.tolist()]
 
 
