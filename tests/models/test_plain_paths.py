@@ -29,7 +29,11 @@ def test_one_name_among_many_that_is_not_plain(name: str, number: int) -> None:
 
 @pytest.mark.parametrize("name", [name for name in NOT_PLAIN if name not in ("a\tb.tif", "a\x1cb.tif")])
 def test_paths_that_are_not_plain_are_told_apart_among_others(name: str) -> None:
-    assert plain_paths(["/data/x/a.tif", f"/data/x/{name}", "/data/x/b.tif"]) == ["/data/x/a.tif", None, "/data/x/b.tif"]
+    assert plain_paths(["/data/x/a.tif", f"/data/x/{name}", "/data/x/b.tif"]) == [
+        "/data/x/a.tif",
+        None,
+        "/data/x/b.tif",
+    ]
 
 
 @pytest.mark.parametrize("folder", ["data", "", "/data/../x", "/data #1", "/data "])
