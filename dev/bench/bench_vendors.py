@@ -10,7 +10,7 @@ from asked import Asked, script
 from bench_scan import PHASES, per_plane
 from figures import Contender, Figures, Group, compare, table
 from measure import say_of
-from synthetic_vendors import WRITERS
+from synthetic_vendors import VENDORS
 
 NAME = "vendors"
 COLUMNS = ("scan µs", "plan µs", "init µs", "together µs", "hand-over B", "memory B")
@@ -21,6 +21,12 @@ LINES = {
     "operetta_v5": "Operetta, Harmony 4",
     "operetta_v7": "Operetta, Harmony 5",
     "metaxpress": "MetaXpress export",
+    "hcsai": "ImageXpress HCS.ai (20,000 planes, as all below)",
+    "squid": "Squid, single planes",
+    "scanr": "ScanR",
+    "micromanager": "Micro-Manager, single images",
+    "incell": "InCell",
+    "ome_plate": "OME-TIFF with companion",
 }
 
 
@@ -46,13 +52,13 @@ def contenders(asked: Asked, planes: int, smallest: int) -> Iterator[Contender]:
     yield contender("table", data, [sys.executable, script("scan_ours.py"), *places])
     if asked.engine and planes <= asked.engine_planes:
         yield contender("engine", data, [asked.engine, script("scan_engine.py"), *places])
-    for vendor in WRITERS:
+    for vendor, how in VENDORS.items():
         warm, data = (
             asked.made(f"{vendor}-{number}", "synthetic_vendors.py", "--vendor", vendor, "--planes", str(number))
             for number in (smallest, planes)
         )
         folders = [str(each / (each / "folder").read_text()) for each in (data, warm)]
-        command = [sys.executable, script("scan_vendor.py"), vendor.partition("_")[0]]
+        command = [sys.executable, script("scan_vendor.py"), how.format_name]
         yield contender(vendor, data, [*command, folders[0], str(out), "--warm", folders[1]])
 
 
@@ -63,4 +69,4 @@ def run_bench(asked: Asked) -> Iterator[str]:
     for planes in sizes:
         found = compare(contenders(asked, planes, 40), asked.rounds, f"vendors {planes}")
         yield table(found, [Group(f"about {planes:,} planes", list(LINES), LINES)], COLUMNS, "plate")
-    asked.remove(*(asked.scratch / f"{name}-{n}" for n in ("small", 40, *sizes) for name in ("table", *WRITERS)))
+    asked.remove(*(asked.scratch / f"{name}-{n}" for n in ("small", 40, *sizes) for name in ("table", *VENDORS)))

@@ -17,6 +17,7 @@ from resident import Growth
 
 def init(table: str, out: str, *, headers: bool) -> dict[str, float]:
     """CPU seconds of scanning, planning and preparing; what compute is handed; everything written to OUT."""
+    from fractal_omezarr_converters.core.paused_collection import paused_collection
     from fractal_omezarr_converters.formats.tile_table import TileTableFormat
     from fractal_omezarr_converters.fractal.init import setup_images_for_conversion
     from fractal_omezarr_converters.models.options import ConverterOptions
@@ -33,7 +34,8 @@ def init(table: str, out: str, *, headers: bool) -> dict[str, float]:
     ready = time.process_time()
     memory = growth.megabytes()
     again = time.process_time()
-    TileTableFormat().scan(table, options={"read_headers": headers}, plate_name="Plate")
+    with paused_collection():  # as in read_acquisitions
+        TileTableFormat().scan(table, options={"read_headers": headers}, plate_name="Plate")
     scan = time.process_time() - again
     Path(out, "job.json").write_text(json.dumps(jobs[0]))
     handed = len(json.dumps(jobs)) + sum(path.stat().st_size for path in Path(out, "_tmp_json").rglob("*.json"))

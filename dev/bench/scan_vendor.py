@@ -16,6 +16,7 @@ from resident import Growth
 
 def measured(format_name: str, folder: str, out: str) -> dict[str, float]:
     """CPU seconds of each step, and how far memory rises (MB): in scanning alone, and in all."""
+    from fractal_omezarr_converters.core.paused_collection import paused_collection
     from fractal_omezarr_converters.formats import registry
     from fractal_omezarr_converters.fractal.init import setup_images_for_conversion
     from fractal_omezarr_converters.models.options import ConverterOptions
@@ -23,7 +24,8 @@ def measured(format_name: str, folder: str, out: str) -> dict[str, float]:
 
     options, growth = ConverterOptions(), Growth()
     began = time.process_time()
-    registry.get(format_name).scan(folder, plate_name="Plate")
+    with paused_collection():  # as in read_acquisitions
+        registry.get(format_name).scan(folder, plate_name="Plate")
     scan = time.process_time() - began
     scan_memory = growth.megabytes()
     again = time.process_time()

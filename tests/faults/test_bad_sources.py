@@ -216,6 +216,41 @@ def test_a_file_replaced_after_the_first_step_is_refused(tmp_path: Path, more: d
     assert not is_exact(tmp_path / "out")  # the new file's pixels
 
 
+@pytest.mark.parametrize("change", ["shorter", "newer", "gone"])
+@pytest.mark.parametrize("vendor", ["cellvoyager", "metaxpress", "operetta"])
+def test_a_file_that_an_instrument_names_and_that_changes_after_the_first_step_is_refused(
+    tmp_path: Path, vendor: str, change: str
+) -> None:
+    from fractal_omezarr_converters.fractal.acquisition_inputs import AcquisitionInput
+    from fractal_omezarr_converters.fractal.init import init_acquisitions
+    from fractal_omezarr_converters.testing import synthetic_cellvoyager, synthetic_metaxpress, synthetic_operetta
+
+    write = {
+        "cellvoyager": synthetic_cellvoyager.write_cellvoyager,
+        "metaxpress": synthetic_metaxpress.write_metaxpress,
+        "operetta": synthetic_operetta.write_operetta,
+    }[vendor]
+    folder = write(tmp_path / "in", overlap=0).folders[0]
+    asked = AcquisitionInput(path=str(folder), plate_name="P")
+    made = init_acquisitions(vendor, zarr_dir=str(tmp_path / "out"), acquisitions=[asked], converter_options=None)
+    file = sorted(each for each in folder.rglob("*") if each.suffix.lower() in (".tif", ".tiff"))[0]
+    before = file.stat()
+    if change == "shorter":
+        file.write_bytes(file.read_bytes()[:-1])
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    elif change == "newer":
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000))
+    else:
+        file.unlink()
+    errors = []
+    for job in made["parallelization_list"]:
+        try:
+            generic_compute_task(**job)
+        except ConvertersToolsError as error:
+            errors.append(str(error))
+    assert len(errors) == 1 and file.name in errors[0], errors
+
+
 def test_a_file_replaced_after_the_conversion_makes_extend_write_it_again(tmp_path: Path) -> None:
     some = tiles(tmp_path / "in")
     (job,) = init(some, tmp_path / "out")

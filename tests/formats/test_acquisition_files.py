@@ -60,3 +60,44 @@ def test_the_acquisition_itself_may_be_a_link(images: Path, tmp_path: Path) -> N
     (tmp_path / "link").symlink_to(images.parent)
     link = tmp_path / "link"
     assert AcquisitionFiles(link, link / "Images").locate("a.tif", where="x")[1]
+
+
+def _located(files: AcquisitionFiles, names: list[str]) -> tuple[list[str], list[bool], list[int]]:
+    found = files.locate_all(names, where=lambda number: f"index, line {number}", heading="Wrong names")
+    return found.files.paths, found.there.tolist(), found.files.size.tolist()
+
+
+def test_many_files_are_found_with_their_sizes_and_times(images: Path) -> None:
+    (images / "a.tif").write_bytes(b"four")
+    names = ["a.tif", "sub/b.tif", "a.tif", "./a.tif"]
+    found = AcquisitionFiles(images.parent, images).locate_all(names, where=str, heading="Wrong names")
+    expected = [images / name for name in names]
+    assert list(map(Path, found.files.paths)) == expected
+    assert found.files.size.tolist() == [4, 0, 4, 4]
+    assert found.files.mtime_ns.tolist() == [path.stat().st_mtime_ns for path in expected]
+
+
+@pytest.mark.parametrize("names", [["a.tif", "gone.tif"], ["sub/gone.tif", "a.tif"]])
+def test_a_file_that_is_missing_among_many_is_told_apart(images: Path, names: list[str]) -> None:
+    more = [f"{number}.tif" for number in range(2500)]
+    for name in more:
+        (images / name).touch()
+    paths, there, _ = _located(AcquisitionFiles(images.parent, images), [*more, *names, *more])
+    assert [Path(path).name for path, is_there in zip(paths, there) if not is_there] == ["gone.tif"]
+    assert paths == [str(images / name) for name in [*more, *names, *more]]
+
+
+def test_links_among_many_are_checked(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.tif").write_bytes(b"secret")
+    (images / "linked.tif").symlink_to(tmp_path / "secret.tif")
+    (images / "folder.tif").mkdir()
+    with pytest.raises(ConvertersToolsUserError, match=r"index, line 1.*follow_links"):
+        _located(AcquisitionFiles(images.parent, images), ["a.tif", "linked.tif"])
+    followed = AcquisitionFiles(images.parent, images, follow_links=True)
+    assert _located(followed, ["a.tif", "linked.tif", "folder.tif"])[1] == [True, True, False]
+
+
+@pytest.mark.parametrize("name", ["../../secret.tif", "sub/../../../secret.tif", "", "..", "sub/"])
+def test_names_that_lead_out_are_refused_among_many(images: Path, name: str) -> None:
+    with pytest.raises(ConvertersToolsUserError, match=r"index, line 1.*leads out"):
+        _located(AcquisitionFiles(images.parent, images), ["a.tif", name])

@@ -14,7 +14,7 @@ from fractal_omezarr_converters.models.loaders import (
     loader_type_name,
     resolve_loader_type,
 )
-from fractal_omezarr_converters.models.source_files import UNKNOWN, facts_of
+from fractal_omezarr_converters.models.source_files import UNKNOWN, SourceFiles, facts_of
 
 Index = NDArray[np.int64]
 
@@ -48,22 +48,24 @@ class LoaderBlock:
             self._type_name = loader_type_name(type((self._objects or [])[0]))
         return self._type_name
 
+    def _resolved(self) -> type[ImageLoaderInterface]:
+        """The type of the loaders; its module is imported when it is needed."""
+        if self._type is None:
+            self._type = resolve_loader_type(self.type_name)
+        return self._type
+
     def loader(self, row: int) -> ImageLoaderInterface:
         """Give the loader of one row; built when asked for."""
         if self._objects is not None:
             return self._objects[row]
-        if self._type is None:
-            self._type = resolve_loader_type(self.type_name)
-        return self._type.model_validate({name: _plain(column[row]) for name, column in self.columns().items()})
+        return self._resolved().model_validate({name: _plain(column[row]) for name, column in self.columns().items()})
 
     def paths(self, resource: Any = None) -> list[str | None] | None:
         """Give the one file of every loader; None, for one or for all, where only the loader itself knows."""
         if self._objects is not None:
             return None
         if self._paths is None or self._paths[0] is not resource:
-            if self._type is None:
-                self._type = resolve_loader_type(self.type_name)
-            self._paths = resource, self._type.paths_of_columns(self.columns(), resource)
+            self._paths = resource, self._resolved().paths_of_columns(self.columns(), resource)
         return self._paths[1]
 
     def facts(self, rows: Index, resource: Any = None, *, fresh: bool) -> tuple[Index, Index] | None:
@@ -82,8 +84,19 @@ class LoaderBlock:
                 self.last_choice = None
         return size[rows], mtime[rows]
 
-    def looked_at(self, paths: list[str | None], size: Index, mtime_ns: Index) -> None:
-        """Take what :meth:`paths` would give, and size and time of all files, from who has just looked at them."""
+    def looked_at(self, files: SourceFiles) -> None:
+        """Take the one file of every loader from who has just looked at it, if loaders of this type read such files.
+
+        ``files`` are those of the loaders, with paths that are what they say; sizes below 0 are looked up when they are needed.
+        """
+        if self._objects is not None or not self.size:
+            return
+        first = {name: column[:1] for name, column in self.columns().items()}
+        if self._resolved().paths_of_columns(first, None) == files.paths[:1]:
+            self.take_facts(list(files.paths), files.size, files.mtime_ns)
+
+    def take_facts(self, paths: list[str | None], size: Index, mtime_ns: Index) -> None:
+        """Take what :meth:`paths` and :meth:`facts` give, unless fresh facts are asked for."""
         self._paths, self._facts = (None, paths), (size, mtime_ns)
 
     def headers(self, resource: Any = None) -> dict[int, Any]:
@@ -174,6 +187,11 @@ class LoaderColumns:
             return cls([], [], [])
         return cls(blocks, np.concatenate(pointers), np.concatenate([part.row for part in parts]))
 
+    def looked_at(self, files: SourceFiles) -> None:
+        """Take the files of loaders that have one each, in their order, from who has just looked at them."""
+        if len(self.blocks) == 1 and self.blocks[0].size == len(files):
+            self.blocks[0].looked_at(files)
+
     def __len__(self) -> int:
         """Count the loaders."""
         return len(self.row)
@@ -220,11 +238,11 @@ class LoaderColumns:
         rows: Index = np.zeros(len(self), dtype=np.int64)
         for number in np.flatnonzero(np.bincount(self.block)).tolist():
             mine = np.flatnonzero(self.block == number)
-            used, inverse = np.unique(self.row[mine], return_inverse=True)
+            used, inverse = _distinct(self.row[mine])
             block = self.blocks[number]
             fields = {name: packing.pack(_take(column, used)) for name, column in block.columns().items()}
             block_numbers[mine] = len(blocks)
-            rows[mine] = inverse.ravel()
+            rows[mine] = inverse
             blocks.append({"type": block.type_name, "size": len(used), "fields": fields})
         return {"blocks": blocks, "block": packing.pack(block_numbers), "row": packing.pack(rows)}
 
@@ -247,11 +265,23 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def _distinct(rows: Index) -> tuple[Index, Index]:
+    """Give the distinct rows, rising, and the place of each row among them; tiles mostly have a row each, in order."""
+    if bool((rows[1:] > rows[:-1]).all()):
+        return rows, np.arange(len(rows))
+    used, inverse = np.unique(rows, return_inverse=True)
+    return used, inverse.ravel()
+
+
 def _take(column: Sequence[Any] | NDArray[Any], rows: Index) -> Sequence[Any] | NDArray[Any]:
-    if isinstance(column, np.ndarray):
-        return column[rows]
-    if len(rows) == len(column) and np.array_equal(rows, np.arange(len(column))):
-        return column
+    return column[rows] if isinstance(column, np.ndarray) else taken_rows(column, rows)
+
+
+def taken_rows[Value](column: Sequence[Value], rows: Index) -> Sequence[Value]:
+    """Give some rows of a column; those that follow each other are cut out together."""
+    first = int(rows[0]) if len(rows) else 0
+    if len(rows) and int(rows[-1]) - first + 1 == len(rows) and bool((rows[1:] > rows[:-1]).all()):
+        return column if len(rows) == len(column) else column[first : first + len(rows)]
     return [column[row] for row in rows.tolist()]
 
 

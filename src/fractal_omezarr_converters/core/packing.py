@@ -21,7 +21,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 PLAIN_BELOW = 24
 """Columns with fewer rows are written as plain lists, to be read by people."""
 
-_LEVEL = 5
+_LEVEL = 3
 _LONGEST_KEPT, _MOST_KEPT = 4096, 64
 _KNOWN: dict[tuple[str, bytes], Any] = {}
 
@@ -112,7 +112,8 @@ def _pack_strings(values: Sequence[str]) -> Any:
     if all(value == values[0] for value in values):
         return {"all": values[0], "size": len(values)}
     prefix = _common_beginning(values)
-    joined = "\0".join([value[len(prefix) :] for value in values])
+    known = len(prefix)
+    joined = "\0".join([value[known:] for value in values])
     if joined.count("\0") != len(values) - 1:
         return {"json": _squeeze(json.dumps(values))}
     strings = {"strings": _squeeze(joined.encode("utf-8", "surrogatepass"))}

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fractal_omezarr_converters.core.loader_columns import LoaderColumns
+from fractal_omezarr_converters.core.loader_columns import LoaderColumns, taken_rows
 from fractal_omezarr_converters.errors import ConvertersToolsError
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
 from fractal_omezarr_converters.models.source_files import UNKNOWN, SourceFile
@@ -94,7 +94,7 @@ def _of_block(
     paths = block.paths(resource)
     if facts is None or paths is None:
         return [None] * len(places), np.full(len(places), UNKNOWN, np.int64), np.zeros(len(places), np.int64)
-    return [paths[place] for place in places.tolist()], *facts
+    return list(taken_rows(paths, places)), *facts
 
 
 class HeaderChoice:

@@ -191,7 +191,9 @@ class TiledImage(CheckedModel, Generic[CollectionInterfaceType, ImageLoaderInter
 
     def stamp_sources(self, sources: Sequence[SourceFile]) -> None:
         """Keep what the files behind the regions are now."""
-        self.source_stamps = stamps_of(sources)
+        # any JSON value is right: checking the whole image again costs as much as all its stamps
+        self.__dict__["source_stamps"] = stamps_of(sources)
+        self.__pydantic_fields_set__.add("source_stamps")
         self._stamped_loaders = self.columns.loaders
 
     def has_stamps_of_its_sources(self) -> bool:

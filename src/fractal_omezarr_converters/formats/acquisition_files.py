@@ -1,7 +1,7 @@
 """Find the image files that metadata name, inside the acquisition's folder and nowhere else.
 
-Folders are listed once each, so that a plate of 100,000 planes costs a few directory listings and not 100,000 look-ups
-on a network disk.
+Every file is looked at once: whether it is there, no link, how large, and of what time. Where one is not, its folder is listed,
+so that the search for thousands of missing files costs a few listings.
 """
 
 from __future__ import annotations
@@ -9,14 +9,35 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable, Sequence
+import stat
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
+from fractal_omezarr_converters.models.plain_paths import are_plain
+from fractal_omezarr_converters.models.source_files import UNKNOWN, SourceFiles, facts_below, facts_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MAX_PROBLEMS = 20
 _TOGETHER = 1000
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _DRIVE = re.compile(r"^[A-Za-z]:")
+
+
+class Located(NamedTuple):
+    """Files that metadata name, and which of them are there.
+
+    The sizes of files that were not looked at themselves are unknown. ``are_plain``: the paths are certainly what they say.
+    """
+
+    files: SourceFiles
+    there: NDArray[np.bool_]
+    are_plain: bool
 
 
 class AcquisitionFiles:
@@ -44,24 +65,24 @@ class AcquisitionFiles:
         Raises:
             ConvertersToolsUserError: the name is absolute, remote, or leaves the acquisition's folder.
         """
+        return self._locate(name, where, listed=False)
+
+    def _locate(self, name: str, where: str, *, listed: bool) -> tuple[str, bool]:
+        """Do what :meth:`locate` does; with ``listed`` by a listing of the file's folder."""
         folder, _, file_name = name.replace("\\", "/").rpartition("/")
         place = self._inside.get(folder)
         if place is None:
             place = self._inside[folder] = self._checked_folder(folder, name, where)
         if file_name in ("", ".", "..") or "\0" in name or _DRIVE.match(name):
             raise self._refused(name, where)
-        listing = self._listing(place)
         path = os.path.join(place, file_name)  # noqa: PTH118 -- called for every plane
-        if file_name not in listing:
-            return path, False
-        if listing[file_name]:
+        is_link = self._listing(place).get(file_name) if listed or place in self._listed else _is_link(path)
+        if is_link:
             self._check_link(path, name, where)
-        return path, True
+        return path, is_link is not None
 
-    def locate_all(
-        self, names: Sequence[str], *, where: Callable[[int], str], heading: str
-    ) -> tuple[list[str], list[bool]]:
-        """Give what :meth:`locate` gives of many files, as two columns.
+    def locate_all(self, names: Sequence[str], *, where: Callable[[int], str], heading: str) -> Located:
+        """Give what :meth:`locate` gives of many files, and their sizes and times.
 
         Args:
             names: relative names as the metadata state them.
@@ -69,51 +90,70 @@ class AcquisitionFiles:
             heading: of the error that lists all names that are refused.
         """
         paths: list[str] = []
-        there: list[bool] = []
+        there = np.ones(len(names), np.bool_)
+        size, mtime = np.full(len(names), UNKNOWN, np.int64), np.zeros(len(names), np.int64)
+        plain = True
         problems: list[str] = []
         # a thousand at a time, because a long text of all of them would fill the memory
         for begin in range(0, len(names), _TOGETHER):
             part = names[begin : begin + _TOGETHER]
+            plain = plain and are_plain(str(self.beside), part)
             found = self._located(part)
             if found is not None:
-                paths += found
-                there += [True] * len(found)
+                paths += found.paths
+                size[begin : begin + len(part)], mtime[begin : begin + len(part)] = found.size, found.mtime_ns
                 continue
             for number, name in enumerate(part, begin):
                 try:
-                    path, is_there = self.locate(name, where=where(number))
+                    path, there[number] = self._locate(name, where(number), listed=True)
                 except ConvertersToolsUserError as error:
                     problems.append(str(error))
                     if len(problems) == MAX_PROBLEMS:
                         raise_together(problems, heading)
                     continue
                 paths.append(path)
-                there.append(is_there)
         raise_together(problems, heading)
-        return paths, there
+        return Located(SourceFiles(paths, size, mtime), there, plain)
 
-    def _located(self, names: Sequence[str]) -> list[str] | None:
-        """Give the paths of many files that are all there, none of them a link; None when they have to be looked at singly."""
+    def _located(self, names: Sequence[str]) -> SourceFiles | None:
+        """Look at many files that are all there, none of them a link; None when they have to be looked at singly."""
+        distinct = list(dict.fromkeys(names))  # files of many planes are looked at once
+        if len(distinct) < len(names):
+            found = self._located(distinct)
+            number = {name: at for at, name in enumerate(distinct)}
+            return found and found.select(np.array([number[name] for name in names]))
         text = "\0".join(names)
         if "\\" in text or ":" in text or text.count("\0") != len(names) - 1:
             return None
-        split = [name.rpartition("/") for name in names] if "/" in text else None
-        folders = {folder for folder, _, _ in split} if split is not None else {""}
-        known: dict[str, tuple[str, Callable[[str], bool | None]]] = {}
-        for folder in folders:
-            try:
-                place = self._inside[folder] = self._inside.get(folder) or self._checked_folder(
-                    folder, f"{folder}/", ""
-                )
-            except ConvertersToolsUserError:
-                return None
-            known[folder] = os.path.join(place, ""), self._listing(place).get  # noqa: PTH118 -- as in locate
-        if split is None:
-            beside, listed = known[""]
-            return [beside + name for name in names] if set(map(listed, names)) == {False} else None
-        if {known[folder][1](name) for folder, _, name in split} != {False}:
+        places = self._places({name.rpartition("/")[0] for name in names} if "/" in text else {""})
+        if places is None or not self._may_be_there(names, places):
             return None
-        return [known[folder][0] + name for folder, _, name in split]
+        beside = os.path.join(self.beside, "")  # noqa: PTH118
+        if all(os.path.join(place, "") == os.path.join(beside, folder, "") for folder, place in places.items()):  # noqa: PTH118
+            paths = [beside + name for name in names]
+            size, mtime = facts_below(beside, names, follow_links=False)
+        else:
+            paths = [os.path.join(places[folder], name) for folder, _, name in (each.rpartition("/") for each in names)]  # noqa: PTH118
+            size, mtime = facts_of(paths, follow_links=False)
+        return None if (size < 0).any() else SourceFiles(paths, size, mtime)
+
+    def _places(self, folders: Iterable[str]) -> dict[str, str] | None:
+        """Where folders of names lie; None when one may not be looked into."""
+        try:
+            for folder in folders:
+                if folder not in self._inside:
+                    self._inside[folder] = self._checked_folder(folder, f"{folder}/" if folder else "", "")
+        except ConvertersToolsUserError:
+            return None
+        return {folder: self._inside[folder] for folder in folders}
+
+    def _may_be_there(self, names: Sequence[str], places: Mapping[str, str]) -> bool:
+        """Whether no listing that there is already says that one of some files is not there, or a link."""
+        if not any(place in self._listed for place in places.values()):
+            return True
+        split = (name.rpartition("/") for name in names)
+        listings = {folder: self._listing(place) for folder, place in places.items()}
+        return all(listings[folder].get(name) is False for folder, _, name in split)
 
     def forget(self) -> None:
         """Let go of the listings; folders are listed anew when they are needed again."""
@@ -138,7 +178,7 @@ class AcquisitionFiles:
                 with os.scandir(folder) as entries:
                     known = {e.name: link for e in entries if (link := e.is_symlink()) or e.is_file()}
             except OSError as error:
-                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+                if error.errno not in _NOT_THERE:
                     raise
                 known = {}
             self._listed[folder] = known
@@ -157,3 +197,14 @@ class AcquisitionFiles:
             f"{where}: the file name '{name}' leads out of the acquisition's folder '{self.root}' and is refused;"
             " image files must lie inside the folder that is converted."
         )
+
+
+def _is_link(path: str) -> bool | None:
+    """Whether a file is a link; None when it is not there, or neither a link nor a regular file."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError as error:
+        if error.errno not in _NOT_THERE:
+            raise
+        return None
+    return stat.S_ISLNK(mode) or (False if stat.S_ISREG(mode) else None)

@@ -40,7 +40,7 @@ def repeat_single_planes(
     if not added:
         return planes, found, axes
     chosen = np.asarray(taken, np.int64)
-    again = replace(found, kept=found.kept[chosen], files=[found.files[number] for number in taken])
+    again = replace(found, kept=found.kept[chosen], files=found.files.select(chosen))
     again.states.never_acquired = max(0, again.states.never_acquired - added)
     if not again.states.never_acquired:
         again.states.examples.pop("never_acquired", None)

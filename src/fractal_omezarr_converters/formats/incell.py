@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -164,7 +165,12 @@ def _plane(record: XmlRecord, protocol: StackProtocol, *, on_plate: bool) -> Pla
 
 def _well_of_label(record: XmlRecord) -> tuple[int, int] | None:
     """Row and column by the label of the well, such as ``C - 3``; the file is named after it."""
-    label = _part(record, "Well").attributes.get("label", "")
+    return _place_of_label(_part(record, "Well").attributes.get("label", ""))
+
+
+@lru_cache(maxsize=2048)
+def _place_of_label(label: str) -> tuple[int, int] | None:
+    """What a label means; all images of a well have the same."""
     try:
         row, column = parse_well(label)
     except ValueError:

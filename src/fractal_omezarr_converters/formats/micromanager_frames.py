@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,15 +107,23 @@ def index_axes(*said: Mapping[str, Any]) -> dict[str, AxisValue]:
     """Give position, time, z and channel by their numbers; what is not said first is looked for in the others."""
     found: dict[str, AxisValue] = {}
     for axis, keys in INDEX_KEYS.items():
-        values = (whole(each.get(key)) for each in said for key in keys)
-        found[axis] = next((value for value in values if value is not None), 0)
+        found[axis] = _first_whole(said, keys)
     return found
+
+
+def _first_whole(said: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> int:
+    """The first whole number under any of some names; 0 when there is none."""
+    for each in said:
+        for key in keys:
+            if key in each and (value := whole(each[key])) is not None:
+                return value
+    return 0
 
 
 def number(value: Any) -> float | None:
     """Give a finite number, also one written as text or as a typed value; None for anything else."""
     value = _plain(value)
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if type(value) not in (float, int, str):
         return None
     try:
         found = float(value)
@@ -146,7 +154,10 @@ def _affine_text(value: Any) -> str:
 
 
 def _first(said: Mapping[str, Any], *keys: str) -> float | None:
-    return next((found for key in keys if (found := number(said.get(key))) is not None), None)
+    for key in keys:
+        if key in said and (found := number(said[key])) is not None:
+            return found
+    return None
 
 
 def _clock(stamp: Any) -> float | None:

@@ -12,7 +12,7 @@ knows more. Facts and traps: docs/formats/ome_plate.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -81,7 +81,7 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
         if place.is_dir() and any(True for each in OF_MICRO_MANAGER for _ in place.glob(each)):
             return False
         try:
-            found = self._document_file(place)
+            found = _document_file(self.marker_files(place))
             return (
                 found is not None and b"Plate" in (_text(found)[0] or b"") and any(p.wells for p in _read(found).plates)
             )
@@ -90,12 +90,13 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
 
     def measure(self, source: Path, options: OmePlateOptions, plate_name: str | None) -> list[Measurement]:
         """Read the OME-XML; no image is opened. Each ``PlateAcquisition`` is a measurement, where there are several."""
-        file = self._document_file(source)
+        marked = self.marker_files(source)
+        file = _document_file(marked)
         if file is None:
             raise ConvertersToolsFileNotFoundError(
                 f"'{source}' holds no OME-XML: neither a companion (*.companion.ome) nor an OME-TIFF file (*.ome.tif)."
             )
-        self._check_companions(source)
+        _check_companions(source, marked)
         document = _read(file)
         plate = _chosen_plate(document, options.plate)
         parts = acquired_wells(plate, document.warnings)
@@ -114,7 +115,7 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
             )
         for _, found in planes:
             _check_positions(found, document, options)
-        self._warn_of_others(source, document, file)
+        _warn_of_others(source, marked, document, file)
         facts = plate_facts_of(
             every_plane,
             name=plate_name or plate.name or file.name.partition(".")[0],
@@ -125,37 +126,39 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
         )
         return [_measurement(part, found, read, facts) for part, found in planes if found.planes]
 
-    def _check_companions(self, source: Path) -> None:
-        """Refuse several companions: each describes a plate of its own, or the same one differently."""
-        several = [each.name for each in self.marker_files(source) if each.suffix in (".ome", ".xml")]
-        if len(several) > 1 and source.is_dir():
-            raise ConvertersToolsUserError(
-                f"'{source}' holds {len(several)} companions with OME-XML: {', '.join(several[:MAX_NAMED])}"
-                f"{', ...' if len(several) > MAX_NAMED else ''}; give the one that is meant instead of the folder."
-            )
 
-    def _warn_of_others(self, source: Path, document: OmeDocument, file: Path) -> None:
-        """Say which OME-TIFF files of the folder the OME-XML does not name: they may be another plate."""
-        if source.is_file():
-            return
-        named = {place.file for image in document.images.values() for place in image.places.values()}
-        others = [each.name for each in self.marker_files(source) if each.name not in named and each != file]
-        if others:
-            document.warnings.append(
-                f"The OME-XML of '{document.path}' does not name {len(others)} OME-TIFF files of its folder; they are left"
-                f" out: {', '.join(others[:MAX_NAMED])}{', ...' if len(others) > MAX_NAMED else ''}."
-            )
+def _check_companions(source: Path, marked: Sequence[Path]) -> None:
+    """Refuse several companions: each describes a plate of its own, or the same one differently."""
+    several = [each.name for each in marked if each.suffix in (".ome", ".xml")]
+    if len(several) > 1 and source.is_dir():
+        raise ConvertersToolsUserError(
+            f"'{source}' holds {len(several)} companions with OME-XML: {', '.join(several[:MAX_NAMED])}"
+            f"{', ...' if len(several) > MAX_NAMED else ''}; give the one that is meant instead of the folder."
+        )
 
-    def _document_file(self, source: Path) -> Path | None:
-        """The file whose OME-XML describes everything: a companion, else the first OME-TIFF."""
-        found = self.marker_files(source)
-        first = found[0] if found else None
-        if first is not None and first.suffix not in (".ome", ".xml"):
-            text, pages = _text(first)
-            pointed = read_ome_xml(first, content=text, own_pages=pages).metadata_file if text else None
-            if pointed and "/" not in pointed and "\\" not in pointed and is_file_there(first.parent / pointed):
-                return first.parent / pointed
-        return first
+
+def _warn_of_others(source: Path, marked: Sequence[Path], document: OmeDocument, file: Path) -> None:
+    """Say which OME-TIFF files of the folder the OME-XML does not name: they may be another plate."""
+    if source.is_file():
+        return
+    named = {place.file for image in document.images.values() for place in image.places.values()}
+    others = [each.name for each in marked if each.name not in named and each != file]
+    if others:
+        document.warnings.append(
+            f"The OME-XML of '{document.path}' does not name {len(others)} OME-TIFF files of its folder; they are left"
+            f" out: {', '.join(others[:MAX_NAMED])}{', ...' if len(others) > MAX_NAMED else ''}."
+        )
+
+
+def _document_file(found: Sequence[Path]) -> Path | None:
+    """The file whose OME-XML describes everything, of those with markers: a companion, else the first OME-TIFF."""
+    first = found[0] if found else None
+    if first is not None and first.suffix not in (".ome", ".xml"):
+        text, pages = _text(first)
+        pointed = read_ome_xml(first, content=text, own_pages=pages).metadata_file if text else None
+        if pointed and "/" not in pointed and "\\" not in pointed and is_file_there(first.parent / pointed):
+            return first.parent / pointed
+    return first
 
 
 def _own_file(file: Path) -> str:

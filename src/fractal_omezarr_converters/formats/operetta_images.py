@@ -219,8 +219,8 @@ class ImageRows:
                     known = self._read(name, units.get(f"{name}@Unit"))
                     kind = np.int64 if name in _WHOLE else np.float64
                     found[name] = self._column(name, known, kind, texts[name], channel)
-            urls = [(text or "").strip() for text in texts["URL"]]
-            states = [(text or "").strip() or "Ok" for text in texts["State"]]
+            urls = [text.strip() if text else "" for text in texts["URL"]]
+            states = [(text.strip() if text else "") or "Ok" for text in texts["State"]]
             pages = self._read("URL@BufferNo", None).column(texts["URL@BufferNo"], np.int64)
         except (ValueError, OverflowError, ConvertersToolsUserError):
             return None
@@ -242,7 +242,7 @@ class ImageRows:
     ) -> NDArray[Any]:
         """Values of one field; where a record lacks it, that of its channel."""
         if None not in texts:
-            times = [(text or "").strip() for text in texts] if name == "AbsTime" else None
+            times = [text.strip() if text else "" for text in texts] if name == "AbsTime" else None
             return known.column(texts, kind) if times is None else many_seconds_of(times)
         values = np.zeros(len(texts), kind)
         absent = np.array([text is None for text in texts])

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
-from fractal_omezarr_converters.formats.acquisition_files import MAX_PROBLEMS
+from fractal_omezarr_converters.formats.acquisition_files import MAX_PROBLEMS, Located
 from fractal_omezarr_converters.formats.contract import PlaneStates
 from fractal_omezarr_converters.formats.plane_records import Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plane_table import WELL_COLUMNS, PlaneTable, joint_ranks, ranked
+from fractal_omezarr_converters.models.source_files import SourceFiles
 from fractal_omezarr_converters.models.well_names import row_name
 
 if TYPE_CHECKING:
@@ -29,13 +30,15 @@ MAX_WELLS = 24
 class SortedPlanes:
     """Positions of the planes to convert with their files, and the states of all planes.
 
-    ``files_there`` is False when not one file is there and the planes are kept for a plan.
+    ``files_there`` is False when not one file is there and the planes are kept for a plan. ``are_plain``: the paths of the
+    files are certainly what they say.
     """
 
     kept: Ints
-    files: list[str]
+    files: SourceFiles
     states: PlaneStates = field(default_factory=PlaneStates)
     files_there: bool = True
+    are_plain: bool = False
 
 
 def sort_planes(measured: Measurement, planes: PlaneTable) -> SortedPlanes:
@@ -48,17 +51,19 @@ def sort_planes(measured: Measurement, planes: PlaneTable) -> SortedPlanes:
     Raises:
         ConvertersToolsUserError: a file name leads out of the folder, two files claim one place, or no plane is named.
     """
-    named = np.array([number for number, name in enumerate(planes.file) if name is not None], np.int64)
+    if None in planes.file:
+        named = np.array([number for number, name in enumerate(planes.file) if name is not None], np.int64)
+    else:
+        named = np.arange(len(planes))
     if not len(named):
         raise ConvertersToolsUserError(
             f"'{measured.described_in}' names no image file; export the measurement with its images."
         )
-    files, there = _locate(measured, planes, named)
-    found = SortedPlanes(named, files)
+    files, present, plain = _locate(measured, planes, named)
+    found = SortedPlanes(named, files, are_plain=plain)
     for number in np.setdiff1d(np.arange(len(planes)), named, assume_unique=True).tolist():
         found.states.count("named_empty", planes[number].label(measured.channels))
-    present = np.array(there, np.bool_)
-    kept = _without_repeats(measured, planes.select(named), files)
+    kept = _without_repeats(measured, planes.select(named), files.paths)
     for number in kept[~present[kept]].tolist():
         found.states.count("missing_file", planes.file[named[number]] or "")
     found.states.present = int(present[kept].sum())
@@ -70,7 +75,7 @@ def sort_planes(measured: Measurement, planes: PlaneTable) -> SortedPlanes:
             f"No image file named in '{measured.described_in}' is there; only a plan can be made from it."
         )
     if len(kept) < len(files):
-        found.files = [files[number] for number in kept.tolist()]
+        found.files = files.select(kept)
     found.kept = named[kept]
     fields = _Fields(planes)
     _warn_of_wells(measured, found, fields)
@@ -78,8 +83,8 @@ def sort_planes(measured: Measurement, planes: PlaneTable) -> SortedPlanes:
     return found
 
 
-def _locate(measured: Measurement, planes: PlaneTable, named: Ints) -> tuple[list[str], list[bool]]:
-    """Path of every named file and whether it is there, also under another ending."""
+def _locate(measured: Measurement, planes: PlaneTable, named: Ints) -> Located:
+    """Look for every named file, also under another ending."""
     described_in = measured.described_in
 
     def where(number: int) -> str:
@@ -88,15 +93,15 @@ def _locate(measured: Measurement, planes: PlaneTable, named: Ints) -> tuple[lis
 
     names = [planes.file[number] or "" for number in named.tolist()]
     heading = f"'{described_in}' names files that may not be read"
-    files, there = measured.files.locate_all(names, where=where, heading=heading)
-    for number in [n for n, is_there in enumerate(there) if not is_there] if measured.other_endings else ():
+    found = measured.files.locate_all(names, where=where, heading=heading)
+    for number in np.flatnonzero(~found.there).tolist() if measured.other_endings else ():
         stem = names[number].removesuffix(PurePath(names[number]).suffix)
         for ending in measured.other_endings:
             other, is_there = measured.files.locate(stem + ending, where=where(number))
             if is_there:
-                files[number], there[number] = other, True
+                found.files.paths[number], found.there[number] = other, True
                 break
-    return files, there
+    return found
 
 
 def _without_repeats(measured: Measurement, planes: PlaneTable, files: Sequence[str]) -> Ints:

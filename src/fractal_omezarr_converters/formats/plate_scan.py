@@ -132,11 +132,16 @@ def plate_facts_of(
 
 
 def _loaders(measured: Measurement, found: SortedPlanes, planes: PlaneTable) -> LoaderColumns:
-    if measured.make_loaders is not None:
-        return measured.make_loaders(found.files, planes)
     from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 
-    return LoaderColumns.from_files(found.files, planes.pages() if (planes.page != NO_PAGE).any() else None)
+    paths = found.files.paths
+    if measured.make_loaders is not None:
+        loaders = measured.make_loaders(paths, planes)
+    else:
+        loaders = LoaderColumns.from_files(paths, planes.pages() if (planes.page != NO_PAGE).any() else None)
+    if found.are_plain:
+        loaders.looked_at(found.files)
+    return loaders
 
 
 def _frames(given: _SortedOut) -> list[Frame]:
@@ -167,10 +172,10 @@ def _size_in_file(given: _SortedOut, at: int, stated: Frame) -> Frame:
     if isinstance(sizes, str):
         if is_stated:
             return stated
-        raise ConvertersToolsUserError(f"'{given.found.files[at]}' does not tell the size of its image: {sizes}.")
+        raise ConvertersToolsUserError(f"'{given.found.files.paths[at]}' does not tell the size of its image: {sizes}.")
     if is_stated and (stated.width, stated.height) != (sizes["x"], sizes["y"]):
         given.measured.warnings.append(
-            f"'{given.found.files[at]}' has {sizes['x']} x {sizes['y']} pixels, but the metadata state {stated.width} x"
+            f"'{given.found.files.paths[at]}' has {sizes['x']} x {sizes['y']} pixels, but the metadata state {stated.width} x"
             f" {stated.height}; the size of the file is used."
         )
     return stated._replace(width=sizes["x"], height=sizes["y"])

@@ -176,7 +176,7 @@ class StoreFolder:
         if paths is not None:
             urls = self.renamed(paths)
             below = [path if path != url else None for path, url in zip(paths, urls)]
-            made.looked_at([url if path is not None else None for path, url in zip(below, urls)], *facts_of(below))
+            made.take_facts([url if path is not None else None for path, url in zip(below, urls)], *facts_of(below))
         return made
 
 

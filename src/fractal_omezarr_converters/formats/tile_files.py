@@ -15,8 +15,9 @@ from fractal_omezarr_converters.core.source_survey import ask_each, header_choic
 from fractal_omezarr_converters.core.table_lengths import NAMELESS, Sizes, sizes_of_row
 from fractal_omezarr_converters.formats.physical_sizes import PhysicalSizes, physical_sizes
 from fractal_omezarr_converters.models.axes import AXES
-from fractal_omezarr_converters.models.loaders import DefaultImageLoader, plain_paths
-from fractal_omezarr_converters.models.source_files import facts_of
+from fractal_omezarr_converters.models.loaders import DefaultImageLoader
+from fractal_omezarr_converters.models.plain_paths import are_plain, plain_paths
+from fractal_omezarr_converters.models.source_files import SourceFiles, facts_below, facts_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,15 +32,12 @@ FIELDS = {"x": "xy_pixel_size", "y": "y_pixel_size", "z": "z_spacing", "t": "t_s
 class FoundFiles(NamedTuple):
     """Absolute paths in the order of the names asked for, and the names for which there is no file.
 
-    ``plain`` are the same paths, where no name had to be looked for in another spelling; ``size`` and ``mtime_ns`` are then
-    those of the files (see :func:`facts_of`).
+    ``plain`` are the same paths with what was found out about the files, where all paths are what they say.
     """
 
     paths: list[str]
     missing: list[str]
-    plain: list[str | None] | None
-    size: npt.NDArray[np.int64]
-    mtime_ns: npt.NDArray[np.int64]
+    plain: SourceFiles | None
 
 
 def find_files(folder: Path, names: Sequence[str]) -> FoundFiles:
@@ -49,8 +47,10 @@ def find_files(folder: Path, names: Sequence[str]) -> FoundFiles:
     """
     start = f"{folder}{os.sep}"
     paths = [start + name for name in names]
-    plain: list[str | None] = plain_paths(paths) if os.sep == "/" else [None] * len(paths)
-    size, mtime = facts_of(plain)
+    if are_plain(str(folder), names):
+        size, mtime = facts_below(start, names)
+    else:
+        size, mtime = facts_of(plain_paths(paths) if os.sep == "/" else [None] * len(paths))
     unknown = np.flatnonzero(size < 0).tolist()
     listings: dict[str, dict[str, str]] = {}
     places: dict[str, str] = {}
@@ -64,7 +64,7 @@ def find_files(folder: Path, names: Sequence[str]) -> FoundFiles:
         places[name] = found or str(folder / name)
     for at in unknown:
         paths[at] = places[names[at]]
-    return FoundFiles(paths, missing, None if unknown else plain, size, mtime)
+    return FoundFiles(paths, missing, None if unknown else SourceFiles(paths, size, mtime))
 
 
 def _find(start: str, name: str, listings: dict[str, dict[str, str]]) -> str | None:

@@ -71,8 +71,8 @@ def tiles_of_rows(frame: Frame, fields: dict[str, Any], asked: Asked) -> tuple[T
         frame, asked.kind, asked.plate_name, asked.acquisition, asked.plate_name or asked.folder.name
     )
     loaders = loaders_of_frame(frame)
-    if found.plain is not None and "series" not in loaders.blocks[0].columns():  # a series may lie in several files
-        loaders.blocks[0].looked_at(found.plain, found.size, found.mtime_ns)
+    if found.plain is not None:
+        loaders.looked_at(found.plain)
     frame.raise_problems()
     present = ~missing
     headers = None
@@ -130,7 +130,7 @@ def _find_all(frame: Frame, folder: Path, *, leave: bool) -> tuple[npt.NDArray[n
     """Make the paths of the frame absolute; give the rows whose file is missing, and what was found of all."""
     texts = frame.needed_text(FILE_COLUMN)
     names = texts
-    if any("#" in text for text in texts):
+    if "#" in "".join(texts):
         names = [DefaultImageLoader(file_path=text).file_path if "#" in text else text for text in texts]
     found = find_files(folder, names)
     lost = set(found.missing) - {""}

@@ -5,16 +5,16 @@
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
-from fractal_omezarr_converters.models.source_files import SourceFile, common_folder
+from fractal_omezarr_converters.models.plain_paths import PLAIN, plain_paths
+from fractal_omezarr_converters.models.source_files import SourceFile
 from fractal_omezarr_converters.models.type_names import name_of_type, type_of_name
 from fractal_omezarr_converters.models.urls import (
     clean_url,
@@ -34,29 +34,6 @@ if TYPE_CHECKING:
 
 _OWN = {"DefaultImageLoader": __name__}
 _LONGEST_DESCRIPTION = 200
-#: An absolute path that is what it says: no fragment, no dots or quotes to resolve.
-_PLAIN = re.compile(r"(?:/(?!\.{0,2}(?:/|$))[^/#\\\s][^/#\\\n]*)+(?<!\s)")
-_NOT_PLAIN = ("#", "\\", "//", "/.", "/ ", " \n", "/\n", *"\t\r\v\f\x1c\x1d\x1e\x1f")
-
-
-_TOGETHER = 10_000
-
-
-def plain_paths(texts: Sequence[str]) -> list[str | None]:
-    """Give the absolute paths that are what they say, and None for others."""
-    found: list[str | None] = []
-    for begin in range(0, len(texts), _TOGETHER):
-        part = texts[begin : begin + _TOGETHER]
-        shared = common_folder(part)
-        is_plain = len(shared) > 1 and _PLAIN.fullmatch(shared[:-1]) is not None
-        every = "\n".join(["", *([text[len(shared) - 1 :] for text in part] if is_plain else part), ""])
-        # most tables hold none but plain paths: a few looks at many of them at once are cheaper than one at each
-        absolute = every.count("\n") == len(part) + 1 == every.count("\n/") + 1
-        if absolute and every.isascii() and not any(sign in every for sign in _NOT_PLAIN):
-            found += part
-        else:
-            found += [text if _PLAIN.fullmatch(text) else None for text in part]
-    return found
 
 
 class ImageLoaderInterface(BaseModel, ABC):
@@ -291,7 +268,7 @@ class DefaultImageLoader(ImageLoaderInterface):
 
     def path(self, resource: Any | None = None) -> str:
         """Give the absolute path or URL of the file, as the disk spells it."""
-        if os.sep == "/" and _PLAIN.fullmatch(self.file_path) and is_there(self.file_path):
+        if os.sep == "/" and PLAIN.fullmatch(self.file_path) and is_there(self.file_path):
             return self.file_path
         text = clean_url(self.file_path)
         if not is_absolute_url(text) and isinstance(resource, str | os.PathLike):

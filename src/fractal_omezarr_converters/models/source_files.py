@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, overload
 
@@ -60,6 +60,10 @@ class SourceFiles(Sequence[SourceFile]):
         size, mtime = (np.array([file[at] for file in files], dtype=np.int64) for at in (1, 2))
         return cls([file.path for file in files], size, mtime)
 
+    def select(self, rows: Numbers) -> SourceFiles:
+        """Give some files, by their places."""
+        return SourceFiles([self.paths[row] for row in rows.tolist()], self.size[rows], self.mtime_ns[rows])
+
     def __len__(self) -> int:
         """Count the files."""
         return len(self.paths)
@@ -79,10 +83,10 @@ class SourceFiles(Sequence[SourceFile]):
         return map(SourceFile, self.paths, self.size.tolist(), self.mtime_ns.tolist())
 
 
-def facts_of(paths: Sequence[str | None]) -> tuple[Numbers, Numbers]:
+def facts_of(paths: Sequence[str | None], *, follow_links: bool = True) -> tuple[Numbers, Numbers]:
     """Give size and time of absolute local paths; the size is ``UNKNOWN`` for None, and ``NO_FILE`` for what is no file.
 
-    What is not there, or is spelled in another way than on the disk, is no file.
+    What is not there, or is spelled in another way than on the disk, is no file; nor is a link, unless links are followed.
     """
     import numpy as np
 
@@ -91,8 +95,14 @@ def facts_of(paths: Sequence[str | None]) -> tuple[Numbers, Numbers]:
     own = [path for path in paths if path is not None]
     if own:
         where = slice(None) if known is None else known
-        size[where], mtime[where] = _facts(common_folder(own), own)
+        folder = common_folder(own)
+        size[where], mtime[where] = _facts(folder, own, len(folder), follow_links=follow_links)
     return size, mtime
+
+
+def facts_below(folder: str, names: Sequence[str], *, follow_links: bool = True) -> tuple[Numbers, Numbers]:
+    """Give size and time of files by their names below one local folder, as :func:`facts_of` does of paths."""
+    return _facts(os.path.join(folder, ""), names, 0, follow_links=follow_links)  # noqa: PTH118
 
 
 def common_folder(paths: Sequence[str]) -> str:
@@ -109,24 +119,31 @@ def look_at(paths: Iterable[str]) -> dict[str, SourceFile]:
     return {file.path: file for file in SourceFiles(asked, size, mtime) if file.size >= 0}
 
 
-def _facts(folder: str, paths: Sequence[str]) -> tuple[Numbers, Numbers]:
-    """Sizes and times of files below one folder; the folder is looked up once for many of them."""
+def _facts(folder: str, names: Sequence[str], known: int, *, follow_links: bool) -> tuple[Numbers, Numbers]:
+    """Sizes and times of files below one folder, which is looked up once for many of them.
+
+    The first ``known`` characters of the names are the folder's own; it is put before names that have none of them.
+    """
     import numpy as np
 
     descriptor = None
-    if len(paths) >= _TOGETHER_FROM and os.stat in os.supports_dir_fd:
+    if len(names) >= _TOGETHER_FROM and os.stat in os.supports_dir_fd:
         with suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    size, mtime = np.empty(len(paths), np.int64), np.empty(len(paths), np.int64)
-    skipped = 0 if descriptor is None else len(folder)
+    size, mtime = np.empty(len(names), np.int64), np.empty(len(names), np.int64)
+    look = os.stat if follow_links else os.lstat
     try:
-        for begin in range(0, len(paths), _AT_A_TIME):
-            part = [path[skipped:] for path in paths[begin : begin + _AT_A_TIME]]
+        for begin in range(0, len(names), _AT_A_TIME):
+            part = names[begin : begin + _AT_A_TIME]
+            if descriptor is None:
+                part = part if known else [folder + name for name in part]
+            elif known:
+                part = [name[known:] for name in part]
             end = begin + len(part)
             try:
-                found: Sequence[_Stated | os.stat_result] = [os.stat(name, dir_fd=descriptor) for name in part]
+                found: Sequence[_Stated | os.stat_result] = [look(name, dir_fd=descriptor) for name in part]
             except (OSError, ValueError):
-                found = [_stated(name, descriptor) for name in part]
+                found = [_stated(look, name, descriptor) for name in part]
             size[begin:end] = [one.st_size for one in found]
             mtime[begin:end] = [one.st_mtime_ns for one in found]
             if not all(map(stat.S_ISREG, {one.st_mode for one in found})):
@@ -146,9 +163,9 @@ class _Stated(NamedTuple):
     st_mtime_ns: int = 0
 
 
-def _stated(name: str, descriptor: int | None) -> _Stated | os.stat_result:
+def _stated(look: Callable[..., os.stat_result], name: str, descriptor: int | None) -> _Stated | os.stat_result:
     """The facts of what may not be there."""
     try:
-        return os.stat(name, dir_fd=descriptor)
+        return look(name, dir_fd=descriptor)
     except (OSError, ValueError):
         return _Stated()

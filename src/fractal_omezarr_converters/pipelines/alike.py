@@ -103,10 +103,12 @@ class Planner:
         """Everything about an image that its findings follow from, but names."""
         columns, steps = image.columns, image.steps
         start, length = columns.start, columns.length
-        begin = start - np.where(self._is_counted_from_first, start.min(axis=0), 0.0)
+        begin = start - start.min(axis=0) * self._is_counted_from_first
         parts: list[np.ndarray[Any, Any]] = [columns.fov, begin[:, :Y], length[:, :Y]]
         if self._is_counted_from_first[Y:].all():
-            parts += [round_edges(begin[:, Y:], steps[Y:]), round_edges(begin[:, Y:] + length[:, Y:], steps[Y:])]
+            own = begin[:, Y:]
+            edges = round_edges(np.concatenate([own, own + length[:, Y:]]), steps[Y:])
+            parts.append(edges)
         else:
             parts += [begin[:, Y:], length[:, Y:]]
         digest = hashlib.blake2b(b"".join([part.tobytes() for part in parts]), digest_size=16)

@@ -92,10 +92,11 @@ def check_orientation(table: TileTable, resource: Any = None) -> OrientationFind
         nothing to see in the overlaps.
     """
     findings = []
-    start, length = table.world()
     for collection in _wells_with_most_fields(table):
+        well = table.select(table.collection == collection)
+        start, length = well.world()
         try:
-            found = _check_well(table, start, length, collection, resource)
+            found = _check_well(well, start, length, collection, resource)
         except (ConvertersToolsError, OSError):
             continue  # the conversion itself will say what is wrong with the file
         if found is not None:
