@@ -38,7 +38,7 @@ def init(table: str, out: str, *, headers: bool) -> dict[str, float]:
         TileTableFormat().scan(table, options={"read_headers": headers}, plate_name="Plate")
     scan = time.process_time() - again
     Path(out, "job.json").write_text(json.dumps(jobs[0]))
-    handed = len(json.dumps(jobs)) + sum(path.stat().st_size for path in Path(out, "_tmp_json").rglob("*.json"))
+    handed = len(json.dumps(jobs)) + sum(path.stat().st_size for path in Path(out).rglob("handover-*.json"))
     return {"scan": scan, "plan": read - began - scan, "init": ready - read, "handed": handed, "memory": memory}
 
 

@@ -36,7 +36,7 @@ def measured(format_name: str, folder: str, out: str) -> dict[str, float]:
     )
     ready = time.process_time()
     memory = growth.megabytes()  # the higher of scanning alone and of everything
-    handed = len(json.dumps(jobs)) + sum(path.stat().st_size for path in Path(out, "_tmp_json").rglob("*.json"))
+    handed = len(json.dumps(jobs)) + sum(path.stat().st_size for path in Path(out).rglob("handover-*.json"))
     return {
         "scan": scan,
         "plan": read - again - scan,
