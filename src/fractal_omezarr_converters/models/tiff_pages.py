@@ -23,6 +23,8 @@ _ALPHA = (1, 2)
 _MOST_SAMPLES = 2**16 - 1
 _LARGEST_RATIO = {1: 1, 5: 4096, 6: 4096, 7: 4096, 8: 1040, 32946: 1040, 32773: 64}
 """Bytes that a byte can become at most: uncompressed, LZW, JPEG, Deflate, PackBits."""
+_TILE_BEYOND, _SMALL_IMAGE = 4, 1 << 24
+"""A tile may have more pixels than its image, which fills up the tiles, but not so many times as many."""
 _BYTES_AT_A_TIME = 1 << 18
 
 
@@ -123,6 +125,13 @@ def _check_promise(page: Any) -> None:
     """Refuse a page that no codec can decode or whose first strip is far too short, before memory is taken for it."""
     key = page.keyframe
     most = _LARGEST_RATIO.get(int(key.compression))
+    if key.is_tiled and key.tilelength * key.tilewidth > _TILE_BEYOND * max(
+        key.imagelength * key.imagewidth, _SMALL_IMAGE
+    ):
+        raise ValueError(
+            f"page {page.index} is to hold {key.imagelength} x {key.imagewidth} pixels in tiles of "
+            f"{key.tilelength} x {key.tilewidth}"
+        )
     if int(key.compression) not in tifffile.TIFF.DECOMPRESSORS:
         raise ValueError(f"page {page.index} is compressed in a way that is not known (number {int(key.compression)})")
     if most is None or not page.databytecounts or not page.databytecounts[0]:
