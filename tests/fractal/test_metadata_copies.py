@@ -7,7 +7,7 @@ from pathlib import Path
 import zarr
 
 from fractal_omezarr_converters.convert import convert
-from fractal_omezarr_converters.testing import write_cellvoyager
+from fractal_omezarr_converters.testing import write_cellvoyager, write_ome_plate
 
 
 def test_files_of_every_acquisition_are_copied_as_they_are(tmp_path: Path) -> None:
@@ -32,3 +32,13 @@ def test_nothing_is_copied_unless_asked_for(tmp_path: Path) -> None:
     truth = write_cellvoyager(tmp_path / "in", planes=1, wells=("B03",))
     convert(truth.folders, tmp_path / "out", workers=1)
     assert not (tmp_path / "out" / "Synthetic Plate.zarr" / "metadata").exists()
+
+
+def test_of_an_image_its_ome_xml_is_copied_and_not_its_pixels(tmp_path: Path) -> None:
+    truth = write_ome_plate(tmp_path / "in", companion=False)
+    convert(truth.folders, tmp_path / "out", acquisition_options={"copy_metadata": True}, workers=1)
+    (kept,) = (tmp_path / "out").glob("*.zarr/metadata/0/*")
+    (first,) = [path for path in truth.folders[0].rglob("*.ome.tif") if path.name.removesuffix(".ome.tif") in kept.name]
+    assert kept.name.endswith(".ome.xml")
+    assert b"<Plate " in kept.read_bytes() and kept.read_bytes() in first.read_bytes()
+    assert kept.stat().st_size < first.stat().st_size

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fractal_omezarr_converters.errors import ConvertersToolsError
 from fractal_omezarr_converters.formats.units import Target, exact_factor
 from fractal_omezarr_converters.models.acquisition import LARGEST_STEP, SMALLEST_STEP
+from fractal_omezarr_converters.models.image_files import TIFF_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TIFF_SUFFIXES = (".tif", ".tiff", ".tf2", ".tf8", ".btf", ".stk")
 _PIXELS = re.compile(r"<(?:\w+:)?Pixels\s([^>]*)>")
 _ATTRIBUTE = re.compile(r"""([\w:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
