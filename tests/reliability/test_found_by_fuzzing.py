@@ -177,6 +177,29 @@ def test_tiles_that_are_taller_than_any_image(tmp_path: Path) -> None:
         DefaultImageLoader(file_path=str(path)).load_data()
 
 
+def test_a_strip_whose_bytes_are_not_counted(tmp_path: Path) -> None:
+    """Without a count what follows in the file is read, but never more than that."""
+    path = tmp_path / "a.tif"
+    pixels = np.arange(72, dtype="uint16").reshape(8, 9)
+    tifffile.imwrite(path, pixels)
+    promised(path, "StripByteCounts", 0)
+    loader = DefaultImageLoader(file_path=str(path))
+    assert np.array_equal(loader.load_data(), pixels)
+    promised(path, "ImageLength", 2**31 - 1)
+    with pytest.raises(ConvertersToolsUserError, match=r"a\.tif.*cannot hold"):
+        DefaultImageLoader(file_path=str(path)).load_data()
+
+
+def test_a_stack_of_planes_without_rows(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((3, 8, 9), "uint16"), imagej=True)
+    content = path.read_bytes().replace(b"images=3", b"images=9", 1)
+    path.write_bytes(content)
+    promised(path, "ImageLength", 0)
+    with pytest.raises(ConvertersToolsUserError, match=r"a\.tif"):
+        DefaultImageLoader(file_path=str(path)).load_data()
+
+
 @pytest.mark.parametrize("harm", ['"original"', '"steps"', '"fov"', '"fov_names"', '"zoned"', '"blocks"'])
 def test_a_job_that_lost_a_part_is_refused(tmp_path: Path, harm: str) -> None:
     from fractal_omezarr_converters.fractal.acquisition_inputs import AcquisitionInput

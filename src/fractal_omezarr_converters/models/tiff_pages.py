@@ -118,10 +118,10 @@ def check_complete(page: Any, size: int) -> None:
     ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts) if count]
     if size > 0 and ends and max(ends) > size:
         raise ValueError(f"the file ends at {size} bytes, but pixels of page {page.index} lie up to byte {max(ends)}")
-    _check_promise(page)
+    _check_promise(page, size)
 
 
-def _check_promise(page: Any) -> None:
+def _check_promise(page: Any, size: int) -> None:
     """Refuse a page that no codec can decode or whose first strip is far too short, before memory is taken for it."""
     key = page.keyframe
     most = _LARGEST_RATIO.get(int(key.compression))
@@ -134,10 +134,12 @@ def _check_promise(page: Any) -> None:
         )
     if int(key.compression) not in tifffile.TIFF.DECOMPRESSORS:
         raise ValueError(f"page {page.index} is compressed in a way that is not known (number {int(key.compression)})")
-    if most is None or not page.databytecounts or not page.databytecounts[0]:
-        return  # an empty one has no pixels on purpose
+    if most is None or not page.databytecounts or not (page.databytecounts[0] or key.is_contiguous):
+        return  # an empty strip or tile has no pixels on purpose
     if key.is_contiguous:
         promised, there = math.prod(key.shaped), sum(page.databytecounts)
+        if not there and page.dataoffsets[0]:  # some writers do not count: what follows in the file is taken
+            there = max(0, size - page.dataoffsets[0])
     else:
         rows = key.tilelength if key.is_tiled else min(key.rowsperstrip, key.imagelength)
         columns = key.tilewidth if key.is_tiled else key.imagewidth
