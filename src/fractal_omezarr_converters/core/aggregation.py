@@ -93,7 +93,8 @@ def _image(
     where = path or collection.path()
     details = _agreed_details(table, rows, where)
     regions = columns.part(rows)
-    acquisitions = [table.acquisitions[number] for number in np.unique(table.acquisition[rows]).tolist()]
+    numbers = np.unique(table.acquisition[rows]).tolist() if len(table.acquisitions) > 1 else [0]
+    acquisitions = [table.acquisitions[number] for number in numbers]
     data_type, notes = data_type_of(
         acquisitions,
         regions.loaders,
@@ -130,6 +131,8 @@ def _image(
 
 def _agreed_details(table: TileTable, rows: Rows, where: str) -> Any:
     """Give the acquisition of all rows; raise when they differ in what an image has only one of."""
+    if len(table.acquisitions) == 1:
+        return table.acquisitions[0]
     numbers, first_rows = np.unique(table.acquisition[rows], return_index=True)
     ours = table.acquisitions[int(table.acquisition[rows[0]])]
     for number, position in zip(numbers.tolist(), first_rows.tolist()):

@@ -204,9 +204,8 @@ class RegionColumns:
         """Give plain values for JSON, column by column, exactly."""
         document: dict[str, Any] = {"size": len(self), "fov_names": packing.pack(self.fov_names)}
         document["fov"] = packing.pack(self.fov.astype(np.int64))
-        for name in ("start", "length"):
-            document[name] = {axis: packing.pack(getattr(self, name)[:, i]) for i, axis in enumerate(AXES)}
-        document["original"] = {axis: packing.pack(self.original[:, i]) for i, axis in enumerate(_STAGE_AXES)}
+        for name, axes in (("start", AXES), ("length", AXES), ("original", _STAGE_AXES)):
+            document[name] = dict(zip(axes, map(packing.pack, np.ascontiguousarray(getattr(self, name).T))))
         document["loaders"] = self.loaders.to_json()
         if self.moments is not None:
             document["moments"] = self.moments.to_json()

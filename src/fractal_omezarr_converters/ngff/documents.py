@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsInternalError, ConvertersToolsUserError
@@ -35,9 +36,15 @@ def json_bytes(document: Mapping[str, Any]) -> bytes:
         ConvertersToolsInternalError: the document holds NaN or infinity.
     """
     try:
-        return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False).encode()
+        return _indented(json.dumps(document, ensure_ascii=False, allow_nan=False))
     except ValueError as error:
         raise ConvertersToolsInternalError(f"A metadata document holds a number that is not JSON: {error}.") from error
+
+
+@lru_cache(maxsize=8)
+def _indented(compact: str) -> bytes:
+    """A document with line breaks. The wells of a plate have the same one, and breaking lines takes ten times the rest."""
+    return json.dumps(json.loads(compact), indent=2, ensure_ascii=False).encode()
 
 
 def image_attributes(
