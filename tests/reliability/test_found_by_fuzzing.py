@@ -225,6 +225,53 @@ def test_a_job_that_lost_a_part_is_refused(tmp_path: Path, harm: str) -> None:
 
 
 Document = dict[str, Any]
+REGIONS: dict[str, tuple[Callable[[Document], object], str]] = {
+    "field without a name": (
+        lambda regions: regions["fov"].__setitem__(0, -(2**31)),
+        "fields of view that have no name",
+    ),
+    "kind of source that is none": (lambda regions: regions["loaders"]["block"].__setitem__(0, 7), "not described"),
+    "source that is none": (lambda regions: regions["loaders"]["row"].__setitem__(0, 99), "not described"),
+    "sources without files": (
+        lambda regions: regions["loaders"]["blocks"][0]["fields"].pop("file_path"),
+        "lacks file_path",
+    ),
+    "files fewer than sources": (
+        lambda regions: regions["loaders"]["blocks"][0]["fields"]["file_path"].pop(),
+        "lacks rows",
+    ),
+}
+
+
+@pytest.mark.parametrize("harm", REGIONS)
+def test_a_description_whose_parts_do_not_belong_together_is_refused(tmp_path: Path, harm: str) -> None:
+    from fractal_omezarr_converters.fractal.acquisition_inputs import AcquisitionInput
+    from fractal_omezarr_converters.fractal.compute import generic_compute_task
+    from fractal_omezarr_converters.fractal.init import init_acquisitions
+
+    truth = write_operetta(tmp_path / "in", wells=("B03",), layout=(1, 2), overlap=0, field_shape=(20, 24))
+    given = [AcquisitionInput(path=str(truth.folders[0]))]
+    made = init_acquisitions("operetta", zarr_dir=str(tmp_path / "out"), acquisitions=given, converter_options={})
+    (job,) = made["parallelization_list"]
+    document = json.loads(job["init_args"]["tiled_image_json_str"])
+    change, said = REGIONS[harm]
+    change(document["regions"])
+    harmed = {**job["init_args"], "tiled_image_json_str": json.dumps(document), "digest": None}
+    with pytest.raises(ConvertersToolsUserError, match=said):
+        generic_compute_task(zarr_url=job["zarr_url"], init_args=harmed)
+
+
+def test_a_number_that_a_tiff_file_states_as_text(tmp_path: Path) -> None:
+    """What tifffile cannot read is not read by us either: `verify` would call the image wrong."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((8, 9), "uint8"), metadata=None)
+    with tifffile.TiffFile(path) as file:
+        place = file.pages[0].tags["BitsPerSample"].offset  # type: ignore[union-attr]
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<H", content, place + 2, 2)
+    path.write_bytes(content)
+    with pytest.raises(ConvertersToolsUserError, match=r"a\.tif"):
+        DefaultImageLoader(file_path=str(path)).shape_and_dtype()
 
 
 def rewritten(plate: Path, name: str, change: Callable[[Document], object]) -> None:

@@ -84,15 +84,15 @@ def tiff_changed(content: bytes, chance: random.Random) -> bytes | None:
     found = directories(content, layout) if layout is not None else []
     if layout is None or not found:
         return None
-    data = bytearray(content)
+    data, room = bytearray(content), 2 ** (64 if layout.big else 32)
     tags, after = chance.choice((found[0], chance.choice(found)))
     if not tags or chance.random() < 0.1:
         places = [0, 1, 8, len(data) - 2, 2**32 - 1, after, *(there for _, there in found)]
         at = chance.choice((after, 8 if layout.big else 4))
-        struct.pack_into(layout.offset, data, at, chance.choice(places))
+        struct.pack_into(layout.offset, data, at, chance.choice(places) % room)
         return bytes(data)
     tag, other = chance.choice(tags), chance.choice(tags)
-    number = chance.choice((*NUMBERS, len(data), tag.count + 1, tag.count * 2, max(0, tag.count - 1)))
+    number = chance.choice((*NUMBERS, len(data), tag.count + 1, tag.count * 2, max(0, tag.count - 1))) % room
     kind = chance.randrange(7)
     if kind == 0:
         struct.pack_into(layout.order + "H", data, tag.at + 2, chance.choice((*SIZES, 0, 99)))

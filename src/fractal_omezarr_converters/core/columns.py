@@ -213,14 +213,21 @@ class RegionColumns:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> RegionColumns:
-        """Make columns from what :meth:`to_json` gave."""
+        """Make columns from what :meth:`to_json` gave.
+
+        Raises:
+            ConvertersToolsUserError: the columns do not belong together.
+        """
 
         def columns(name: str, axes: str) -> NDArray[np.float64]:
             return np.stack([packing.unpack_array(document[name][axis], "<f8") for axis in axes], axis=1)
 
+        names, fov = packing.unpack(document["fov_names"]), packing.unpack_array(document["fov"], "<i8")
+        if ((fov < 0) | (fov >= len(names))).any():
+            raise ConvertersToolsUserError(f"Tiles belong to fields of view that have no name; {packing.REPEAT}")
         return cls(
-            fov_names=[str(name) for name in packing.unpack(document["fov_names"])],
-            fov=packing.unpack_array(document["fov"], "<i8"),
+            fov_names=[str(name) for name in names],
+            fov=fov,
             start=columns("start", AXES),
             length=columns("length", AXES),
             original=columns("original", _STAGE_AXES),

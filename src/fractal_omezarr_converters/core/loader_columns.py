@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fractal_omezarr_converters.core import packing
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.loaders import (
     ImageLoaderInterface,
     loader_type_name,
@@ -65,7 +66,14 @@ class LoaderBlock:
         if self._objects is not None:
             return None
         if self._paths is None or self._paths[0] is not resource:
-            self._paths = resource, self._resolved().paths_of_columns(self.columns(), resource)
+            loader_type, columns = self._resolved(), self.columns()
+            lacking = [name for name, field in loader_type.model_fields.items() if field.is_required()]
+            lacking = [name for name in lacking if name not in columns]
+            if lacking or {*map(len, columns.values())} - {self.size}:
+                raise ConvertersToolsUserError(
+                    f"The description of {self.size} sources lacks {', '.join(lacking) or 'rows'}; {packing.REPEAT}"
+                )
+            self._paths = resource, loader_type.paths_of_columns(columns, resource)
         return self._paths[1]
 
     def facts(self, rows: Index, resource: Any = None, *, fresh: bool) -> tuple[Index, Index] | None:
@@ -248,7 +256,11 @@ class LoaderColumns:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> LoaderColumns:
-        """Make loaders from what :meth:`to_json` gave."""
+        """Make loaders from what :meth:`to_json` gave.
+
+        Raises:
+            ConvertersToolsUserError: tiles point to sources that are not described.
+        """
         blocks = [
             LoaderBlock(
                 entry["type"],
@@ -257,7 +269,12 @@ class LoaderColumns:
             )
             for entry in document["blocks"]
         ]
-        return cls(blocks, packing.unpack_array(document["block"], "<i8"), packing.unpack_array(document["row"], "<i8"))
+        number, row = (packing.unpack_array(document[name], "<i8") for name in ("block", "row"))
+        sizes = np.array([block.size for block in blocks], dtype=np.int64)
+        is_known = len(number) == len(row) and bool(((number >= 0) & (number < len(sizes))).all())
+        if not is_known or bool(((row < 0) | (row >= sizes[number])).any()):
+            raise ConvertersToolsUserError(f"Tiles point to sources that are not described; {packing.REPEAT}")
+        return cls(blocks, number, row)
 
 
 def _plain(value: Any) -> Any:

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
+REPEAT = "repeat the first step of the conversion."
+"""What to do about a description that is damaged."""
+
 PLAIN_BELOW = 24
 """Columns with fewer rows are written as plain lists, to be read by people."""
 
@@ -64,7 +67,7 @@ def unpack(packed: Any) -> Sequence[Any] | NDArray[Any]:
         return numbers
     raise ConvertersToolsUserError(
         f"A column of a stored image description has an unknown form (keys {sorted(packed)}): "
-        "it was written by another version; repeat the first step of the conversion."
+        f"it was written by another version; {REPEAT}"
     )
 
 

@@ -18,7 +18,8 @@ import numpy as np
 _HEAD = 1 << 12
 _LONGEST_VALUE = 1 << 26
 #: Kinds of values: text, 16 and 32 bits.
-_KINDS = {2: ("B", 1), 3: ("H", 2), 4: ("I", 4)}
+_TEXT = 2
+_KINDS = {_TEXT: ("B", 1), 3: ("H", 2), 4: ("I", 4)}
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORDER, _DESCRIPTION = 256, 257, 258, 259, 262, 266, 270
 _OFFSETS, _SAMPLES, _COUNTS, _PREDICTOR, _FORMAT = 273, 277, 279, 317, 339
 #: Tags that say nothing about how pixels lie in the file: kind, document, maker, model, rows per strip, resolution, software...
@@ -185,12 +186,12 @@ def _tags(file: Any, head: bytes) -> dict[int, Any] | None:
         tag, kind, count = struct.unpack("<HHI", page[entry : entry + 8])
         if tag in _HARMLESS:
             continue
-        if kind not in _KINDS or tag in found:
+        if kind not in _KINDS or tag in found or (kind == _TEXT) != (tag == _DESCRIPTION):
             return None
         letter, bytes_each = _KINDS[kind]
         size = bytes_each * count
         value = page[entry + 8 : entry + 8 + size]
         if size > 4:  # longer values lie elsewhere
             value = at(struct.unpack("<I", page[entry + 8 : entry + 12])[0], size)
-        found[tag] = value if kind == 2 else struct.unpack(f"<{count}{letter}", value)
+        found[tag] = value if kind == _TEXT else struct.unpack(f"<{count}{letter}", value)
     return found

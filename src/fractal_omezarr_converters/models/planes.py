@@ -192,8 +192,8 @@ def _read(part: Part, region: Mapping[str, slice] | None) -> Array:
         plane = planes.read(_number(part), *(_as_slice(chosen[axis]) for axis in "yx"))
         return np.array(plane, planes.stored_dtype, copy=True if isinstance(plane, np.memmap) else None, subok=False)
     result = np.empty([len(indices) for indices in chosen.values()], planes.stored_dtype)
-    if not result.size:
-        raise ValueError(f"it holds no pixels ({' x '.join(map(str, result.shape))})")
+    if 0 in sizes.values():
+        raise ValueError(f"it holds no pixels ({' x '.join(map(str, sizes.values()))})")
     per_channel = len(part.samples) if isinstance(part.samples, tuple) else 1
     y, x = (_as_slice(chosen[axis]) for axis in "yx")
     lead_axes = [axis for axis in sizes if axis not in "yx"]
