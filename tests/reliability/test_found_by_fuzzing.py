@@ -409,3 +409,50 @@ def test_reading_a_damaged_chunk_names_its_image(plate: Path, tmp_path: Path) ->
     chunk.write_bytes(chunk.read_bytes()[:-9])
     with pytest.raises(ConvertersToolsUserError, match=r"Level '0' of the image 'B/03/0'.*damaged"):
         open_image(harmed, "B/03/0").read()
+
+
+def test_more_planes_than_any_image_has(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    text = (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels ID="Pixels:0"'
+        ' DimensionOrder="XYZCT" SizeX="9" SizeY="8" SizeZ="3" SizeC="1" SizeT="9999999999" Type="uint16"><TiffData/>'
+        "</Pixels></Image></OME>"
+    )
+    tifffile.imwrite(path, np.ones((3, 8, 9), "uint16"), description=text, metadata=None)
+    with pytest.warns(Warning, match="9999999999 t planes, which no image has"):
+        assert DefaultImageLoader(file_path=str(path)).load_data().shape == (3, 8, 9)
+
+
+WRONG_PLATES: dict[str, tuple[str, Callable[[Document], object], str]] = {
+    "two acquisitions of one number": (
+        ".zattrs",
+        lambda plate: plate["plate"]["acquisitions"].append(plate["plate"]["acquisitions"][0]),
+        "acquisitions do not have a number each",
+    ),
+    "an image whose name no disk has": (
+        "B/03/.zattrs",
+        lambda well: well["well"]["images"][0].update(path="9" * 400),
+        "9999",
+    ),
+    "a chunk as long as none": (
+        "B/03/0/0/.zarray",
+        lambda array: array["chunks"].__setitem__(0, float("inf")),
+        "convert the image again",
+    ),
+    "a record that is no text": (
+        "B/03/0/.zattrs",
+        lambda image: image["fractal_omezarr_converters"]["source"].update(description=["x"]),
+        "damaged",
+    ),
+}
+
+
+@pytest.mark.parametrize("harm", WRONG_PLATES)
+def test_verify_names_what_is_wrong_with_a_plate(tmp_path: Path, harm: str) -> None:
+    truth = write_operetta(tmp_path / "in", wells=("B03",), layout=(1, 2), overlap=0, field_shape=(20, 24))
+    convert(truth.folders[0], tmp_path / "out", workers=1)
+    plate = tmp_path / "out" / "Synthetic Plate.zarr"
+    name, change, said = WRONG_PLATES[harm]
+    rewritten(plate, name, change)
+    found = verify(plate)
+    assert not found.ok and said in repr(found)

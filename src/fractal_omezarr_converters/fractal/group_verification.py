@@ -104,6 +104,8 @@ def _wrong_entries(group: Group, version: str) -> list[str]:
         numbers = {key: each.get(key, 1) for key in ("id", "maximumfieldcount")} if isinstance(each, Mapping) else {}
         if len(numbers) != 2 or not _is_whole(numbers["id"], 0) or not _is_whole(numbers["maximumfieldcount"], 1):
             problems.append(f"{each!r} is no acquisition with a number")
+    if isinstance(acquisitions, list) and len(_acquisitions(group)) < len(acquisitions):
+        problems.append("its acquisitions do not have a number each")
     return problems
 
 

@@ -51,5 +51,5 @@ def read_record(own: Mapping[str, Any], where: str) -> tuple[TiledImage[Any, Any
         text = unpacking.decompress(base64.b64decode(record["description"], validate=True), LARGEST_DESCRIPTION)
         image: TiledImage[Any, Any] = TiledImage.model_validate(json.loads(text))
         return image, ConverterOptions.model_validate(record.get("converter_options", {}))
-    except (ValueError, zlib.error, KeyError) as error:
+    except (ValueError, TypeError, zlib.error, KeyError) as error:
         raise ConvertersToolsUserError(f"The record of the source in {where} is damaged: {error}.") from error

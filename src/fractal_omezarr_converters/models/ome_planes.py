@@ -7,6 +7,7 @@ FirstC/Z/T with their defaults), UUID (FileName), BinaryOnly (MetadataFile). The
 from __future__ import annotations
 
 import itertools
+import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,9 @@ from fractal_omezarr_converters.models.urls import (
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree
+
+MOST_PLANES = 2_000_000
+"""Planes of one image along c, z and t; what states more is damaged, and would fill the memory."""
 
 
 class PlanePlace(NamedTuple):
@@ -149,12 +153,17 @@ def plane_places(
 
     Raises:
         KeyError: a block begins outside the image.
-        ConvertersToolsUserError: ``order`` is none.
+        ConvertersToolsUserError: ``order`` is none, or there are more planes than any image has.
     """
     axes = order[2:].lower()
     if sorted(axes) != ["c", "t", "z"]:
         raise ConvertersToolsUserError(
             f"The OME metadata state the DimensionOrder '{order}', which is none such as XYZCT; write or export them again."
+        )
+    if math.prod(sizes.values()) > MOST_PLANES:
+        raise ConvertersToolsUserError(
+            f"The OME metadata state {' x '.join(f'{size} {axis}' for axis, size in sizes.items())} planes, which no image has; "
+            "write or export them again."
         )
     every = [
         dict(zip(axes, reversed(place))) for place in itertools.product(*(range(sizes[a]) for a in reversed(axes)))

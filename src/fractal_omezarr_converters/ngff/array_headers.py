@@ -51,7 +51,7 @@ def read_array_header(store: Store, path: str) -> ArrayHeader:
             if sizes is not None and (len(sizes) != len(header.shape) or min(sizes, default=1) < 1):
                 raise ValueError(f"chunks or shards of {sizes} in an array of shape {header.shape}")
         return header
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ConvertersToolsUserError(
             f"The header of the array '{path}' in {store.url} is damaged ({error!r}); convert the image again."
         ) from error

@@ -7,6 +7,7 @@ written below a staging path that nobody reads before it is complete.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -58,6 +59,10 @@ class LocalStore:
             with open(os.path.join(self.url, checked_key(key)) if key else self.url, "rb") as file:  # noqa: PTH118, PTH123
                 return file.read()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:  # a name that no disk has
+                raise
             return None
 
     def put(self, key: str, data: Buffer) -> None:
