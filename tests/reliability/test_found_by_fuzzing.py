@@ -411,16 +411,11 @@ def test_reading_a_damaged_chunk_names_its_image(plate: Path, tmp_path: Path) ->
         open_image(harmed, "B/03/0").read()
 
 
-def test_more_planes_than_any_image_has(tmp_path: Path) -> None:
-    path = tmp_path / "a.ome.tif"
-    text = (
-        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels ID="Pixels:0"'
-        ' DimensionOrder="XYZCT" SizeX="9" SizeY="8" SizeZ="3" SizeC="1" SizeT="9999999999" Type="uint16"><TiffData/>'
-        "</Pixels></Image></OME>"
-    )
-    tifffile.imwrite(path, np.ones((3, 8, 9), "uint16"), description=text, metadata=None)
-    with pytest.warns(Warning, match="9999999999 t planes, which no image has"):
-        assert DefaultImageLoader(file_path=str(path)).load_data().shape == (3, 8, 9)
+def test_more_planes_than_any_image_has() -> None:
+    from fractal_omezarr_converters.models.ome_planes import plane_places
+
+    with pytest.raises(ConvertersToolsUserError, match="9999999999 t planes, which no image has"):
+        plane_places({"c": 1, "z": 3, "t": 9999999999}, "XYZCT", [], own_pages=3)
 
 
 WRONG_PLATES: dict[str, tuple[str, Callable[[Document], object], str]] = {
