@@ -134,6 +134,16 @@ BROKEN: dict[str, Callable[[Path], Any]] = {
         tifffile.imwrite(path, np.ones((8, 9), "uint16"), compression="zlib"),
         promised(path, "ImageWidth", 2**31 - 1),
     ),
+    "tiff far too wide, with no samples": lambda path: (
+        tifffile.imwrite(path, np.ones((8, 9), "uint16"), compression="zlib"),
+        promised(path, "ImageWidth", 2**31 - 1),
+        promised(path, "SamplesPerPixel", 0),
+    ),
+    "tiff far too wide, as a fax": lambda path: (
+        tifffile.imwrite(path, np.ones((8, 9), "uint16"), compression="zlib"),
+        promised(path, "ImageWidth", 2**31 - 1),
+        promised(path, "Compression", 3),
+    ),
     "tiff of a type that is none": lambda path: (
         tifffile.imwrite(path, np.ones((3, 8, 9), "uint16"), imagej=True),
         promised(path, "BitsPerSample", 7),
@@ -261,12 +271,13 @@ def test_a_description_whose_parts_do_not_belong_together_is_refused(tmp_path: P
         generic_compute_task(zarr_url=job["zarr_url"], init_args=harmed)
 
 
-def test_a_number_that_a_tiff_file_states_as_text(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["BitsPerSample", "RowsPerStrip"])
+def test_a_number_that_a_tiff_file_states_as_text(tmp_path: Path, name: str) -> None:
     """What tifffile cannot read is not read by us either: `verify` would call the image wrong."""
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.ones((8, 9), "uint8"), metadata=None)
     with tifffile.TiffFile(path) as file:
-        place = file.pages[0].tags["BitsPerSample"].offset  # type: ignore[union-attr]
+        place = file.pages[0].tags[name].offset  # type: ignore[union-attr]
     content = bytearray(path.read_bytes())
     struct.pack_into("<H", content, place + 2, 2)
     path.write_bytes(content)
@@ -428,6 +439,16 @@ WRONG_PLATES: dict[str, tuple[str, Callable[[Document], object], str]] = {
         "B/03/.zattrs",
         lambda well: well["well"]["images"][0].update(path="9" * 400),
         "9999",
+    ),
+    "a column that is left out": (
+        ".zattrs",
+        lambda plate: plate["plate"]["columns"].pop(8),
+        "do not follow each other",
+    ),
+    "an axis that is none": (
+        "B/03/0/.zattrs",
+        lambda image: image["multiscales"][0]["axes"].__setitem__(0, None),
+        "axes[0] is null",
     ),
     "a chunk as long as none": (
         "B/03/0/0/.zarray",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.ngff.groups import Group, join, read_group, read_json
+from fractal_omezarr_converters.ngff.plate_grid import row_number
 from fractal_omezarr_converters.ngff.stores import Store
 from fractal_omezarr_converters.ngff.versions import is_written, zarr_format
 
@@ -91,6 +92,8 @@ def _wrong_entries(group: Group, version: str) -> list[str]:
         names[kind] = [each for each in found if isinstance(each, str)]
         if not isinstance(listed, list) or len(set(names[kind])) != len(listed) or not listed:
             problems.append(f"its {kind} are not named, each by a text of its own")
+        elif _has_gap(names[kind]):
+            problems.append(f"its {kind} {', '.join(names[kind])} do not follow each other")
     for entry in plate["wells"]:
         row, _, column = entry["path"].partition("/")
         for kind, part, key in (("rows", row, "rowIndex"), ("columns", column, "columnIndex")):
@@ -107,6 +110,13 @@ def _wrong_entries(group: Group, version: str) -> list[str]:
     if isinstance(acquisitions, list) and len(_acquisitions(group)) < len(acquisitions):
         problems.append("its acquisitions do not have a number each")
     return problems
+
+
+def _has_gap(names: Sequence[str]) -> bool:
+    """Whether rows or columns lack some between others; those named in other ways than by letters or numbers are not judged."""
+    numbers = [int(name) if name.isascii() and name.isdecimal() else row_number(name) for name in names]
+    known = [number for number in numbers if number is not None]
+    return len(known) == len(names) and known != list(range(known[0], known[0] + len(known)))
 
 
 def _acquisitions(plate: Group) -> set[int]:

@@ -25,6 +25,8 @@ _LARGEST_RATIO = {1: 1, 5: 4096, 6: 4096, 7: 4096, 8: 1040, 32946: 1040, 32773: 
 """Bytes that a byte can become at most: uncompressed, LZW, JPEG, Deflate, PackBits."""
 _TILE_BEYOND, _SMALL_IMAGE = 4, 1 << 24
 """A tile may have more pixels than its image, which fills up the tiles, but not so many times as many."""
+_RATIO_OF_OTHERS = 1_000_000
+"""Of codecs that write much of one colour in a few bits (fax, wavelets): what is beyond is damaged."""
 _BYTES_AT_A_TIME = 1 << 18
 
 
@@ -124,7 +126,8 @@ def check_complete(page: Any, size: int) -> None:
 def _check_promise(page: Any, size: int) -> None:
     """Refuse a page that no codec can decode or whose first strip is far too short, before memory is taken for it."""
     key = page.keyframe
-    most = _LARGEST_RATIO.get(int(key.compression))
+    most = _LARGEST_RATIO.get(int(key.compression), _RATIO_OF_OTHERS)
+    samples = max(1, key.samplesperpixel) if key.planarconfig == 1 else 1
     if key.is_tiled and key.tilelength * key.tilewidth > _TILE_BEYOND * max(
         key.imagelength * key.imagewidth, _SMALL_IMAGE
     ):
@@ -134,7 +137,7 @@ def _check_promise(page: Any, size: int) -> None:
         )
     if int(key.compression) not in tifffile.TIFF.DECOMPRESSORS:
         raise ValueError(f"page {page.index} is compressed in a way that is not known (number {int(key.compression)})")
-    if most is None or not page.databytecounts or not (page.databytecounts[0] or key.is_contiguous):
+    if not page.databytecounts or not (page.databytecounts[0] or key.is_contiguous):
         return  # an empty strip or tile has no pixels on purpose
     if key.is_contiguous:
         promised, there = math.prod(key.shaped), sum(page.databytecounts)
@@ -143,7 +146,7 @@ def _check_promise(page: Any, size: int) -> None:
     else:
         rows = key.tilelength if key.is_tiled else min(key.rowsperstrip, key.imagelength)
         columns = key.tilewidth if key.is_tiled else key.imagewidth
-        promised, there = rows * columns * (key.samplesperpixel if key.planarconfig == 1 else 1), page.databytecounts[0]
+        promised, there = rows * columns * samples, page.databytecounts[0]
     if promised * key.bitspersample // 8 > there * most:
         raise ValueError(
             f"page {page.index} is to hold {key.imagelength} x {key.imagewidth} pixels, but a strip or tile of {there} bytes "

@@ -97,12 +97,18 @@ class Axes:
 
     @classmethod
     def from_json(cls, entries: Sequence[Any]) -> Axes:
-        """Read axes as 0.3 (plain strings) and later versions (objects) state them, without judging them."""
+        """Read axes as 0.3 (plain strings) and later versions (objects) state them, without judging them.
+
+        Raises:
+            ValueError: one is neither.
+        """
         found = []
         for entry in entries:
             if isinstance(entry, str):
                 found.append(Axis(entry, _TYPES.get(entry)))
                 continue
+            if not isinstance(entry, Mapping):
+                raise ValueError(f"{entry!r} is no axis")
             more = {key: value for key, value in entry.items() if key not in ("name", "type", "unit")}
             found.append(Axis(str(entry.get("name")), entry.get("type"), entry.get("unit"), more))
         return cls(tuple(found))

@@ -24,6 +24,8 @@ EVEN = 0.1
 """Steps that differ by less than this share from a multiple of the spacing are even."""
 MOST_EMPTY = 10
 """Numbered frames are kept while at least one of so many has an image; otherwise a number is a mistake."""
+MOST_PLACES = 50_000_000
+"""Frames and planes of all tiles of an image; what states more is damaged, and would fill the memory."""
 LONGEST_LISTED = 100_000
 """Frames of the longest series of which missing ones are listed."""
 
@@ -47,13 +49,23 @@ def group_ids(*columns: npt.NDArray[np.generic]) -> Integers:
     return ids
 
 
+def _refuse_too_many(number: int, axis: str) -> None:
+    if not 0 <= number <= MOST_PLACES:
+        raise ConvertersToolsUserError(
+            f"The tiles of an image state {number} steps along {axis}, more than any image has; correct their positions and "
+            "lengths."
+        )
+
+
 def distinct_places(values: Floats, counts: Integers, groups: Integers, spacing: float, axis: str) -> Places:
     """Places of values that need not be equidistant; ``counts`` is how many frames or planes a tile holds.
 
     Raises:
-        ConvertersToolsUserError: a tile with several frames or planes would be torn apart by others that lie between.
+        ConvertersToolsUserError: a tile with several frames or planes would be torn apart by others that lie between, or there
+            are more of them than any image has.
     """
     tolerance = SAME * spacing
+    _refuse_too_many(int(counts.sum()), axis)
     rows = np.repeat(np.arange(len(values)), counts)
     first = np.concatenate([[0], np.cumsum(counts)[:-1]])
     within = np.arange(len(rows)) - first[rows]
@@ -61,6 +73,7 @@ def distinct_places(values: Floats, counts: Integers, groups: Integers, spacing:
     places = _clusters(every, tolerance)
     if places.max(initial=0) > 0:
         places = _frame_numbers(every, groups[rows], places, spacing)
+        _refuse_too_many(int(places.max()) + 1, axis)
     index = places[first]
     if np.any(places - index[rows] != within):
         torn = int(rows[np.flatnonzero(places - index[rows] != within)[0]])
