@@ -19,6 +19,7 @@ from fractal_omezarr_converters.convert import convert, plan, verify
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.fractal.handover import tiled_image_from_json_str
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
+from fractal_omezarr_converters.models.plain_tiff import read_plain_tiff
 from fractal_omezarr_converters.ngff.reader import open_image
 from fractal_omezarr_converters.testing import write_hcsai, write_operetta, write_scanr, write_squid
 
@@ -271,18 +272,27 @@ def test_a_description_whose_parts_do_not_belong_together_is_refused(tmp_path: P
         generic_compute_task(zarr_url=job["zarr_url"], init_args=harmed)
 
 
+@pytest.mark.parametrize("kind", [2, 11], ids=["text", "fraction"])
 @pytest.mark.parametrize("name", ["BitsPerSample", "RowsPerStrip"])
-def test_a_number_that_a_tiff_file_states_as_text(tmp_path: Path, name: str) -> None:
+def test_a_number_that_a_tiff_file_states_in_another_way(tmp_path: Path, name: str, kind: int) -> None:
     """What tifffile cannot read is not read by us either: `verify` would call the image wrong."""
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.ones((8, 9), "uint8"), metadata=None)
     with tifffile.TiffFile(path) as file:
         place = file.pages[0].tags[name].offset  # type: ignore[union-attr]
     content = bytearray(path.read_bytes())
-    struct.pack_into("<H", content, place + 2, 2)
+    struct.pack_into("<H", content, place + 2, kind)
+    struct.pack_into("<f", content, place + 8, float("inf"))
     path.write_bytes(content)
-    with pytest.raises(ConvertersToolsUserError, match=r"a\.tif"):
-        DefaultImageLoader(file_path=str(path)).shape_and_dtype()
+    loader, out = DefaultImageLoader(file_path=str(path)), np.zeros((8, 9), "uint8")
+    try:
+        expected = tifffile.imread(path)
+    except (ValueError, TypeError, OverflowError):
+        assert not read_plain_tiff(str(path), out)
+        with pytest.raises(ConvertersToolsUserError, match=r"a\.tif"):
+            loader.shape_and_dtype()
+    else:
+        assert np.array_equal(loader.load_data(), expected)
 
 
 def rewritten(plate: Path, name: str, change: Callable[[Document], object]) -> None:

@@ -26,8 +26,8 @@ _OFFSETS, _SAMPLES, _COUNTS, _PREDICTOR, _FORMAT = 273, 277, 279, 317, 339
 _HARMLESS = {254, 255, 269, 271, 272, 274, 278, 280, 281, 282, 283, 284, 285, 296, 297, 305, 306, 315, 316, 340, 341}
 #: What Opera and Operetta say of an image (FlexXML), and of the pixels of a camera.
 _HARMLESS |= {65200, 65500}
-#: Those of them that are numbers; stated as text they make the file one that other readers refuse.
-_NUMBERS = {254, 255, 274, 278, 280, 281, 282, 283, 284, 296, 297}
+#: Those of them that are whole numbers; stated in another way they make the file one that other readers refuse.
+_NUMBERS, _WHOLE = {254, 255, 274, 278, 280, 281, 284, 296, 297}, (3, 4)
 #: LZW and Deflate, of which a header is read here, and the predictors that they are used with.
 _LOSSLESS, _PREDICTORS = {(5,), (8,), (32946,)}, {(1,), (2,)}
 _FORMATS = {"u": 1, "i": 2, "f": 3}
@@ -186,7 +186,7 @@ def _tags(file: Any, head: bytes) -> dict[int, Any] | None:
     found: dict[int, Any] = {}
     for entry in range(0, 12 * number, 12):
         tag, kind, count = struct.unpack("<HHI", page[entry : entry + 8])
-        if tag in _HARMLESS and (kind != _TEXT or tag not in _NUMBERS):
+        if tag in _HARMLESS and (tag not in _NUMBERS or kind in _WHOLE):
             continue
         if kind not in _KINDS or tag in found or (kind == _TEXT) != (tag == _DESCRIPTION):
             return None

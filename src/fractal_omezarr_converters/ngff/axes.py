@@ -100,7 +100,7 @@ class Axes:
         """Read axes as 0.3 (plain strings) and later versions (objects) state them, without judging them.
 
         Raises:
-            ValueError: one is neither.
+            ConvertersToolsUserError: one is neither.
         """
         found = []
         for entry in entries:
@@ -108,7 +108,9 @@ class Axes:
                 found.append(Axis(entry, _TYPES.get(entry)))
                 continue
             if not isinstance(entry, Mapping):
-                raise ValueError(f"{entry!r} is no axis")
+                raise ConvertersToolsUserError(
+                    f"The axes of an image hold {entry!r}, which is no axis; convert it again."
+                )
             more = {key: value for key, value in entry.items() if key not in ("name", "type", "unit")}
             found.append(Axis(str(entry.get("name")), entry.get("type"), entry.get("unit"), more))
         return cls(tuple(found))
