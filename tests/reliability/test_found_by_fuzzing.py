@@ -277,7 +277,7 @@ def test_a_description_whose_parts_do_not_belong_together_is_refused(tmp_path: P
 def test_a_number_that_a_tiff_file_states_in_another_way(tmp_path: Path, name: str, kind: int) -> None:
     """What tifffile cannot read is not read by us either: `verify` would call the image wrong."""
     path = tmp_path / "a.tif"
-    tifffile.imwrite(path, np.ones((8, 9), "uint8"), metadata=None)
+    tifffile.imwrite(path, np.ones((64, 48), "uint8"), metadata=None)
     with tifffile.TiffFile(path) as file:
         place = file.pages[0].tags[name].offset  # type: ignore[union-attr]
     content = bytearray(path.read_bytes())
@@ -286,7 +286,7 @@ def test_a_number_that_a_tiff_file_states_in_another_way(tmp_path: Path, name: s
         struct.pack_into("<I", content, place + 8, len(content))
         content += struct.pack("<d", float("inf"))
     path.write_bytes(content)
-    loader, out = DefaultImageLoader(file_path=str(path)), np.zeros((8, 9), "uint8")
+    loader, out = DefaultImageLoader(file_path=str(path)), np.zeros((64, 48), "uint8")
     try:
         expected = tifffile.imread(path)
     except (ValueError, TypeError, OverflowError):
