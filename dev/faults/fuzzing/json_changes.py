@@ -49,7 +49,7 @@ def _near(value: Any, chance: random.Random) -> Any:
     if isinstance(value, bool):
         return not value
     if isinstance(value, (int, float)):
-        return chance.choice((value + 1, value - 1, -value, value * 1000, 0, value / 2))
+        return chance.choice((value + 1, value - 1, -value, value * 1000, 0, value // 2))
     if isinstance(value, str):
         return chance.choice((value[1:], value[:-1], value.upper(), f"{value} ", value * 2, value[::-1]))
     if isinstance(value, list):
