@@ -76,7 +76,7 @@ class Multiscale:
         """Channels as `omero` states them."""
         omero = self.ome.get("omero")
         found = omero.get("channels") if isinstance(omero, Mapping) else None
-        return [dict(channel) for channel in found or [] if isinstance(channel, Mapping)]
+        return [dict(channel) for channel in found if isinstance(channel, Mapping)] if isinstance(found, list) else []
 
     @property
     def channel_labels(self) -> list[str]:
