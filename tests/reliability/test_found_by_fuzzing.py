@@ -454,6 +454,11 @@ WRONG_PLATES: dict[str, tuple[str, Callable[[Document], object], str]] = {
         lambda well: well["well"]["images"][0].update(path="9" * 400),
         "9999",
     ),
+    "an image with a zero byte in its name": (
+        "B/03/.zattrs",
+        lambda well: well["well"]["images"][0].update(path="0\0"),
+        "B/03",
+    ),
     "a column that is left out": (
         ".zattrs",
         lambda plate: plate["plate"]["columns"].pop(8),

@@ -60,8 +60,8 @@ class LocalStore:
                 return file.read()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
-        except OSError as error:
-            if error.errno != errno.ENAMETOOLONG:  # a name that no disk has
+        except (OSError, ValueError) as error:  # names that no disk has: too long, or with a zero byte
+            if (error.errno != errno.ENAMETOOLONG) if isinstance(error, OSError) else "\0" not in key:
                 raise
             return None
 
