@@ -175,9 +175,9 @@ def _compare(store: Store, plan: ImagePlan, lost: Collection[str]) -> tuple[int,
         try:
             return np.asarray(array[part]).reshape(end - begin)
         except ExceptionGroup as error:  # of what zarr reads at the same time
-            if error.split(MemoryError)[1] is not None:
+            if error.split(DECODE_ERRORS)[1] is not None:
                 raise
-            raise ValueError("it states more than the memory holds") from error
+            raise ValueError(f"{error.exceptions[0]!r}") from error
 
     for begin, end in _blocks(shape, np.asarray(plan.layout.chunks), tiles.deepest):
         wanted = tiles.expected(begin, end, plan.dtype)
