@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
 
 #: What codecs raise on damaged chunks.
-DECODE_ERRORS = (RuntimeError, ValueError, TypeError, LookupError, EOFError, MemoryError, OSError, OverflowError, SystemError)
+DECODE_ERRORS = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    MemoryError,
+    OSError,
+    OverflowError,
+    SystemError,
+)
 
 
 def zarr_store(store: Store, path: str = "") -> Any:
