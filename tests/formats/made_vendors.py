@@ -82,3 +82,13 @@ def in_plain_values(scan: Scan, place: str) -> dict[str, Any]:
         },
     }
     return json.loads(json.dumps(said, default=vars).replace(place, "HERE"))
+
+
+def moved_profiles(folder: Path) -> None:
+    """Move the flat-field profiles out of the index of an Operetta folder, into a file of their own."""
+    index = folder / "Images" / "Index.idx.xml"
+    text = index.read_text("utf-8-sig")
+    maps = text[text.index("<Maps>") : text.index("</Maps>") + 7]
+    index.write_text(text.replace(maps, ""), "utf-8")
+    (folder / "FFC_Profile").mkdir()
+    (folder / "FFC_Profile" / "FFC_Profile_1.xml").write_text(f"<R>{maps}</R>", "utf-8")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_vendors import moved_profiles
 
 pytest.importorskip("fractal_omezarr_converters.core.tile_table")
 
@@ -131,12 +132,7 @@ def test_channels_without_profile_are_said_and_left_alone(tmp_path: Path) -> Non
 
 def test_profiles_in_a_file_of_their_own(tmp_path: Path) -> None:
     truth = write_operetta(tmp_path, profile=PROFILE, planes=1, wells=("B03",))
-    index = truth.folders[0] / "Images" / "Index.idx.xml"
-    text = index.read_text("utf-8-sig")
-    maps = text[text.index("<Maps>") : text.index("</Maps>") + 7]
-    index.write_text(text.replace(maps, ""), "utf-8")
-    (truth.folders[0] / "FFC_Profile").mkdir()
-    (truth.folders[0] / "FFC_Profile" / "FFC_Profile_1.xml").write_text(f"<R>{maps}</R>", "utf-8")
+    moved_profiles(truth.folders[0])
     assert _scan(truth, flat_field="divide").facts["flat_field_channels"] == [1, 3]
 
 

@@ -15,7 +15,7 @@ import fsspec
 import numpy as np
 import pytest
 from made_tables import TOML, plate_rows, write_folder
-from made_vendors import SMALL, VENDORS, Vendor, in_plain_values
+from made_vendors import SMALL, VENDORS, Vendor, in_plain_values, moved_profiles
 from object_store import BUCKET, SECRET, FaultyS3
 
 from fractal_omezarr_converters.cli.app import run
@@ -304,12 +304,7 @@ def test_planes_are_corrected_by_images_and_profiles_in_the_store(
 def test_profiles_beside_the_folder_of_the_images(tmp_path: Path, s3: Place) -> None:
     _, url = s3
     truth = write_operetta(tmp_path / "in", profile=PROFILE, planes=1, wells=("B03",))
-    index = truth.folders[0] / "Images" / "Index.idx.xml"
-    text = index.read_text("utf-8-sig")
-    maps = text[text.index("<Maps>") : text.index("</Maps>") + 7]
-    index.write_text(text.replace(maps, ""), "utf-8")
-    (truth.folders[0] / "FFC_Profile").mkdir()
-    (truth.folders[0] / "FFC_Profile" / "FFC_Profile_1.xml").write_text(f"<R>{maps}</R>", "utf-8")
+    moved_profiles(truth.folders[0])
     source = f"{uploaded(truth.folders[0], url)}/Images"
     scan = registry.scan(registry.get("operetta"), source, options={"flat_field": "divide"})
     assert scan.facts["flat_field_channels"] == [1, 3]

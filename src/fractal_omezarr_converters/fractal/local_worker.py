@@ -20,6 +20,7 @@ def work(jobs: TextIO, answers: TextIO) -> None:
     """Answer every job until no more come."""
     from fractal_omezarr_converters.fractal.compute import generic_compute_task
     from fractal_omezarr_converters.fractal.lane_jobs import write_lane_job
+    from fractal_omezarr_converters.fractal.runners import run_job
     from fractal_omezarr_converters.fractal.task_process import quieten_libraries
 
     quieten_libraries()
@@ -27,13 +28,15 @@ def work(jobs: TextIO, answers: TextIO) -> None:
         job: dict[str, Any] = json.loads(line)
         answer: dict[str, Any] = {}
         with warnings.catch_warnings(record=True) as caught:
-            try:
-                answer["result"] = write_lane_job(**job) if "lane" in job else generic_compute_task(**job)
-            except Exception as error:  # one broken image must not cost the others: the parent reports its error
-                answer["error"] = str(error)
-                answer["kind"] = type(error).__name__
-                answer["user"] = isinstance(error, ConvertersToolsUserError)
-                answer["trace"] = traceback.format_exc()
+            outcome = run_job(write_lane_job if "lane" in job else generic_compute_task, 0, job)
+        error = outcome.error
+        if error is None:
+            answer["result"] = outcome.result
+        else:
+            answer["error"] = str(error)
+            answer["kind"] = type(error).__name__
+            answer["user"] = isinstance(error, ConvertersToolsUserError)
+            answer["trace"] = "".join(traceback.format_exception(error))
         answer["warnings"] = [str(each.message) for each in caught if issubclass(each.category, ConvertersToolsWarning)]
         answers.write(json.dumps(answer) + "\n")
         answers.flush()

@@ -42,7 +42,7 @@ def run_job(function: Task, index: int, job: Job) -> Outcome:
     name = str(job.get("zarr_url", f"job {index}"))
     try:
         result = function(**job)
-    except Exception as error:  # one broken image must not cost the others: its error is in the outcome
+    except Exception as error:  # whatever is wrong with one image, the others of the plate are still written
         return Outcome(index, name, time.perf_counter() - start, error=error)
     return Outcome(index, name, time.perf_counter() - start, result=result)
 
@@ -72,7 +72,8 @@ def _outcome(future: Future[Outcome], index: int, jobs: Sequence[Job]) -> Outcom
     """The outcome of a future, also when its process died or its result could not travel."""
     try:
         return future.result()
-    except Exception as error:  # a killed process, or a result that cannot be pickled
+    except Exception as error:
+        # a process that was killed (memory, time limit) is told with its image; the other images are still written
         return Outcome(index, str(jobs[index].get("zarr_url", f"job {index}")), 0.0, error=error)
 
 

@@ -31,11 +31,11 @@ from fractal_omezarr_converters.fractal.file_verification import (
 from fractal_omezarr_converters.fractal.level_verification import wrong_levels
 from fractal_omezarr_converters.fractal.output_images import images_below
 from fractal_omezarr_converters.fractal.source_record import read_record
-from fractal_omezarr_converters.models.remote_calls import is_of_a_store
+from fractal_omezarr_converters.models.remote_calls import store_errors
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.groups import require_group
 from fractal_omezarr_converters.ngff.stores import Store, open_store
-from fractal_omezarr_converters.ngff.zarr_arrays import DECODE_ERRORS, open_array
+from fractal_omezarr_converters.ngff.zarr_arrays import DECODE_ERRORS, open_array, read_part
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
 from fractal_omezarr_converters.pipelines.registration import with_found_shifts
 from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
@@ -155,9 +155,7 @@ def verify_image(url: str) -> ImageVerification:
             planes, pixels, different = _compare(store, plan, lost)
             problems += different
             problems += wrong_levels(store, plan.layout) if not problems else []
-    except Exception as error:  # libraries of object stores have no class for their errors; others are raised again
-        if not isinstance(error, ConvertersToolsError) and not is_of_a_store(error):
-            raise
+    except store_errors(ConvertersToolsError) as error:
         return ImageVerification(url, problems=(str(error),))
     return ImageVerification(url, planes, pixels, tuple(problems), notes)
 
@@ -172,12 +170,7 @@ def _compare(store: Store, plan: ImagePlan, lost: Collection[str]) -> tuple[int,
 
     def read(begin: Any, end: Any) -> Any:
         part = tuple(slice(int(begin[k]), int(end[k])) for k in axes)
-        try:
-            return np.asarray(array[part]).reshape(end - begin)
-        except ExceptionGroup as error:  # of what zarr reads at the same time
-            if error.split(DECODE_ERRORS)[1] is not None:
-                raise
-            raise ValueError(f"{error.exceptions[0]!r}") from error
+        return read_part(array, part).reshape(end - begin)
 
     for begin, end in _blocks(shape, np.asarray(plan.layout.chunks), tiles.deepest):
         wanted = tiles.expected(begin, end, plan.dtype)

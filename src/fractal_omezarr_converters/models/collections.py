@@ -162,4 +162,4 @@ def collection_type_name(cls: type[CollectionInterface]) -> str:
 
 def resolve_collection_type(name: str) -> type[CollectionInterface]:
     """Give the kind of collection of a name; its module is imported on demand."""
-    return type_of_name(name, _OWN, CollectionInterface)  # type: ignore[type-abstract]  # mypy wants a concrete class here
+    return type_of_name(name, _OWN, CollectionInterface)

@@ -115,7 +115,7 @@ def loader_type_name(cls: type[ImageLoaderInterface]) -> str:
 
 def resolve_loader_type(name: str) -> type[ImageLoaderInterface]:
     """Give the kind of loader of a name; its module is imported on demand."""
-    return type_of_name(name, _OWN, ImageLoaderInterface)  # type: ignore[type-abstract]  # mypy wants a concrete class
+    return type_of_name(name, _OWN, ImageLoaderInterface)
 
 
 _SELECTIONS = ("series", "page", "level", "channel", "z", "t", "plane")

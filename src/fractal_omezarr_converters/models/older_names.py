@@ -7,7 +7,6 @@ give a new one. The newer name wins when both are given and equal; two different
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -78,9 +77,9 @@ def name_without_effect(name: str) -> Any:
     return property(lambda _self: False, write, doc="An older key that never had an effect.")
 
 
-def accepts_older_calls[F: Callable[..., Any]](
+def accepts_older_calls[**Given, Result](
     *positional: str, names: Mapping[str, str] | None = None, ignored: tuple[str, ...] = ()
-) -> Callable[[F], F]:
+) -> Callable[[Callable[Given, Result]], Callable[Given, Result]]:
     """Let a function whose parameters are keyword-only be called the way earlier generations did.
 
     Args:
@@ -89,8 +88,9 @@ def accepts_older_calls[F: Callable[..., Any]](
         ignored: Older keywords that have no effect any more.
     """
 
-    def decorate(function: F) -> F:
+    def decorate(function: Callable[Given, Result]) -> Callable[Given, Result]:
         label = function.__name__
+        newer: Callable[..., Result] = function
 
         @functools.wraps(function)
         def call(*arguments: Any, **keywords: Any) -> Any:
@@ -103,10 +103,9 @@ def accepts_older_calls[F: Callable[..., Any]](
                 if parameter in given:
                     raise TypeError(f"{label}() got two values for '{parameter}'.")
                 given[parameter] = argument
-            return function(**given)
+            return newer(**given)
 
-        call.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]  # as functools.wraps documents it
-        return call  # type: ignore[return-value]  # a wrapper of the same signature
+        return call
 
     return decorate
 

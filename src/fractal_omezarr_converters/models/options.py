@@ -114,7 +114,7 @@ class OmeZarrOptions(UserFacingModel):
 
     @num_levels.setter
     def num_levels(self, value: Any) -> None:
-        self.levels = {"mode": "Number of Levels", "num_levels": value}  # type: ignore[assignment]  # becomes a model
+        self.levels = NumberOfLevels(num_levels=value)
 
 
 class ConverterOptions(UserFacingModel):

@@ -14,6 +14,7 @@ import io
 import os
 import random
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -34,7 +35,18 @@ PAUSE_VARIABLE = "OMEZARR_STORE_PAUSE"
 WHOLE_FILE = 256 * 2**20
 """Bytes up to which a file is fetched whole and compared with its checksum; of larger ones parts are read."""
 LARGEST_PAUSE = 3600.0
-_LIBRARIES = frozenset("botocore aiobotocore aiohttp s3fs fsspec gcsfs google adlfs azure requests urllib3".split())
+_STORE_ERRORS = {
+    "aiohttp": ("ClientError",),
+    "aiohttp.http_exceptions": ("HttpProcessingError",),
+    "azure.core.exceptions": ("AzureError",),
+    "botocore.exceptions": ("BotoCoreError", "ClientError"),
+    "fsspec.exceptions": ("BlocksizeMismatchError",),
+    "gcsfs.retry": ("HttpError", "ChecksumError"),
+    "google.api_core.exceptions": ("GoogleAPIError",),
+    "google.auth.exceptions": ("GoogleAuthError",),
+    "urllib3.exceptions": ("HTTPError",),
+}
+"""Base classes of what file systems of stores raise besides OSError, by the module that has them."""
 _HOPELESS = ("NoCredentialsError", "PartialCredentialsError", "ParamValidationError", "ProfileNotFound", "NoSuchBucket")
 _MAY_PASS = (
     "RequestTimeTooSkewed",
@@ -93,9 +105,7 @@ def request[T](url: str, done: str, act: Callable[[], T]) -> T:
             return act()
         except (FileNotFoundError, FileExistsError, ConvertersToolsError):
             raise
-        except Exception as error:  # libraries of object stores have no class for their errors; others are raised again
-            if not is_of_a_store(error):
-                raise
+        except store_errors() as error:
             if tried == TRIES or not _may_pass(error):
                 raise _noted(url, refused(url, done, error)) from error
         time.sleep(random.uniform(0.5, 1) * min(longest_pause(), 2.0**tried / 2))
@@ -139,9 +149,18 @@ def refused(url: str, done: str, error: BaseException) -> ConvertersToolsStoreEr
     return ConvertersToolsStoreError(f"{url} could not be {done} ({said.rstrip('.')}); {remedy}, then run again.")
 
 
-def is_of_a_store(error: BaseException) -> bool:
-    """Whether an exception says that a store or the way to it failed, and not that a program is wrong."""
-    return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _LIBRARIES
+def store_errors(*also: type[Exception]) -> tuple[type[Exception], ...]:
+    """Exceptions that say that a store, or the way to it, failed; of libraries that are loaded, as one that raised is.
+
+    ``also`` are others to be caught at the same place. ``except store_errors() as error`` asks for them when something was
+    raised, and loads none.
+    """
+    loaded = [(sys.modules[name], classes) for name, classes in _STORE_ERRORS.items() if name in sys.modules]
+    return (
+        *also,
+        OSError,
+        *(getattr(module, each) for module, classes in loaded for each in classes if hasattr(module, each)),
+    )
 
 
 def read_whole(filesystem: Any, url: str) -> bytes:

@@ -97,9 +97,10 @@ def _found_below(filesystem: Any, url: str) -> list[Listed]:
         listed = request(url, "listed", lambda: filesystem.find(url, detail=True))
     except FileNotFoundError as error:
         raise refused(url, "listed", error) from error
-    except (NotImplementedError, ValueError) as error:  # stores that list nothing, and an address without a bucket
-        if isinstance(error, ConvertersToolsError):
-            raise
+    except ConvertersToolsError:
+        raise
+    except (NotImplementedError, ValueError) as error:
+        # a file system of fsspec that cannot list says the first, s3fs the second of an address without a bucket
         raise ConvertersToolsUserError(
             f"'{url}' cannot be listed ({error}); give the address of a folder in a bucket, such as s3://bucket/folder."
         ) from error

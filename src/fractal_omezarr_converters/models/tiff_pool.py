@@ -26,7 +26,7 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsUserError,
 )
 from fractal_omezarr_converters.models.placeholders import address_of
-from fractal_omezarr_converters.models.remote_calls import is_of_a_store, open_remote, refused
+from fractal_omezarr_converters.models.remote_calls import open_remote, refused, store_errors
 from fractal_omezarr_converters.models.urls import filesystem_for_url, is_remote_url
 
 MOST_OPEN_FILES = 16
@@ -124,9 +124,7 @@ def naming(source: str) -> Iterator[None]:
             f"{source} cannot be read ({said}); it is damaged, incomplete or of another kind than its name says: "
             "copy it again from the instrument, or leave it out."
         ) from error
-    except Exception as error:  # libraries of object stores have no class for their errors; others are raised again
-        if not is_of_a_store(error):
-            raise
+    except store_errors() as error:
         raise refused(source, "read", error) from error
 
 

@@ -7,6 +7,7 @@ also in another process and on another machine.
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
@@ -33,7 +34,7 @@ def name_of_type(cls: type, own: dict[str, str]) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
-def type_of_name[T](name: str, own: dict[str, str], kind: type[T]) -> type[T]:
+def type_of_name(name: str, own: dict[str, str], kind: type[Any]) -> type[Any]:
     """Import the class of a name that :func:`name_of_type` gave.
 
     Raises:

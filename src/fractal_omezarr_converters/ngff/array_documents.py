@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.ngff.codecs import Compression
@@ -14,9 +15,9 @@ from fractal_omezarr_converters.ngff.codecs import Compression
 WRITTEN_KINDS = "biuf"
 
 
-def writable_dtype(dtype: object) -> np.dtype[Any]:
+def writable_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     """The little-endian form of a pixel type; refuses types that OME-Zarr images cannot have."""
-    found = np.dtype(dtype)  # type: ignore[call-overload]
+    found = np.dtype(dtype)
     if found.kind not in WRITTEN_KINDS or found.itemsize > 8:
         raise ConvertersToolsUserError(
             f"Pixel type {found} cannot be stored in an OME-Zarr image; use an integer, float or boolean type of at most 64 bits."
@@ -31,7 +32,7 @@ def array_document(
     shape: Sequence[int],
     chunks: Sequence[int],
     shards: Sequence[int] | None,
-    dtype: object,
+    dtype: npt.DTypeLike,
     compression: object = None,
     fill_value: float = 0,
     axes: str,

@@ -6,13 +6,11 @@ import threading
 from collections.abc import Mapping
 
 from fractal_omezarr_converters.ngff.layout import ImageLayout
-from fractal_omezarr_converters.ngff.occupancy import Occupancy
-from fractal_omezarr_converters.ngff.pyramid import AXES
+from fractal_omezarr_converters.ngff.occupancy import Block, Occupancy
+from fractal_omezarr_converters.ngff.pyramid import AXES, as_shape5
 from fractal_omezarr_converters.ngff.shard_files import HeldChunks, Shard
 from fractal_omezarr_converters.ngff.shard_order import ShardOrder
 from fractal_omezarr_converters.ngff.stores import Store
-
-Block = tuple[int, int, int, int, int]
 
 
 class ChunkFiles:
@@ -56,7 +54,7 @@ class ChunkFiles:
 
     def _put_inner(self, level: int, block: Block, encoded: memoryview) -> tuple[bool, int]:
         ratio = self._occupancy.chunks_per_shard(level)
-        place: Block = tuple(b // r for b, r in zip(block, ratio))  # type: ignore[assignment]
+        place = as_shape5([b // r for b, r in zip(block, ratio)])
         with self._lock:
             shard = self._shards.get((level, place))
             if shard is None:

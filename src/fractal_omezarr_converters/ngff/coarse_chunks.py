@@ -14,6 +14,7 @@ from fractal_omezarr_converters.ngff.downsample import downsample
 from fractal_omezarr_converters.ngff.layout import ImageLayout
 from fractal_omezarr_converters.ngff.memory_meter import BufferPool
 from fractal_omezarr_converters.ngff.occupancy import Block, Occupancy
+from fractal_omezarr_converters.ngff.pyramid import as_shape5
 
 Array = np.ndarray[Any, Any]
 
@@ -75,7 +76,7 @@ class CoarseChunks:
 
     def block_above(self, number: int, block: Block) -> Block:
         """The chunk of a level that a chunk of the level below it goes into."""
-        return tuple(b // r for b, r in zip(block, self._occupancy.ratio(number)))  # type: ignore[return-value]
+        return as_shape5([b // r for b, r in zip(block, self._occupancy.ratio(number))])
 
     def _add(self, number: int, block: Block, done: Finished) -> Iterator[Finished]:
         waiting = self._get(number, block)

@@ -29,6 +29,10 @@ __all__ = [
 ]
 
 
+_SHARED_UP_TO = 4096
+"""Letters of a document that several groups may share."""
+
+
 def json_bytes(document: Mapping[str, Any]) -> bytes:
     """Encode a document; NaN and infinity are refused because JSON has neither.
 
@@ -36,15 +40,20 @@ def json_bytes(document: Mapping[str, Any]) -> bytes:
         ConvertersToolsInternalError: the document holds NaN or infinity.
     """
     try:
-        return _indented(json.dumps(document, ensure_ascii=False, allow_nan=False))
+        compact = json.dumps(document, ensure_ascii=False, allow_nan=False)
+        return _indented(compact) if len(compact) < _SHARED_UP_TO else _laid_out(document)
     except ValueError as error:
         raise ConvertersToolsInternalError(f"A metadata document holds a number that is not JSON: {error}.") from error
 
 
 @lru_cache(maxsize=8)
 def _indented(compact: str) -> bytes:
-    """A document with line breaks. The wells of a plate have the same one, and breaking lines takes ten times the rest."""
-    return json.dumps(json.loads(compact), indent=2, ensure_ascii=False).encode()
+    """A small document with line breaks: the wells of a plate have the same one, and breaking lines takes ten times the rest."""
+    return _laid_out(json.loads(compact))
+
+
+def _laid_out(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, indent=2, ensure_ascii=False).encode()
 
 
 def image_attributes(

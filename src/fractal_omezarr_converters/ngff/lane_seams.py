@@ -102,7 +102,7 @@ class LaneAccount:
             arrays[f"bins_{channel}"], arrays[f"counts_{channel}"] = used, histogram.counts[used]
             arrays[f"range_{channel}"] = np.array([histogram.low, histogram.high])
         buffer = io.BytesIO()
-        np.savez(buffer, **arrays)  # type: ignore[arg-type]
+        np.savez(buffer, allow_pickle=False, **arrays)
         store.put(_account_key(name), buffer.getvalue())
 
     @classmethod

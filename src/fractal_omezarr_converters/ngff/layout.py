@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.ngff.array_documents import array_document, writable_dtype
@@ -149,7 +150,7 @@ def plan_layout(
     version: str,
     axes: str,
     shape5: Sequence[int],
-    dtype: object,
+    dtype: npt.DTypeLike,
     pixel_size: Sequence[float],
     origin: Sequence[float],
     omezarr_options: OmeZarrOptions,
@@ -194,7 +195,7 @@ def make_layout(
     version: str,
     axes: str,
     shape: Sequence[int],
-    dtype: object,
+    dtype: npt.DTypeLike,
     pixel_size: Sequence[float],
     origin: Sequence[float],
     chunks: Sequence[int],

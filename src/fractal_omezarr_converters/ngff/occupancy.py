@@ -11,7 +11,7 @@ from fractal_omezarr_converters.ngff.layout import ImageLayout
 from fractal_omezarr_converters.ngff.pyramid import ONES, Shape5, as_shape5
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
-Block = tuple[int, int, int, int, int]
+Block = Shape5
 
 
 class _Counted:

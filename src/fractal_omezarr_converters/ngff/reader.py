@@ -17,7 +17,7 @@ from fractal_omezarr_converters.ngff.groups import Group, join, read_group, requ
 from fractal_omezarr_converters.ngff.stores import Store, open_store
 from fractal_omezarr_converters.ngff.tables import list_tables, read_table
 from fractal_omezarr_converters.ngff.transforms import LevelGeometry, read_geometry
-from fractal_omezarr_converters.ngff.zarr_arrays import DECODE_ERRORS, open_array
+from fractal_omezarr_converters.ngff.zarr_arrays import DECODE_ERRORS, open_array, read_part
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,8 +97,6 @@ class Multiscale:
 
     def read(self, number: int | str = 0, **parts: slice | int) -> np.ndarray[Any, Any]:
         """Read the pixels of a level; parts by axis, such as ``read(0, c=1, y=slice(0, 64))``."""
-        import numpy as np
-
         unknown = sorted(parts.keys() - set(self.axes.names))
         if unknown:
             raise ConvertersToolsUserError(
@@ -107,7 +105,7 @@ class Multiscale:
         region = tuple(parts.get(name, slice(None)) for name in self.axes.names)
         array = self.level(number)
         try:
-            pixels: np.ndarray[Any, Any] = np.asarray(array[region])
+            return read_part(array, region)
         except IndexError:
             raise  # the region is wrong, not the chunks
         except DECODE_ERRORS as error:
@@ -115,7 +113,6 @@ class Multiscale:
                 f"Level '{self._level(number).path}' of the image '{self.path or '.'}' in {self.store.url} cannot be read "
                 f"({error}): a chunk is damaged; convert the image again."
             ) from error
-        return pixels
 
     def labels(self) -> list[str]:
         """Return the names of the image's label images."""

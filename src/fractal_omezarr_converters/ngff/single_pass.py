@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from fractal_omezarr_converters.ngff.memory_meter import BufferPool, MemoryMeter
 from fractal_omezarr_converters.ngff.memory_need import memory_need
 from fractal_omezarr_converters.ngff.occupancy import Block, Occupancy
 from fractal_omezarr_converters.ngff.pixel_report import PixelReport
-from fractal_omezarr_converters.ngff.pyramid import Shape5
+from fractal_omezarr_converters.ngff.pyramid import Shape5, as_shape5
 from fractal_omezarr_converters.ngff.shard_files import HeldChunks
 from fractal_omezarr_converters.ngff.shard_order import ShardOrder
 from fractal_omezarr_converters.ngff.source_tiles import SourceTiles
@@ -127,7 +128,7 @@ class ImagePass:
         """Write everything; the first failure of any thread stops the others after the chunk in hand."""
         lanes = [_Lane(self._layout) for _ in range(self._threads)]
         try:
-            run_threads([lambda lane=lane: self._work(lane) for lane in lanes], self._stop)  # type: ignore[misc]
+            run_threads([partial(self._work, lane) for lane in lanes], self._stop)
         except BaseException:
             self.files.abandon()
             raise
@@ -145,7 +146,7 @@ class ImagePass:
                 self._write_block(number, lane)
 
     def _write_block(self, number: int, lane: _Lane) -> None:
-        block: Block = tuple(int(b) for b in self._plan.blocks[number])  # type: ignore[assignment]
+        block = as_shape5(self._plan.blocks[number].tolist())
         size = valid_size(self._layout, 0, block)
         corner = np.asarray(block) * np.asarray(self._layout.level_chunks(0))
         tiles = self._plan.tiles_of(number)

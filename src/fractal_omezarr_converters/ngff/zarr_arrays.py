@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.models.remote_calls import is_of_a_store, refused, storage_options
+from fractal_omezarr_converters.models.remote_calls import refused, storage_options, store_errors
 from fractal_omezarr_converters.ngff.groups import join
 from fractal_omezarr_converters.ngff.stores import LocalStore, Store
 
 if TYPE_CHECKING:
+    import numpy as np
     import zarr
 
 
@@ -73,7 +74,29 @@ def open_array(store: Store, path: str) -> zarr.Array[Any]:
         raise ConvertersToolsUserError(
             f"The array '{path}' in {store.url} cannot be opened ({error}); convert the image again."
         ) from error
-    except Exception as error:  # libraries of object stores have no class for their errors; others are raised again
-        if not is_of_a_store(error):
-            raise
+    except store_errors() as error:
         raise refused(join(store.url, path), "read", error) from error
+
+
+def read_part(array: zarr.Array[Any], region: tuple[slice | int, ...]) -> np.ndarray[Any, Any]:
+    """Read a part of an array, one slice or index for each axis.
+
+    Raises:
+        IndexError: the region does not fit the array.
+        Exception: one of ``DECODE_ERRORS``: a chunk is damaged.
+    """
+    import numpy as np
+
+    try:
+        return np.asarray(array[region])
+    except ExceptionGroup as group:
+        # zarr reads chunks at the same time and collects what fails; a user is told which damage there is, not of a group
+        damaged, other = group.split(DECODE_ERRORS)
+        if damaged is None or other is not None:
+            raise
+        raise ValueError(" ".join(str(_first_of(damaged)).split()) or type(_first_of(damaged)).__name__) from group
+
+
+def _first_of(group: BaseException) -> BaseException:
+    """The first error of a group, which may hold groups."""
+    return _first_of(group.exceptions[0]) if isinstance(group, BaseExceptionGroup) else group

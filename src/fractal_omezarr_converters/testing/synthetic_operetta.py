@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 from fractal_omezarr_converters.testing.operetta_truth import MATRIX, PROFILE, SyntheticOperetta
 from fractal_omezarr_converters.testing.synthetic_index import write_index
@@ -26,7 +27,7 @@ def write_operetta(
     absent: Collection[PlaneKey] = (),
     wells: Sequence[str] = ("B03", "C05"),
     channels: Sequence[SyntheticChannel] = CHANNELS,
-    **settings: object,
+    **settings: Any,
 ) -> SyntheticOperetta:
     """Write index and planes of one or more acquisitions below a folder, and give the truth about them.
 
@@ -46,7 +47,7 @@ def write_operetta(
         missing=frozenset(missing),
         empty=frozenset(empty),
         absent=frozenset(absent),
-        **settings,  # type: ignore[arg-type]
+        **settings,
     )
     import tifffile
 
