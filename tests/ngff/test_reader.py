@@ -70,6 +70,18 @@ def test_labels_tables_plate_and_info(tmp_path: Path, version: str) -> None:
     assert "DAPI #0000FF" in text
 
 
+def test_smallest_and_largest_pixel_are_those_of_the_coarsest_level(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    data = write_image(store, "image", "0.4", axes="zyx", shape=(3, 50, 70), levels=1)
+    assert info(tmp_path / "image", stats=True)["stats"] == {"level": "0", "min": data.min(), "max": data.max()}
+    header = tmp_path / "image/0/.zarray"
+    document = json.loads(header.read_text())
+    header.write_text(json.dumps(document | {"shape": [3, 1 << 20, 70], "chunks": [1, 16, 70]}))
+    described = info(tmp_path / "image", stats=True)  # 196,608 chunks, of which hardly any is there
+    assert "196608 files" in described["stats"]["problem"]
+    assert described["levels"][0]["files"] < 100
+
+
 def test_images_of_other_programs(tmp_path: Path) -> None:
     """0.1: no axes, chunk keys with dots, no pixel sizes; 0.4 with other units and a transformation of the whole."""
     zarr.create_array(

@@ -273,16 +273,16 @@ def test_a_description_whose_parts_do_not_belong_together_is_refused(tmp_path: P
         generic_compute_task(zarr_url=job["zarr_url"], init_args=harmed)
 
 
-@pytest.mark.parametrize("kind", [2, 12], ids=["text", "fraction"])
+@pytest.mark.parametrize(("kind", "count"), [(2, 1), (12, 1), (3, 2)], ids=["text", "fraction", "two"])
 @pytest.mark.parametrize("name", ["BitsPerSample", "RowsPerStrip"])
-def test_a_number_that_a_tiff_file_states_in_another_way(tmp_path: Path, name: str, kind: int) -> None:
+def test_a_number_that_a_tiff_file_states_in_another_way(tmp_path: Path, name: str, kind: int, count: int) -> None:
     """What tifffile cannot read is not read by us either: `verify` would call the image wrong."""
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.ones((64, 48), "uint8"), metadata=None)
     with tifffile.TiffFile(path) as file:
         place = file.pages[0].tags[name].offset  # type: ignore[union-attr]
     content = bytearray(path.read_bytes())
-    struct.pack_into("<H", content, place + 2, kind)
+    struct.pack_into("<HI", content, place + 2, kind, count)
     if kind == 12:
         struct.pack_into("<I", content, place + 8, len(content))
         content += struct.pack("<d", 1e-320)

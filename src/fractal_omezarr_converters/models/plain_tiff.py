@@ -22,12 +22,21 @@ _TEXT = 2
 _KINDS = {_TEXT: ("B", 1), 3: ("H", 2), 4: ("I", 4)}
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORDER, _DESCRIPTION = 256, 257, 258, 259, 262, 266, 270
 _OFFSETS, _SAMPLES, _COUNTS, _PREDICTOR, _FORMAT = 273, 277, 279, 317, 339
-#: Tags that say nothing about how pixels lie in the file: kind, document, maker, model, rows per strip, resolution, software...
-_HARMLESS = {254, 255, 269, 271, 272, 274, 278, 280, 281, 282, 283, 284, 285, 296, 297, 305, 306, 315, 316, 340, 341}
-#: What Opera and Operetta say of an image (FlexXML), and of the pixels of a camera.
-_HARMLESS |= {65200, 65500}
-#: Those of them that are whole numbers; stated in another way they make the file one that other readers refuse.
-_NUMBERS, _WHOLE = {254, 255, 274, 278, 280, 281, 284, 296, 297}, (3, 4)
+#: Tags that say nothing about how pixels lie in the file: the kinds and the number of values that TIFF 6.0 gives each, None for
+#: any. Stated in another way they make the file one that other readers may refuse.
+_ONE_NUMBER, _WORDS, _RATIO = ((3, 4), 1), ((_TEXT,), None), ((5,), 1)
+_HARMLESS: dict[int, tuple[tuple[int, ...] | None, int | None]] = {
+    **dict.fromkeys(
+        (254, 255, 274, 278, 280, 281, 284, 296), _ONE_NUMBER
+    ),  # kind, orientation, rows per strip, range, unit
+    **dict.fromkeys(
+        (269, 271, 272, 285, 305, 306, 315, 316), _WORDS
+    ),  # document, maker, model, page, software, date, artist
+    **dict.fromkeys((282, 283), _RATIO),  # resolution
+    297: ((3,), 2),  # number of the page
+    **dict.fromkeys((340, 341), (None, 1)),  # range of the samples
+    **dict.fromkeys((65200, 65500), (None, None)),  # Opera and Operetta: FlexXML, and pixels of the camera
+}
 #: LZW and Deflate, of which a header is read here, and the predictors that they are used with.
 _LOSSLESS, _PREDICTORS = {(5,), (8,), (32946,)}, {(1,), (2,)}
 _FORMATS = {"u": 1, "i": 2, "f": 3}
@@ -186,7 +195,10 @@ def _tags(file: Any, head: bytes) -> dict[int, Any] | None:
     found: dict[int, Any] = {}
     for entry in range(0, 12 * number, 12):
         tag, kind, count = struct.unpack("<HHI", page[entry : entry + 8])
-        if tag in _HARMLESS and (tag not in _NUMBERS or kind in _WHOLE):
+        if tag in _HARMLESS:
+            kinds, number_of_values = _HARMLESS[tag]
+            if kind not in (kinds or (kind,)) or count != (number_of_values or count):
+                return None
             continue
         if kind not in _KINDS or tag in found or (kind == _TEXT) != (tag == _DESCRIPTION):
             return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +14,8 @@ from fractal_omezarr_converters.ngff.plate_reader import Plate, Well, open_plate
 from fractal_omezarr_converters.ngff.reader import Multiscale, Place, open_image
 from fractal_omezarr_converters.ngff.stores import LocalStore, Store, open_store
 
+#: Of a level whose smallest and largest pixel are asked for.
+_MOST_FILES = 10_000
 _DOCUMENTS = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
 
 
@@ -21,7 +25,7 @@ def info(place: Place, path: str = "", *, stats: bool = False) -> dict[str, Any]
     Args:
         place: A folder, URL or store.
         path: Path below it.
-        stats: Also read the smallest and largest pixel of every image at its lowest resolution.
+        stats: Also read the smallest and largest pixel of every image at its lowest resolution (of 10,000 files at most).
 
     Raises:
         ConvertersToolsUserError: nothing known is there.
@@ -106,9 +110,26 @@ def _image_info(image: Multiscale, stats: bool) -> dict[str, Any]:
         "tables": image.tables(),
     }
     if stats and 0 not in image.levels[-1].shape:
-        pixels = image.read(len(image.levels) - 1)
-        description["stats"] = {"level": image.levels[-1].path, "min": pixels.min().item(), "max": pixels.max().item()}
+        description["stats"] = _range(image)
     return description
+
+
+def _range(image: Multiscale) -> dict[str, Any]:
+    """The smallest and largest pixel of the coarsest level, of which one file is in memory at a time."""
+    import numpy as np
+
+    level = image.levels[-1]
+    files = math.prod(level.header.grid)
+    if files > _MOST_FILES:
+        return {"level": level.path, "problem": f"a level of {files} files is too large to look at all its pixels"}
+    step = level.header.shards or level.header.chunks
+    lows, highs = [], []
+    for begins in itertools.product(*(range(0, size, by) for size, by in zip(level.shape, step))):
+        part = {name: slice(at, at + by) for name, at, by in zip(image.axes.names, begins, step)}
+        pixels = image.read(len(image.levels) - 1, **part)
+        lows.append(pixels.min())
+        highs.append(pixels.max())
+    return {"level": level.path, "min": np.min(lows).item(), "max": np.max(highs).item()}
 
 
 def _on_disk(store: Store, header: ArrayHeader) -> dict[str, int]:
