@@ -273,7 +273,7 @@ def test_a_description_whose_parts_do_not_belong_together_is_refused(tmp_path: P
         generic_compute_task(zarr_url=job["zarr_url"], init_args=harmed)
 
 
-@pytest.mark.parametrize(("kind", "count"), [(2, 1), (12, 1), (3, 2)], ids=["text", "fraction", "two"])
+@pytest.mark.parametrize(("kind", "count"), [(2, 1), (12, 1), (3, 2), (4, 0)], ids=["text", "fraction", "two", "none"])
 @pytest.mark.parametrize("name", ["BitsPerSample", "RowsPerStrip"])
 def test_a_number_that_a_tiff_file_states_in_another_way(tmp_path: Path, name: str, kind: int, count: int) -> None:
     """What tifffile cannot read is not read by us either: `verify` would call the image wrong."""
