@@ -365,6 +365,8 @@ HARMS: dict[str, tuple[str, Callable[[Document], object], str]] = {
         "acquisitions do not have a number each",
     ),
     "a column that is left out": ("", lambda d: described(d, "plate")["columns"].pop(8), "do not follow each other"),
+    "no last column": ("", lambda d: described(d, "plate")["columns"].pop(), "lists 11 of its 12 columns"),
+    "no last row": ("", lambda d: described(d, "plate")["rows"].pop(), "lists 7 of its 8 rows"),
     "an image whose name no disk has": (
         "B/03",
         lambda d: described(d, "well")["images"][0].update(path="9" * 400),

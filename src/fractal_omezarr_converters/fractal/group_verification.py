@@ -8,7 +8,7 @@ from typing import Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.ngff.groups import Group, join, read_group, read_json
-from fractal_omezarr_converters.ngff.plate_grid import row_number
+from fractal_omezarr_converters.ngff.plate_grid import PLATE_SIZE, row_number
 from fractal_omezarr_converters.ngff.stores import Store
 from fractal_omezarr_converters.ngff.versions import is_written, zarr_format
 
@@ -94,6 +94,8 @@ def _wrong_entries(group: Group, version: str) -> list[str]:
             problems.append(f"its {kind} are not named, each by a text of its own")
         elif _has_gap(names[kind]):
             problems.append(f"its {kind} {', '.join(names[kind])} do not follow each other")
+        elif len(listed) < (size := _size(group, kind)):
+            problems.append(f"it lists {len(listed)} of its {size} {kind}")
     for entry in plate["wells"]:
         row, _, column = entry["path"].partition("/")
         for kind, part, key in (("rows", row, "rowIndex"), ("columns", column, "columnIndex")):
@@ -117,6 +119,13 @@ def _has_gap(names: Sequence[str]) -> bool:
     numbers = [int(name) if name.isascii() and name.isdecimal() else row_number(name) for name in names]
     known = [number for number in numbers if number is not None]
     return len(known) == len(names) and known != list(range(known[0], known[0] + len(known)))
+
+
+def _size(plate: Group, kind: str) -> int:
+    """How many rows or columns the plate was made with; 0 when this package did not make it."""
+    sizes = plate.own.get(PLATE_SIZE)
+    size = sizes.get(kind) if isinstance(sizes, Mapping) else None
+    return size if isinstance(size, int) else 0
 
 
 def _acquisitions(plate: Group) -> set[int]:

@@ -13,6 +13,8 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
 # Rows and columns of the plates that are sold, by number of wells: 6, 12, 24, 48, 96, 384, 1536, 3456.
 STANDARD_PLATES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48), (48, 72))
+#: Of our own attributes of a plate: the numbers of rows and columns that it was made with, so that a lost one is noticed.
+PLATE_SIZE = "plate_size"
 _NAME = re.compile(r"[A-Za-z0-9]+")
 
 

@@ -22,6 +22,7 @@ from fractal_omezarr_converters.ngff.groups import (
     write_group,
 )
 from fractal_omezarr_converters.ngff.plate_grid import (
+    PLATE_SIZE,
     PlateGrid,
     check_name,
     column_label,
@@ -248,6 +249,8 @@ def _plate_attributes(
     plate["acquisitions"] = _merged_acquisitions(content, before, counts)
     plate["field_count"] = max(most, 1)
     own = merged(old.own if old is not None else {}, dict(content.own))
+    if own:
+        own[PLATE_SIZE] = {kind: len(plate[kind]) for kind in ("rows", "columns")}
     return _attributes(version, "plate", plate, old, own)
 
 
