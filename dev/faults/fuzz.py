@@ -19,10 +19,11 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 import warnings
 from pathlib import Path
 
-from fuzzing.hunt import LONGEST, fault_of, hunt, keep_case, limit
+from fuzzing.hunt import LONGEST, fault_of, hunt, keep_case, limit, sweep
 from fuzzing.real_seeds import real_seeds
 from fuzzing.seeds import Writer, written_seeds
 from fuzzing.target import Target, target_of
@@ -51,8 +52,14 @@ def run(name: str, data: Path | None, folder: Path, given: argparse.Namespace) -
         keep_case(target, fault, given.keep)
         count, found = 0, {"the seed itself": repr(fault)[:300]}
     else:
-        count, found = hunt(target, seed=given.seed, seconds=given.seconds, keep=given.keep)
-    note = f"{count} cases in {given.seconds:g} s" + ("" if could_be_read else " (the seed itself is refused)")
+        begin = time.monotonic()
+        count, found = (
+            sweep(target, keep=given.keep)
+            if given.every
+            else hunt(target, seed=given.seed, seconds=given.seconds, keep=given.keep)
+        )
+        given.seconds = time.monotonic() - begin
+    note = f"{count} cases in {given.seconds:.0f} s" + ("" if could_be_read else " (the seed itself is refused)")
     (folder / "found.json").write_text(json.dumps([note, found]))
 
 
@@ -62,7 +69,7 @@ def fuzzed(name: str, data: Path | None, given: argparse.Namespace) -> dict[str,
         folder = Path(place)
         process = multiprocessing.get_context("spawn").Process(target=run, args=(name, data, folder, given))
         process.start()
-        process.join(given.seconds + 120 + 6 * LONGEST)
+        process.join(None if given.every else given.seconds + 120 + 6 * LONGEST)
         hung = process.is_alive()
         if hung:
             process.kill()
@@ -120,6 +127,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600, help="for each target")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=Path, help="folder of real data")
+    parser.add_argument(
+        "--every", action="store_true", help="instead of at random: each value of each JSON document in turn"
+    )
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "omezarr-fuzz")
     parser.add_argument("--replay", type=Path, help="a folder that was kept")
     parser.add_argument("--list", action="store_true", help="name the targets")

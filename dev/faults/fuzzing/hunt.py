@@ -18,6 +18,7 @@ from pathlib import Path
 
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsInternalError
 from fuzzing.changes import changed
+from fuzzing.json_changes import every_json_change
 from fuzzing.target import Target, WrongAnswer
 
 MEMORY = 3 * 2**30
@@ -97,13 +98,33 @@ def hunt(
         if was_read and target.deeper is not None and count % 8 == 0:
             fault, _ = fault_of(target.deeper, target.folder)
         count += 1
-        if fault is not None and place_of(fault) not in found:
-            found[place_of(fault)] = f"{fault}"[:300]
-            if keep is not None:
-                keep_case(target, fault, keep)
+        _note(target, fault, found, keep)
         for path in touched:
             path.write_bytes(originals[path])
     return count, found
+
+
+def sweep(target: Target, *, keep: Path | None = None) -> tuple[int, dict[str, str]]:
+    """Read with each value of each JSON document changed in each way; give what :func:`hunt` gives."""
+    found: dict[str, str] = {}
+    count = 0
+    for path in target.files():
+        original = path.read_bytes()
+        for content in every_json_change(original):
+            path.write_bytes(content)
+            fault, _ = fault_of(target.read, target.folder)
+            count += 1
+            _note(target, fault, found, keep)
+        path.write_bytes(original)
+    return count, found
+
+
+def _note(target: Target, fault: BaseException | None, found: dict[str, str], keep: Path | None) -> None:
+    """Keep a fault that is the first of its place."""
+    if fault is not None and place_of(fault) not in found:
+        found[place_of(fault)] = f"{fault}"[:300]
+        if keep is not None:
+            keep_case(target, fault, keep)
 
 
 def _change_folder(originals: dict[Path, bytes], chance: random.Random) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+from collections.abc import Iterator
 from typing import Any
 
 from fuzzing.tokens import VALUES
@@ -44,17 +45,62 @@ def json_changed(content: bytes, chance: random.Random) -> bytes | None:
     return json.dumps(document, indent=chance.choice((None, 2))).encode()
 
 
+def every_json_change(content: bytes) -> Iterator[bytes]:
+    """One after the other, each value missing, of each odd kind, within others, and near what it was; each key renamed.
+
+    Of a list the first two members stand for all.
+    """
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return
+    for path in list(_paths(document)):
+        original = _at(document, path)
+        others = (*VALUES, 10**400, [original], {"a": original}, str(original), [original] * 3, *_all_near(original))
+        for put in (*others, _MISSING, _RENAMED):
+            made = copy.deepcopy(document)
+            holder, key = _at(made, path[:-1]), path[-1]
+            if put is _RENAMED and isinstance(holder, dict):
+                holder[f"{key}_"] = holder.pop(key)
+            elif put in (_MISSING, _RENAMED):
+                del holder[key]
+            else:
+                holder[key] = put
+            yield json.dumps(made).encode()
+
+
+_MISSING, _RENAMED = "\udc00missing", "\udc00renamed"
+
+
+def _paths(value: Any, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    keys: list[Any] = list(value) if isinstance(value, dict) else []
+    keys = list(range(min(2, len(value)))) if isinstance(value, list) else keys
+    for key in keys:
+        yield (*before, key)
+        yield from _paths(value[key], (*before, key))
+
+
+def _at(document: Any, path: tuple[Any, ...]) -> Any:
+    for key in path:
+        document = document[key]
+    return document
+
+
 def _near(value: Any, chance: random.Random) -> Any:
     """A value of the same type that is another one."""
+    return chance.choice(_all_near(value))
+
+
+def _all_near(value: Any) -> tuple[Any, ...]:
     if isinstance(value, bool):
-        return not value
+        return (not value,)
     if isinstance(value, (int, float)):
-        return chance.choice((value + 1, value - 1, -value, value * 1000, 0, value // 2))
+        return (value + 1, value - 1, -value, value * 1000, 0, value // 2)
     if isinstance(value, str):
-        return chance.choice((value[1:], value[:-1], value.upper(), f"{value} ", value * 2, value[::-1]))
+        return (value[1:], value[:-1], value.upper(), f"{value} ", value * 2, value[::-1])
     if isinstance(value, list):
-        return chance.choice((value[1:], value[::-1], value * 2, []))
-    return {}
+        return (value[1:], value[::-1], value * 2, [])
+    return ({},)
 
 
 def _places(value: Any) -> list[Place]:

@@ -14,6 +14,8 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
 # Name of the coordinate system that all levels of an image share (0.6).
 PHYSICAL = "physical"
+# What pixel sizes and positions stay below by far, in any unit.
+_LARGEST = 1e300
 
 
 class LevelGeometry(NamedTuple):
@@ -81,9 +83,9 @@ def read_geometry(transformations: Sequence[Mapping[str, Any]], ndim: int, where
         elif kind == "identity":
             continue
         elif kind in ("scale", "translation") and isinstance(one.get(kind), Sequence):
-            if not all(isinstance(value, int | float) for value in one[kind]):
+            if not all(isinstance(value, int | float) and -_LARGEST < value < _LARGEST for value in one[kind]):
                 raise ConvertersToolsUserError(
-                    f"{where}: a {kind} has the values {one[kind]}, which are no numbers; repair the metadata."
+                    f"{where}: a {kind} has the values {one[kind]}, which are not all ordinary numbers; repair the metadata."
                 )
             values = tuple(float(value) for value in one[kind])
             if len(values) != ndim:
