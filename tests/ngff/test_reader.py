@@ -82,6 +82,17 @@ def test_smallest_and_largest_pixel_are_those_of_the_coarsest_level(tmp_path: Pa
     assert described["levels"][0]["files"] < 100
 
 
+@pytest.mark.parametrize("value", [10**400, float("nan"), float("-inf"), "1.0", None])
+def test_pixel_sizes_that_are_no_ordinary_numbers_are_refused(tmp_path: Path, value: object) -> None:
+    write_image(LocalStore(tmp_path), "image", "0.4", axes="yx", shape=(32, 64), levels=1)
+    described = tmp_path / "image/.zattrs"
+    attributes = json.loads(described.read_text())
+    attributes["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"][1] = value
+    described.write_text(json.dumps(attributes))
+    with pytest.raises(ConvertersToolsUserError, match=r"a scale has the values .*, which are not all ordinary numbers"):
+        open_image(tmp_path / "image")
+
+
 def test_images_of_other_programs(tmp_path: Path) -> None:
     """0.1: no axes, chunk keys with dots, no pixel sizes; 0.4 with other units and a transformation of the whole."""
     zarr.create_array(

@@ -21,6 +21,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersTo
 from fractal_omezarr_converters.fractal.handover import tiled_image_from_json_str
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.plain_tiff import read_plain_tiff
+from fractal_omezarr_converters.ngff.info import info
 from fractal_omezarr_converters.ngff.reader import open_image
 from fractal_omezarr_converters.testing import write_hcsai, write_operetta, write_scanr, write_squid
 
@@ -329,6 +330,12 @@ def described(document: Document, kind: str) -> Document:
     return found
 
 
+def transformations(document: Document) -> list[Document]:
+    """Those of the finest level; in 0.6 they are parts of a sequence."""
+    found = described(document, "multiscales")[0]["datasets"][0]["coordinateTransformations"]
+    return found[0].get("transformations", found)
+
+
 HARMS: dict[str, tuple[str, Callable[[Document], object], str]] = {
     "an index of a row that is none": (
         "",
@@ -367,6 +374,21 @@ HARMS: dict[str, tuple[str, Callable[[Document], object], str]] = {
     "a column that is left out": ("", lambda d: described(d, "plate")["columns"].pop(8), "do not follow each other"),
     "no last column": ("", lambda d: described(d, "plate")["columns"].pop(), "lists 11 of its 12 columns"),
     "no last row": ("", lambda d: described(d, "plate")["rows"].pop(), "lists 7 of its 8 rows"),
+    "a row whose name no disk has": (
+        "",
+        lambda d: described(d, "plate")["wells"][0].update(path="9" * 400 + "/03"),
+        "9999",
+    ),
+    "a row with a zero byte in its name": (
+        "",
+        lambda d: described(d, "plate")["wells"][0].update(path="\0/03"),
+        "is listed in its plate but is not there|where no|no OME-Zarr",
+    ),
+    "a pixel size that is far too large": (
+        "B/03/0",
+        lambda d: transformations(d)[0]["scale"].__setitem__(0, 10**400),
+        "was edited: .*scale",
+    ),
     "an image whose name no disk has": (
         "B/03",
         lambda d: described(d, "well")["images"][0].update(path="9" * 400),
@@ -403,6 +425,8 @@ def test_verify_refuses_harmed_documents(plate: Path, tmp_path: Path, harm: str)
         found = verify(harmed)
         assert not found.ok
         raise ConvertersToolsUserError(repr(found))
+    with contextlib.suppress(ConvertersToolsError):  # described as far as it can be, or refused
+        assert info(harmed, stats=True)["kind"] == "plate"
 
 
 @pytest.mark.parametrize("path", ["", "B", "B/03", "B/03/0", "B/03/0/tables", "B/03/0/tables/well_ROI_table"])

@@ -60,8 +60,8 @@ class LocalStore:
                 return file.read()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
-        except (OSError, ValueError) as error:  # names that no disk has: too long, or with a zero byte
-            if (error.errno != errno.ENAMETOOLONG) if isinstance(error, OSError) else "\0" not in key:
+        except (OSError, ValueError) as error:
+            if not _is_of_no_name(error, key):
                 raise
             return None
 
@@ -96,8 +96,10 @@ class LocalStore:
     def list(self, prefix: str = "") -> Iterator[str]:
         """All files below a folder, in no particular order."""
         root = self._at(prefix)
-        if root.is_file():
+        if os.path.isfile(root):  # noqa: PTH113 -- false for names that no disk has
             yield prefix
+            return
+        if not os.path.isdir(root):  # noqa: PTH112
             return
         for folder, _, names in os.walk(root):
             inside = Path(folder).relative_to(self.path).as_posix()
@@ -108,6 +110,10 @@ class LocalStore:
         try:
             return sorted(entry.name for entry in os.scandir(self._at(prefix)) if entry.is_dir(follow_symlinks=False))
         except (FileNotFoundError, NotADirectoryError):
+            return []
+        except (OSError, ValueError) as error:
+            if not _is_of_no_name(error, prefix):
+                raise
             return []
 
     def delete(self, prefix: str) -> None:
@@ -132,6 +138,11 @@ class LocalStore:
     def child(self, prefix: str) -> LocalStore:
         """The store of a sub-folder."""
         return LocalStore(self._at(prefix))
+
+
+def _is_of_no_name(error: OSError | ValueError, key: str) -> bool:
+    """Whether an error says that no disk has such a name: it is too long, or has a zero byte."""
+    return error.errno == errno.ENAMETOOLONG if isinstance(error, OSError) else "\0" in key
 
 
 def _unless_gone(_function: object, _path: str, error: BaseException) -> None:
