@@ -89,7 +89,33 @@ def test_pixel_sizes_that_are_no_ordinary_numbers_are_refused(tmp_path: Path, va
     attributes = json.loads(described.read_text())
     attributes["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"][1] = value
     described.write_text(json.dumps(attributes))
-    with pytest.raises(ConvertersToolsUserError, match=r"a scale has the values .*, which are not all ordinary numbers"):
+    with pytest.raises(
+        ConvertersToolsUserError, match=r"a scale has the values .*, which are not all ordinary numbers"
+    ):
+        open_image(tmp_path / "image")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"axes": ["x", "x"]}, "named twice"),
+        ({"coordinateTransformations": True}, "True is no list of transformations"),
+        ({"coordinateTransformations": ["scale"]}, "transformation of type 'scale' cannot be read"),
+        (
+            {"coordinateTransformations": [{"type": "sequence", "transformations": 7}]},
+            "7 is no list of transformations",
+        ),
+    ],
+)
+def test_descriptions_that_contradict_the_specification_are_refused(
+    tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    write_image(LocalStore(tmp_path), "image", "0.4", axes="yx", shape=(32, 64), levels=1)
+    described = tmp_path / "image/.zattrs"
+    attributes = json.loads(described.read_text())
+    attributes["multiscales"][0].update(changes)
+    described.write_text(json.dumps(attributes))
+    with pytest.raises(ConvertersToolsUserError, match=said):
         open_image(tmp_path / "image")
 
 

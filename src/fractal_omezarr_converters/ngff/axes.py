@@ -97,10 +97,10 @@ class Axes:
 
     @classmethod
     def from_json(cls, entries: Sequence[Any]) -> Axes:
-        """Read axes as 0.3 (plain strings) and later versions (objects) state them, without judging them.
+        """Read axes as 0.3 (plain strings) and later versions (objects) state them, in whatever order they are.
 
         Raises:
-            ConvertersToolsUserError: one is neither.
+            ConvertersToolsUserError: one is neither, or two have one name.
         """
         found = []
         for entry in entries:
@@ -113,7 +113,12 @@ class Axes:
                 )
             more = {key: value for key, value in entry.items() if key not in ("name", "type", "unit")}
             found.append(Axis(str(entry.get("name")), entry.get("type"), entry.get("unit"), more))
-        return cls(tuple(found))
+        made = cls(tuple(found))
+        if len(set(made.names)) != len(made):
+            raise ConvertersToolsUserError(
+                f"The axes of an image are {', '.join(made.names)}: one is named twice; convert it again."
+            )
+        return made
 
     def check(self) -> None:
         """Refuse axes that the specification does not allow.

@@ -200,8 +200,8 @@ def read_attributes(place: Place, path: str = "") -> dict[str, Any]:
 
 def _axes(multiscale: Mapping[str, Any], ndim: int) -> Axes:
     stated = multiscale.get("axes")
-    systems = multiscale.get("coordinateSystems")
-    if isinstance(systems, list) and systems:
+    systems = _objects(multiscale.get("coordinateSystems"))
+    if systems:
         stated = _system(multiscale, systems).get("axes")
     if isinstance(stated, list) and stated:
         return Axes.from_json(stated)
@@ -210,19 +210,24 @@ def _axes(multiscale: Mapping[str, Any], ndim: int) -> Axes:
 
 def _system(multiscale: Mapping[str, Any], systems: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Return the coordinate system that the levels lead to (0.6)."""
-    wanted: set[Any] = set()
-    for dataset in multiscale.get("datasets", []):
-        for transformation in dataset.get("coordinateTransformations") or []:
+    wanted: list[Any] = []
+    for dataset in _objects(multiscale.get("datasets")):
+        for transformation in _objects(dataset.get("coordinateTransformations")):
             output = transformation.get("output")
-            wanted.add(output.get("name") if isinstance(output, Mapping) else output)
+            wanted.append(output.get("name") if isinstance(output, Mapping) else output)
     return next((system for system in systems if system.get("name") in wanted), systems[0])
 
 
+def _objects(listed: Any) -> list[Mapping[str, Any]]:
+    """The objects of what should be a list of them."""
+    return [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+
+
 def _geometry(multiscale: Mapping[str, Any], dataset: Mapping[str, Any], ndim: int, where: str) -> LevelGeometry:
-    geometry = read_geometry(dataset.get("coordinateTransformations") or [], ndim, where)
+    geometry = read_geometry(dataset.get("coordinateTransformations"), ndim, where)
     if multiscale.get("coordinateSystems"):
         return geometry
-    return geometry.after(read_geometry(multiscale.get("coordinateTransformations") or [], ndim, where))
+    return geometry.after(read_geometry(multiscale.get("coordinateTransformations"), ndim, where))
 
 
 def _in_own_units(axes: Axes, values: Sequence[float]) -> dict[str, float]:

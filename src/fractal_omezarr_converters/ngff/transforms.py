@@ -69,17 +69,23 @@ def check_geometry(path: str, scale: Sequence[float], translation: Sequence[floa
         )
 
 
-def read_geometry(transformations: Sequence[Mapping[str, Any]], ndim: int, where: str) -> LevelGeometry:
-    """Read scale and translation of 0.4, 0.5 or 0.6 transformations; an empty list is the identity.
+def read_geometry(transformations: Any, ndim: int, where: str) -> LevelGeometry:
+    """Read scale and translation of 0.4, 0.5 or 0.6 transformations; an empty list, or none, is the identity.
 
     Raises:
-        ConvertersToolsUserError: another type of transformation, or a wrong number of values.
+        ConvertersToolsUserError: no list, another type of transformation, or a wrong number of values.
     """
+    transformations = transformations or []
+    if not isinstance(transformations, list):
+        raise ConvertersToolsUserError(
+            f"{where}: {transformations!r} is no list of transformations; repair the metadata."
+        )
     geometry = LevelGeometry((1.0,) * ndim, (0.0,) * ndim)
-    for one in transformations:
-        kind = one.get("type") if isinstance(one, Mapping) else one
-        if kind == "sequence" and isinstance(one.get("transformations") or [], list):
-            inner = read_geometry(one.get("transformations") or [], ndim, where)
+    for stated in transformations:
+        one = stated if isinstance(stated, Mapping) else {"type": stated}
+        kind = one.get("type")
+        if kind == "sequence":
+            inner = read_geometry(one.get("transformations"), ndim, where)
         elif kind == "identity":
             continue
         elif kind in ("scale", "translation") and isinstance(one.get(kind), Sequence):
