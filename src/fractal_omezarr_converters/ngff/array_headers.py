@@ -47,6 +47,8 @@ def read_array_header(store: Store, path: str) -> ArrayHeader:
         )
     try:
         header = _from_v2(group) if group.zarr_format == 2 else _from_v3(group)
+        if min(header.shape, default=0) < 0:
+            raise ValueError(f"the shape is {header.shape}")
         for sizes in (header.chunks, header.shards):
             if sizes is not None and (len(sizes) != len(header.shape) or min(sizes, default=1) < 1):
                 raise ValueError(f"chunks or shards of {sizes} in an array of shape {header.shape}")
