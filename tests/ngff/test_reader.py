@@ -81,7 +81,7 @@ def test_smallest_and_largest_pixel_are_those_of_the_coarsest_level(tmp_path: Pa
     assert "196608 files" in described["stats"]["problem"]
     assert described["levels"][0]["files"] < 100
     header.write_text(json.dumps(document | {"shape": [3, -50, 70]}))
-    with pytest.raises(ConvertersToolsUserError, match=r"array 'image/0' .* is damaged .*the shape is \(3, -50, 70\)"):
+    with pytest.raises(ConvertersToolsUserError, match=r"array '0' .* is damaged .*the shape is \(3, -50, 70\)"):
         info(tmp_path / "image", stats=True)
 
 
