@@ -12,7 +12,9 @@ from object_store import BUCKET
 from small_plates import init, tiles
 
 from fractal_omezarr_converters.convert import verify
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.fractal.compute import generic_compute_task
+from fractal_omezarr_converters.ngff.reader import open_image
 from fractal_omezarr_converters.ngff.stores import Store, open_store
 
 CHUNKS = {"mode": "Fixed Size", "xy_chunk": 16, "z_chunk": 1}
@@ -89,6 +91,19 @@ def test_a_harmed_chunk_is_named(image: Image, harm: str, level: str) -> None:
     assert f"'{key}'" in said
     for other in chunks_of(store, level):
         assert other == key or f"'{other}'" not in said
+
+
+def test_a_chunk_whose_header_promises_far_more_is_not_decoded(image: Image) -> None:
+    """The decoder of Blosc believes the header and reads beyond the chunk: the process can die."""
+    out, store = image
+    key = chunks_of(store, "0")[0]
+    content = store.get(key) or b""
+    store.put(key, content[:15] + bytes([content[15] ^ 4]) + content[16:])
+    said = said_of(out)
+    with pytest.raises(ConvertersToolsUserError, match="its header states 671"):
+        open_image(store).read(0, c=0, z=0, y=slice(0, 4), x=slice(0, 4))
+    store.put(key, content)
+    assert f"'{key}'" in said and "its header states 671" in said
 
 
 @pytest.mark.parametrize("level", ["0", "1"])

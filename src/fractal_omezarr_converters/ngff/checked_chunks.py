@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from zarr.storage import LocalStore
+from zarr.storage import FsspecStore, LocalStore
 
 _HEADER = 16
 _EMPTY = 2**64 - 1
@@ -53,6 +53,29 @@ class CheckedLocalStore(LocalStore):
             _check_shard(content, self.inner)
         else:
             _check_frame(content)
+
+
+class CheckedRemoteStore(FsspecStore):
+    """A folder of an object store, as :class:`CheckedLocalStore`; what was fetched is looked at before it is decoded."""
+
+    inner: int | None = None
+
+    async def get(self, key: str, *how: Any, **also: Any) -> Any:
+        """Read a value, or a part of it.
+
+        Raises:
+            ValueError: it is a frame, or a shard with one, that is shorter than its header says.
+        """
+        found = await super().get(key, *how, **also)
+        if found is None or self.inner is None or key.rpartition("/")[2] in _DOCUMENTS:
+            return found
+        content = found.as_numpy_array().view(np.uint8)
+        parts = [each for each in (*how, *also.values()) if any(hasattr(each, name) for name in (*_PARTS, "suffix"))]
+        if not parts and self.inner:
+            _check_shard(content, self.inner)
+        elif not parts or not hasattr(parts[0], "suffix"):  # at the end of a shard is its index
+            _check_frame(content)
+        return found
 
 
 def frames_of(document: Mapping[str, Any]) -> int | None:

@@ -30,18 +30,17 @@ DECODE_ERRORS = (
 
 def zarr_store(store: Store, path: str = "") -> Any:
     """Return a zarr store, read-only, rooted at a path of one of our stores."""
-    if isinstance(store, LocalStore):
-        from fractal_omezarr_converters.ngff.checked_chunks import CheckedLocalStore
+    from fractal_omezarr_converters.ngff.checked_chunks import CheckedLocalStore, CheckedRemoteStore
 
+    if isinstance(store, LocalStore):
         return CheckedLocalStore(store.path / path, read_only=True)
     import fsspec
-    from zarr.storage import FsspecStore
 
     filesystem = getattr(store, "_fs", None)
     root = join(str(getattr(store, "_root", "")), path)
     if filesystem is None:
         options = storage_options(store.url)
-        return FsspecStore.from_url(join(store.url, path), storage_options=options, read_only=True)
+        return CheckedRemoteStore.from_url(join(store.url, path), storage_options=options, read_only=True)
     if not filesystem.async_impl:
         from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
 
@@ -49,7 +48,7 @@ def zarr_store(store: Store, path: str = "") -> Any:
     elif not filesystem.asynchronous:
         protocol = filesystem.protocol if isinstance(filesystem.protocol, str) else filesystem.protocol[0]
         filesystem = fsspec.filesystem(protocol, **{**filesystem.storage_options, "asynchronous": True})
-    return FsspecStore(
+    return CheckedRemoteStore(
         filesystem, path=f"/{root}" if str(getattr(store, "_root", "")).startswith("/") else root, read_only=True
     )
 
@@ -63,12 +62,11 @@ def open_array(store: Store, path: str) -> zarr.Array[Any]:
     import zarr
 
     try:
-        array = zarr.open_array(zarr_store(store, path), mode="r")
-        if isinstance(store, LocalStore):
-            from fractal_omezarr_converters.ngff.checked_chunks import CheckedLocalStore, frames_of
+        from fractal_omezarr_converters.ngff.checked_chunks import CheckedLocalStore, CheckedRemoteStore, frames_of
 
-            assert isinstance(array.store, CheckedLocalStore)  # as zarr_store made it
-            array.store.inner = frames_of(array.metadata.to_dict())
+        array = zarr.open_array(zarr_store(store, path), mode="r")
+        assert isinstance(array.store, CheckedLocalStore | CheckedRemoteStore)  # as zarr_store made it
+        array.store.inner = frames_of(array.metadata.to_dict())
         return array
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ConvertersToolsUserError(
