@@ -19,8 +19,8 @@ FUZZ = Path(__file__).parents[2] / "dev" / "faults" / "fuzz.py"
 sys.path.insert(0, str(FUZZ.parent))
 
 from fuzzing.changes import changed  # noqa: E402  (no package)
-from fuzzing.hunt import fault_of, hunt  # noqa: E402
-from fuzzing.json_changes import json_changed  # noqa: E402
+from fuzzing.hunt import fault_of, hunt, sweep  # noqa: E402
+from fuzzing.json_changes import every_json_change, json_changed  # noqa: E402
 from fuzzing.real_seeds import real_seeds  # noqa: E402
 from fuzzing.seeds import written_seeds  # noqa: E402
 from fuzzing.table_changes import table_changed  # noqa: E402
@@ -52,6 +52,29 @@ def test_a_sample_finds_nothing(tmp_path: Path, name: str) -> None:
     count, found = hunt(target, seed=1, seconds=SECONDS, cases=CASES, keep=tmp_path / "kept")
     assert not found and count > 0
     assert {path: path.read_bytes() for path in target.files()} == before
+
+
+@pytest.mark.parametrize("name", ["job", "handover"])
+def test_every_value_of_a_document_can_be_wrong(tmp_path: Path, name: str) -> None:
+    seeds = tmp_path / name
+    seeds.mkdir()
+    written_seeds()[name](seeds)
+    target = target_of(name, seeds)
+    before = {path: path.read_bytes() for path in target.files()}
+    count, found = sweep(target, keep=tmp_path / "kept")
+    assert not found and count > 100
+    assert {path: path.read_bytes() for path in target.files()} == before
+
+
+def test_every_change_of_json_is_made_once_at_every_place() -> None:
+    made = [json.loads(each) for each in every_json_change(b'{"a": [1, "x", 3], "b": {"c": true}}')]
+    assert {"a": ["x", 3], "b": {"c": True}} in made  # a member of a list is missing
+    assert {"a": [1, "x", 3], "b": {"c_": True}} in made
+    assert {"a": [1, 10**400, 3], "b": {"c": True}} in made
+    assert {"a": [1, "x", 3], "b": {"c": False}} in made
+    assert {"a": {"a": [1, "x", 3]}, "b": {"c": True}} in made
+    assert {"a": [1, "x", 4], "b": {"c": True}} not in made  # the first two members of a list stand for all
+    assert list(every_json_change(b"no JSON")) == []
 
 
 def in_order(text: bytes, change: Change) -> set[bytes]:
