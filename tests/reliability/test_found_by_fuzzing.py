@@ -15,10 +15,12 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from pydantic import ValidationError
 
 from fractal_omezarr_converters.convert import convert, plan, verify
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.fractal.handover import tiled_image_from_json_str
+from fractal_omezarr_converters.models.chunking import FovBasedChunking
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.plain_tiff import read_plain_tiff
 from fractal_omezarr_converters.ngff.info import info
@@ -445,6 +447,33 @@ def test_verify_refuses_other_tables(plate: Path, tmp_path: Path, content: bytes
     (harmed / "B/03/0/tables/FOV_ROI_table/table.csv").write_bytes(content)
     found = verify(harmed)
     assert not found.ok and "tables/FOV_ROI_table'" in repr(found)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.6"])
+def test_verify_refuses_other_tables_in_json(tmp_path: Path, version: str) -> None:
+    truth = write_operetta(tmp_path / "in", wells=("B03",), layout=(1, 2), overlap=0, field_shape=(20, 24))
+    convert(
+        truth.folders[0],
+        tmp_path / "out",
+        workers=1,
+        converter_options={"omezarr_options": {"ngff_version": version, "table_backend": "json"}},
+    )
+    table = tmp_path / "out" / "Synthetic Plate.zarr" / "B/03/0/tables/FOV_ROI_table/table"
+    name, group = ("zarr.json",) * 2 if version == "0.6" else (".zattrs", ".zgroup")
+    before = (table / name).read_bytes(), (table / group).read_bytes()
+    rewritten(table, name, lambda document: attributes(document)["x_micrometer"].__setitem__(0, 10**400))
+    assert "for x_micrometer in the row 'FOV_1'" in repr(verify(tmp_path / "out"))
+    (table / name).write_bytes(before[0])
+    rewritten(table, group, lambda document: document.update(zarr_format=None))
+    assert "FOV_ROI_table/table/" in repr(verify(tmp_path / "out"))
+    (table / group).write_bytes(before[1])
+    assert verify(tmp_path / "out").ok
+
+
+def test_a_scaling_of_chunks_that_no_number_can_hold() -> None:
+    with pytest.raises(ValidationError, match="xy_scaling"):
+        FovBasedChunking(xy_scaling=10**400)
+    assert FovBasedChunking(xy_scaling=2.0) == FovBasedChunking(xy_scaling=2) == FovBasedChunking(xy_scaling="2")
 
 
 @pytest.mark.parametrize(("version", "sharded"), [("0.4", False), ("0.5", False), ("0.5", True)])

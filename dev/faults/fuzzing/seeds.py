@@ -49,6 +49,11 @@ def written_seeds() -> dict[str, Writer]:
                 "levels": {"mode": "Number of Levels", "num_levels": 2},
             },
         ),
+        "output-fields": partial(
+            _output,
+            grouping={"mode": "Per-FOV"},
+            omezarr_options={"ngff_version": "0.6", "table_backend": "json"},
+        ),
     }
 
 

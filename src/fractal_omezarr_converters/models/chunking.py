@@ -45,7 +45,9 @@ class FovBasedChunking(UserFacingModel):
     @field_validator("xy_scaling", mode="before")
     @classmethod
     def _number_as_text(cls, value: Any) -> Any:
-        return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return value
+        return f"{value:g}" if isinstance(value, float) else str(value)
 
     def get_xy_chunk(self, fov_xy_shape: int) -> int:
         """Give the side of a chunk for a side of the field of view, at least 1."""
