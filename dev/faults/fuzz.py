@@ -128,7 +128,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=Path, help="folder of real data")
     parser.add_argument(
-        "--every", action="store_true", help="instead of at random: each value of each JSON document in turn"
+        "--every", action="store_true", help="instead of at random: each value of XML, JSON and tables in turn"
     )
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "omezarr-fuzz")
     parser.add_argument("--replay", type=Path, help="a folder that was kept")

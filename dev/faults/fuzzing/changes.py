@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import struct
 import zlib
+from collections.abc import Iterator
 
 from fuzzing.byte_changes import bytes_changed
-from fuzzing.json_changes import json_changed
-from fuzzing.table_changes import table_changed
+from fuzzing.json_changes import every_json_change, json_changed
+from fuzzing.table_changes import every_table_change, table_changed
 from fuzzing.tiff_changes import description_of, tiff_changed, tiff_layout, with_description
-from fuzzing.xml_changes import xml_changed
+from fuzzing.xml_changes import every_xml_change, xml_changed
 
 PNG = b"\x89PNG\r\n\x1a\n"
 _NO_TEXT = b" \t\r\n\xef\xbb\xbf"
@@ -45,6 +46,14 @@ def _text_changed(content: bytes, chance: random.Random) -> bytes | None:
     if begin in (b"{", b"["):
         return json_changed(content, chance)
     return table_changed(content, chance)
+
+
+def every_change(content: bytes) -> Iterator[bytes]:
+    """All changes of text that has a structure, one after the other; none of other files."""
+    begin = content[:64].lstrip(_NO_TEXT)[:1]
+    if begin == b"<":
+        return every_xml_change(content)
+    return every_json_change(content) if begin in (b"{", b"[") else every_table_change(content)
 
 
 def _png_changed(content: bytes, chance: random.Random) -> bytes:

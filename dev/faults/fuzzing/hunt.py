@@ -17,8 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsInternalError
-from fuzzing.changes import changed
-from fuzzing.json_changes import every_json_change
+from fuzzing.changes import changed, every_change
 from fuzzing.target import Target, WrongAnswer
 
 MEMORY = 3 * 2**30
@@ -105,12 +104,12 @@ def hunt(
 
 
 def sweep(target: Target, *, keep: Path | None = None) -> tuple[int, dict[str, str]]:
-    """Read with each value of each JSON document changed in each way; give what :func:`hunt` gives."""
+    """Read with each value of XML, JSON and tables changed in each way; give what :func:`hunt` gives."""
     found: dict[str, str] = {}
     count = 0
     for path in target.files():
         original = path.read_bytes()
-        for content in every_json_change(original):
+        for content in every_change(original):
             path.write_bytes(content)
             fault, _ = fault_of(target.read, target.folder)
             count += 1

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 from fuzzing.tokens import TOKENS
 
+_ROWS = 4
 SEPARATORS = (b"\t", b";", b",", b"=")
 
 
@@ -30,6 +32,30 @@ def table_changed(content: bytes, chance: random.Random) -> bytes | None:
             (b"\xef\xbb\xbf" + text, text.replace(b"\n", b"\r"), b"\n\n" + text, text.replace(b".", b","))
         )
     return b"\n".join(separator.join(row) for row in rows)
+
+
+def every_table_change(content: bytes) -> Iterator[bytes]:
+    """One after the other, each column and row missing, each cell and each column with each odd text.
+
+    The first rows and the last stand for all.
+    """
+    separator = separator_of(content)
+    if separator is None:
+        return
+    lines = content.split(b"\n")
+    rows = [line.split(separator) for line in lines]
+    chosen = sorted({*range(min(_ROWS, len(rows))), len(rows) - 1})
+    for number in chosen:
+        yield b"\n".join(lines[:number] + lines[number + 1 :])
+        for cell in range(len(rows[number])):
+            for text in TOKENS:
+                row = [*rows[number][:cell], text, *rows[number][cell + 1 :]]
+                yield b"\n".join([*lines[:number], separator.join(row), *lines[number + 1 :]])
+    for column in range(max(map(len, rows))):
+        yield b"\n".join(separator.join(row[:column] + row[column + 1 :]) for row in rows)
+        for text in TOKENS:
+            below = [[*row[:column], text, *row[column + 1 :]] if len(row) > column else row for row in rows[1:]]
+            yield b"\n".join(separator.join(row) for row in [rows[0], *below])
 
 
 def separator_of(content: bytes) -> bytes | None:

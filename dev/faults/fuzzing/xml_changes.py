@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fuzzing.tokens import TOKENS
@@ -49,6 +50,28 @@ def xml_changed(content: bytes, chance: random.Random) -> bytes | None:
         if changed is not None:
             return changed
     return _element_changed(content, elements, chance)
+
+
+def every_xml_change(content: bytes) -> Iterator[bytes]:
+    """One after the other, each element and attribute missing, doubled, renamed, empty and with each odd text.
+
+    The first and the last element of a name stand for all.
+    """
+    elements = elements_of(content)
+    of_a_name = {each.name: each for each in reversed(elements)}
+    chosen = dict.fromkeys([*of_a_name.values(), *{each.name: each for each in elements}.values()])
+    for one in chosen:
+        whole, before, after = content[one.begin : one.end], content[: one.begin], content[one.end :]
+        yield before + after
+        yield before + whole * 2 + after
+        yield before + re.sub(rb"(</?)" + re.escape(one.name) + rb"\b", rb"\1Other", whole) + after
+        for text in TOKENS:
+            yield content[: one.inside] + text + content[one.inside_end :]
+        for found in _ATTRIBUTE.finditer(content, one.begin, one.inside):
+            yield content[: found.start()] + content[found.end() :]
+            yield content[: found.end(1)] + b"_" + content[found.end(1) :]
+            for text in TOKENS:
+                yield _with(content, found, b'"' + re.sub(rb"[<&\"]", b"_", text) + b'"')
 
 
 def _element_changed(content: bytes, elements: list[Element], chance: random.Random) -> bytes:
