@@ -59,6 +59,8 @@ def _wrong_table(store: Store, table: ImageTable) -> str | None:
         return None
     wanted = checked_columns(table.columns, table.index_key, f"Table '{table.name}'")
     rows = _rows(columns, table.index_key)
+    if len(rows) < _length(columns):
+        return f"'{path}' names a row twice; restore it or {AGAIN}."
     for number, name in enumerate(wanted[table.index_key] if table.index_key else range(_length(wanted))):
         for key, values in wanted.items():
             said = rows.get(name, {}).get(key)

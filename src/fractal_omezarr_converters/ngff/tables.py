@@ -104,6 +104,8 @@ def read_table(store: Store, path: str, name: str) -> Columns:
         )
     try:
         columns = _columns(store, group.path, backend, index_key)
+        if len(lengths := {len(values) for values in columns.values()}) > 1:
+            raise ValueError(f"its columns have {min(lengths)} to {max(lengths)} rows")
     except ConvertersToolsError:
         raise
     except (csv.Error, ValueError, TypeError, LookupError, AttributeError) as error:
