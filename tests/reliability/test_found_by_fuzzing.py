@@ -276,6 +276,22 @@ def test_a_description_whose_parts_do_not_belong_together_is_refused(tmp_path: P
         generic_compute_task(zarr_url=job["zarr_url"], init_args=harmed)
 
 
+def test_a_description_of_imagej_that_promises_far_more_than_the_pages_hold(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    text = f"ImageJ=1.11a\nimages={2**31}\nchannels={2**31}\nhyperstack=true\nmode=grayscale\n"
+    with tifffile.TiffWriter(path) as file:
+        for number in range(3):
+            file.write(
+                np.full((16, 32), number, "uint16"),
+                compression="zlib",
+                description=text if number == 0 else None,
+                metadata=None,
+            )
+    loader = DefaultImageLoader(file_path=str(path))
+    with pytest.raises(ConvertersToolsUserError, match=r"a\.tif.* promises 1099511627776 values, its pages hold 1536"):
+        loader.load_data()
+
+
 @pytest.mark.parametrize(("kind", "count"), [(2, 1), (12, 1), (3, 2), (4, 0)], ids=["text", "fraction", "two", "none"])
 @pytest.mark.parametrize("name", ["BitsPerSample", "RowsPerStrip"])
 def test_a_number_that_a_tiff_file_states_in_another_way(tmp_path: Path, name: str, kind: int, count: int) -> None:

@@ -99,8 +99,9 @@ def _same(one: Any, other: Any) -> bool:
 def _lost(wanted: Any, found: Any, where: str) -> str | None:
     """The first value of a document that is another one now; what was added is nobody's fault."""
     if isinstance(wanted, dict) and isinstance(found, dict):
-        if "tables" in wanted and isinstance(found.get("tables"), list):  # in any order
-            wanted, found = ({**each, "tables": sorted(map(str, each["tables"]))} for each in (wanted, found))
+        for key in wanted.keys() & {"tables", "images"}:  # in any order
+            if isinstance(found.get(key), list):
+                wanted, found = ({**each, key: sorted(each[key], key=str)} for each in (wanted, found))
         parts = [(each, found.get(key), f"{where} {key}") for key, each in wanted.items() if key not in FREE]
     elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         parts = [(one, other, f"{where}[{at}]") for at, (one, other) in enumerate(zip(wanted, found))]

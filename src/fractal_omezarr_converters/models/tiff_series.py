@@ -328,6 +328,10 @@ def _whole(file: OpenTiff, number: int, selection: Selection, axes: str, source:
         return planes_of_array(array, axes, source, kept_samples=kept, change=change)
     for page in pages:
         check_complete(page, tif.filehandle.size)
+    most = max((math.prod(page.shape) for page in pages), default=0) * len(series.pages)
+    most = tif.filehandle.size if series.dataoffset is not None else most
+    if math.prod(shape) > most:
+        raise ValueError(f"its description promises {math.prod(shape)} values, its pages hold {most} at most")
     made = partial(_decoded, file.path, tif.filehandle.size, number, level)
     return planes_of_array(
         made, axes, source, kept_samples=kept, shape=shape, dtype=np.dtype(series.dtype), change=change
