@@ -18,7 +18,7 @@ import tifffile
 FUZZ = Path(__file__).parents[2] / "dev" / "faults" / "fuzz.py"
 sys.path.insert(0, str(FUZZ.parent))
 
-from fuzzing.changes import changed  # noqa: E402  (no package)
+from fuzzing.changes import changed, every_change  # noqa: E402  (no package)
 from fuzzing.hunt import fault_of, hunt, sweep  # noqa: E402
 from fuzzing.json_changes import every_json_change, json_changed  # noqa: E402
 from fuzzing.real_seeds import real_seeds  # noqa: E402
@@ -75,6 +75,23 @@ def test_every_change_of_json_is_made_once_at_every_place() -> None:
     assert {"a": {"a": [1, "x", 3]}, "b": {"c": True}} in made
     assert {"a": [1, "x", 4], "b": {"c": True}} not in made  # the first two members of a list stand for all
     assert list(every_json_change(b"no JSON")) == []
+
+
+def test_every_change_of_xml_and_tables_is_made() -> None:
+    made = set(every_change(b'<a x="1"><b>one</b><b>two</b><b y="2"/></a>'))
+    for wanted in (
+        b'<a x="1"><b>two</b><b y="2"/></a>',
+        b'<a x="1"><b>one</b><b>two</b></a>',
+        b'<a x="1"><b>one</b><b>two</b><b y_="2"/></a>',
+        b'<a x="1"><b>1e400</b><b>two</b><b y="2"/></a>',
+        b'<a><b>one</b><b>two</b><b y="2"/></a>',
+        b'<a x="NaN"><b>one</b><b>two</b><b y="2"/></a>',
+    ):
+        assert wanted in made, wanted
+    assert b'<a x="1"><b>one</b><b>1e400</b><b y="2"/></a>' not in made  # the first and the last stand for all
+    made = set(every_change(b"x,y\n1,2\n3,4"))
+    assert {b"x,y\n3,4", b"x,y\n1,NaN\n3,4", b"y\n2\n4", b"x,y\nNaN,2\nNaN,4", b",y\n1,2\n3,4"} <= made
+    assert list(every_change(b"\x00\x01")) == []
 
 
 def in_order(text: bytes, change: Change) -> set[bytes]:

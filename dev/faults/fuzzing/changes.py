@@ -40,20 +40,18 @@ def _structure_changed(content: bytes, chance: random.Random) -> bytes | None:
 
 
 def _text_changed(content: bytes, chance: random.Random) -> bytes | None:
-    begin = content[:64].lstrip(_NO_TEXT)[:1]
-    if begin == b"<":
-        return xml_changed(content, chance)
-    if begin in (b"{", b"["):
-        return json_changed(content, chance)
-    return table_changed(content, chance)
+    return {"xml": xml_changed, "json": json_changed, "table": table_changed}[_kind_of_text(content)](content, chance)
 
 
 def every_change(content: bytes) -> Iterator[bytes]:
     """All changes of text that has a structure, one after the other; none of other files."""
+    every = {"xml": every_xml_change, "json": every_json_change, "table": every_table_change}
+    return every[_kind_of_text(content)](content)
+
+
+def _kind_of_text(content: bytes) -> str:
     begin = content[:64].lstrip(_NO_TEXT)[:1]
-    if begin == b"<":
-        return every_xml_change(content)
-    return every_json_change(content) if begin in (b"{", b"[") else every_table_change(content)
+    return "xml" if begin == b"<" else "json" if begin in (b"{", b"[") else "table"
 
 
 def _png_changed(content: bytes, chance: random.Random) -> bytes:
