@@ -21,6 +21,10 @@ class BoxTiles:
         self.into = into
         self.reads = Counter()
         self.pixels_read = Counter()
+        self.announced = []
+
+    def will_need(self, index):
+        self.announced.append(index)
 
     def read(self, index):
         self.reads[index] += 1

@@ -44,6 +44,7 @@ def test_every_level_equals_the_slow_reference(case, tmp_path_factory):
     assert sum(report.file_counts) == len(store.writes)
     assert all(n == 1 for n in tiles.reads.values())
     assert all(tiles.pixels_read[i] == array.size for i, array in enumerate(arrays))
+    assert len(set(tiles.announced)) == len(tiles.announced)
 
     planned = memory_need(layout, tiles)
     limit = planned.usual(case["threads"]) if case["memory"] is None else planned.of(1)

@@ -27,6 +27,7 @@ from fractal_omezarr_converters.ngff.memory_need import memory_need
 from fractal_omezarr_converters.ngff.occupancy import Block, Occupancy
 from fractal_omezarr_converters.ngff.pixel_report import PixelReport
 from fractal_omezarr_converters.ngff.pyramid import Shape5, as_shape5
+from fractal_omezarr_converters.ngff.read_ahead import ReadAhead
 from fractal_omezarr_converters.ngff.shard_files import HeldChunks
 from fractal_omezarr_converters.ngff.shard_order import ShardOrder
 from fractal_omezarr_converters.ngff.source_tiles import SourceTiles
@@ -115,6 +116,7 @@ class ImagePass:
         self._meter = MemoryMeter()
         self._pool = BufferPool(layout.dtype, self._meter)
         self._sources = SourceTiles(tiles, self._plan, layout.dtype, budget, self._pool)
+        self._ahead = ReadAhead(tiles, self._plan, layout.dtype.itemsize)
         self._coarse = coarse(layout, self._occupancy, self._pool)
         order = ShardOrder(layout, self._occupancy, plan.blocks)
         held = HeldChunks(threads * layout.chunk_bytes, self._meter)
@@ -128,7 +130,8 @@ class ImagePass:
         """Write everything; the first failure of any thread stops the others after the chunk in hand."""
         lanes = [_Lane(self._layout) for _ in range(self._threads)]
         try:
-            run_threads([partial(self._work, lane) for lane in lanes], self._stop)
+            with self._ahead.running():
+                run_threads([partial(self._work, lane) for lane in lanes], self._stop)
         except BaseException:
             self.files.abandon()
             raise
@@ -143,6 +146,7 @@ class ImagePass:
             for number in range(int(self._plan.tasks[task]), int(self._plan.tasks[task + 1])):
                 if self._stop.is_set():
                     return
+                self._ahead.begun(number)
                 self._write_block(number, lane)
 
     def _write_block(self, number: int, lane: _Lane) -> None:

@@ -15,6 +15,7 @@ from fractal_omezarr_converters.core.placement import Placement
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.models.blocks import load_part
+from fractal_omezarr_converters.models.file_fetching import fetch
 
 Part = tuple[slice, slice, slice, slice, slice]
 AXES = "tczyx"
@@ -87,6 +88,14 @@ class ImageTiles:
         if not whole or not out.flags.c_contiguous or out.dtype != self._dtype:
             return False
         return self._columns.loaders.loader(int(self._rows[index])).load_into(out[0, 0, 0], self._resource)
+
+    def will_need(self, index: int) -> None:
+        """A tile will be read soon: let the system fetch its file, where one local file holds it."""
+        loaders, row = self._columns.loaders, int(self._rows[index])
+        paths = loaders.blocks[int(loaders.block[row])].paths(self._resource)
+        path = paths[int(loaders.row[row])] if paths is not None else None
+        if path is not None:
+            fetch(path)
 
     def reads_parts(self, index: int) -> bool:
         """Whether a part of a tile can be read without the rest."""
