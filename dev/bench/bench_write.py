@@ -7,10 +7,12 @@ not part of it.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,8 @@ class Case:
     codecs: tuple[str, ...] = ("zstd",)
     modes: tuple[str, ...] = ("By FOV",)
     lean: bool = False
+    cold: bool = False
+    """The plate lies on the disk of temporary files, and nothing of it in memory."""
 
 
 def version(number: str, **more: Any) -> dict[str, Any]:
@@ -60,6 +64,7 @@ CASES = {
     "z20": Case(version("0.4"), {"z": 20, "size": 1024}, codecs=("zstd", "lz4")),
     "png": Case(version("0.4"), {"kind": "png", "size": 1024}),
     "mosaic": Case(version("0.5"), {"grid": "12x12", "size": 1024, "channels": 1, "z": 1}),
+    "cold": Case(version("0.4"), lean=True, cold=True),
     "tiny": Case(version("0.5"), {"grid": "1x1", "size": 64, "channels": 1, "z": 1}),
 }
 SMOKE = {"size": 96, "grid": "2x2", "z": 2}
@@ -84,7 +89,8 @@ class CaseRun:
         self.name, self.case, self.asked, self.limit = name, case, asked, limit
         wanted = {**PLATE, **case.plate, **(SMOKE if asked.smoke else {})}
         arguments = [text for key, value in wanted.items() for text in (f"--{key}", str(value))]
-        self.plate = asked.made(f"plate-{name}", "synthetic_plate.py", *arguments)
+        where = replace(asked, scratch=Path(tempfile.gettempdir()) / "omezarr-bench-cold") if case.cold else asked
+        self.plate = where.made(f"plate-{name}", "synthetic_plate.py", *arguments)
         self.out = asked.scratch / "out"
         self.variants = [Variant(codec, threads) for codec in case.codecs for threads in asked.threads]
         self.jobs: dict[str, str] = {}
@@ -118,6 +124,15 @@ class CaseRun:
 
     def _clear(self) -> None:
         self.asked.fresh("out")
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let the system forget the planes, where the case wants them read from the disk."""
+        for path in self.plate.rglob("*.tif") if self.case.cold else ():
+            descriptor = os.open(path, os.O_RDONLY)
+            os.fsync(descriptor)  # what is not on the disk yet stays in memory
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(descriptor)
 
     def _init(self, variant: Variant) -> None:
         self._clear()
@@ -125,6 +140,7 @@ class CaseRun:
         options = json.dumps({**self.case.options, "omezarr_options": own})
         command = [sys.executable, script("write_ours.py"), str(self.plate), str(self.out), "--options", options]
         self.image = Path(run([*command, "--threads", str(variant.threads)])[1].strip().splitlines()[-1])
+        self._forget()
 
     def _ours(self, command: list[str], variant: Variant) -> Mapping[str, float]:
         figures = measure(command, self.out)
@@ -139,6 +155,7 @@ class CaseRun:
         options = json.dumps({**self.case.options, "writer_mode": mode})
         command = [str(self.asked.engine), script("write_engine.py"), "init", str(self.plate), str(self.out)]
         run([*command, "--options", options])
+        self._forget()
 
     def _limit(self, variant: Variant) -> Mapping[str, float]:
         told = self.jobs.get(variant.codec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from fractal_omezarr_converters.pipelines import (
     setup_ome_zarr_collection,
     tiled_image_creation_pipeline,
 )
+from fractal_omezarr_converters.testing import write_operetta
 
 OPTIONS = ConverterOptions()
 
@@ -127,3 +129,35 @@ def test_a_stack_is_cropped_to_the_range(make_tile, tmp_path):
     [image] = tiles_aggregation_pipeline(kept, converter_options=OPTIONS)
     plan = plan_image(type(image).model_validate_json(image.model_dump_json()), converter_options=OPTIONS)
     np.testing.assert_array_equal(ImageTiles(plan.image, plan.placement).read(0)[0, 0], stack[1:4])
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system has no way to ask for files")
+def test_the_file_of_a_plane_is_asked_for_whole(tmp_path, monkeypatch):
+    """Of each tile its own file, from begin to end, when it is not in the cache."""
+    from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
+
+    truth = write_operetta(tmp_path, wells=("B03",), layout=(2, 2), overlap=0, field_shape=(200, 344))
+    images, _ = read_acquisitions([AcquisitionRequest(str(truth.folders[0]), plate_name="P")], OPTIONS)
+    plan = plan_image(type(images[0]).model_validate_json(images[0].model_dump_json()), converter_options=OPTIONS)
+    tiles = ImageTiles(plan.image, plan.placement)
+    asked = []
+
+    def not_cached(*_):
+        raise BlockingIOError
+
+    def advise(descriptor, begin, length, advice):
+        assert advice == os.POSIX_FADV_WILLNEED
+        asked.append((os.fstat(descriptor).st_ino, begin, length))
+
+    monkeypatch.setattr(os, "preadv", not_cached)
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    loaders = plan.image.columns.loaders
+    for index, row in enumerate(plan.placement.order):
+        asked.clear()
+        tiles.will_need(index)
+        (source,) = loaders.loader(int(row)).sources()
+        file = Path(source.path).stat()
+        assert {inode for inode, _, _ in asked} == {file.st_ino}
+        assert [begin for _, begin, _ in asked] == [0, *np.cumsum([length for _, _, length in asked])[:-1]]
+        assert sum(length for _, _, length in asked) >= file.st_size
+    assert len(tiles.start) > 4
