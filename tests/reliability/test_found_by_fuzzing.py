@@ -292,6 +292,18 @@ def test_a_description_of_imagej_that_promises_far_more_than_the_pages_hold(tmp_
         loader.load_data()
 
 
+def test_a_stack_of_imagej_with_far_too_many_samples_for_each_pixel(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((3, 16, 32), "uint16"), imagej=True)
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages[0].tags["ImageLength"]  # type: ignore[union-attr]
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<HHII", content, tag.offset, 277, 4, 1, 2**31 - 1)
+    path.write_bytes(content)
+    with pytest.raises(ConvertersToolsUserError, match=r"a\.tif.* 2147483647 samples for each pixel"):
+        DefaultImageLoader(file_path=str(path)).load_data()
+
+
 @pytest.mark.parametrize(("kind", "count"), [(2, 1), (12, 1), (3, 2), (4, 0)], ids=["text", "fraction", "two", "none"])
 @pytest.mark.parametrize("name", ["BitsPerSample", "RowsPerStrip"])
 def test_a_number_that_a_tiff_file_states_in_another_way(tmp_path: Path, name: str, kind: int, count: int) -> None:

@@ -20,7 +20,7 @@ _JPEG = {6, 7, 34892, 33007}
 PALETTE = 3
 _COLOR = (2, 6)
 _ALPHA = (1, 2)
-_MOST_SAMPLES = 2**16 - 1
+MOST_SAMPLES = 2**16 - 1
 _LARGEST_RATIO = {1: 1, 5: 4096, 6: 4096, 7: 4096, 8: 1040, 32946: 1040, 32773: 64}
 """Bytes that a byte can become at most: uncompressed, LZW, JPEG, Deflate, PackBits."""
 _TILE_BEYOND, _SMALL_IMAGE = 4, 1 << 24
@@ -64,7 +64,7 @@ def page_facts(page: Any, palette: Literal["auto", "index", "expand"], keep_inde
     if change is not None:
         return PageFacts(shape, change.samples, (), dtype, is_rgb=change.words == INKS, change=change)
     samples = 0 if key.axes == "YX" else int(key.samplesperpixel)
-    if samples > _MOST_SAMPLES:
+    if samples > MOST_SAMPLES:
         raise ValueError(f"page {page.index} states {samples} samples for each pixel")
     extra = tuple(int(kind) for kind in (key.extrasamples or ()))
     first = samples - len(extra)

@@ -22,6 +22,7 @@ from fractal_omezarr_converters.models.ome_planes import OmeImage, PlanePlace, i
 from fractal_omezarr_converters.models.photometric import change_of
 from fractal_omezarr_converters.models.planes import Array, Selection, StoredPlanes, planes_of_array
 from fractal_omezarr_converters.models.tiff_pages import (
+    MOST_SAMPLES,
     PALETTE,
     PageFacts,
     check_complete,
@@ -320,6 +321,8 @@ def _whole(file: OpenTiff, number: int, selection: Selection, axes: str, source:
     change = None if key is None else change_of(key, selection.palette, bool(tif.is_imagej))
     extra = () if key is None else tuple(int(kind) for kind in (key.extrasamples or ()))
     samples = int(series.shape[axes.index("s")]) if "s" in axes else 0
+    if samples > MOST_SAMPLES:
+        raise ValueError(f"its pages state {samples} samples for each pixel")
     kept = tuple(n for n in range(samples) if n < samples - len(extra) or extra[n - samples] not in (1, 2))
     shape = tuple(int(n) for n in series.shape)
     order = np.dtype(series.dtype).newbyteorder(tif.byteorder)
