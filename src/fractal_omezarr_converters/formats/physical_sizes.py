@@ -48,11 +48,7 @@ def physical_sizes(path: Path, series: int = 0) -> PhysicalSizes:
     from fractal_omezarr_converters.models.plain_tiff import plain_header
 
     plain = plain_header(str(path))
-    if (
-        plain is not None
-        and not plain.description.startswith(b"ImageJ=")
-        and not plain.description[-16:].count(b"OME>")
-    ):
+    if plain is not None and not plain.states_sizes:
         return PhysicalSizes()
     from fractal_omezarr_converters.models.tiff_pool import naming, opened
 

@@ -84,6 +84,11 @@ class PlainHeader(NamedTuple):
     dtype: str
     description: bytes
 
+    @property
+    def states_sizes(self) -> bool:
+        """Whether the description may state pixel sizes: it is ImageJ's, or OME-XML."""
+        return self.description.startswith(b"ImageJ=") or b"OME>" in self.description[-16:]
+
 
 def plain_header(path: str) -> PlainHeader | None:
     """Read the header of a local file, be it compressed without loss; None when it is not certainly plain.
