@@ -23,7 +23,7 @@ class BoxTiles:
         self.pixels_read = Counter()
         self.announced = []
 
-    def will_need(self, index):
+    def will_need(self, index, *, hold):
         self.announced.append(index)
 
     def read(self, index):

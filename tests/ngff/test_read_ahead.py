@@ -32,9 +32,9 @@ class WaitingTiles(slow_writer.BoxTiles):
         self.largest = 0
         self.begun = set()
 
-    def will_need(self, index):
+    def will_need(self, index, *, hold):
         with self.changed:
-            super().will_need(index)
+            super().will_need(index, hold=hold)
             self.largest = max(self.largest, index - len(self.reads))
             self.changed.notify_all()
 

@@ -154,7 +154,7 @@ def test_the_file_of_a_plane_is_asked_for_whole(tmp_path, monkeypatch):
     loaders = plan.image.columns.loaders
     for index, row in enumerate(plan.placement.order):
         asked.clear()
-        tiles.will_need(index)
+        tiles.will_need(index, hold=True)
         (source,) = loaders.loader(int(row)).sources()
         file = Path(source.path).stat()
         assert {inode for inode, _, _ in asked} == {file.st_ino}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +22,7 @@ from fractal_omezarr_converters.convert import verify
 from fractal_omezarr_converters.core.tile import Tile
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsStoreError, ConvertersToolsUserError
 from fractal_omezarr_converters.fractal.compute import generic_compute_task
-from fractal_omezarr_converters.models import remote_calls
+from fractal_omezarr_converters.models import remote_ahead, remote_calls
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.tiff_pool import close_files
 from fractal_omezarr_converters.ngff import completion, plate_lock
@@ -80,6 +82,41 @@ def test_faults_that_pass_leave_exact_pixels(tmp_path: Path, s3: Place, fault: s
     assert server.harmed
     server.fault = None
     assert is_exact(f"{url}/out")
+
+
+@pytest.mark.parametrize("memory", [None, 4000])
+@pytest.mark.parametrize("fault", [None, "503 on HEAD", "flipped bits in sources", "half of what is read"])
+def test_objects_of_the_next_tiles_are_fetched_at_the_same_time(
+    tmp_path: Path, s3: Place, fault: str | None, memory: int | None
+) -> None:
+    """Each once, where nothing fails; with a limit of memory nothing is kept, so that one follows the other."""
+    server, url = s3
+    some = []
+    for row in range(4):
+        for tile in uploaded(tmp_path / str(row), f"{url}/{row}"):
+            some.append(tile.model_copy(update={"fov_name": f"{row}_{tile.fov_name}", "start_y": row * 40.0}))
+    settings = {"runtime_settings": {"num_workers": 1, **({"memory_limit_mb": memory} if memory else {})}}
+    (job,) = init(some, tmp_path / "out", **settings)
+    close_files()
+    if fault is not None:
+        SURVIVED[fault](server)
+    harm, begun = server.fault or (lambda *_: None), []
+
+    def slow(method: str, path: str) -> Any:
+        if method == "GET" and path.endswith(".tif"):
+            begun.append((time.monotonic(), path))
+            return harm(method, path) or 0.3
+        return harm(method, path)
+
+    server.fault = slow
+    generic_compute_task(**job)
+    server.fault = None
+    assert verify(tmp_path / "out").ok
+    apart = [later[0] - earlier[0] for earlier, later in itertools.pairwise(begun)]
+    if fault is None:
+        assert len(begun) == len({path for _, path in begun}) == 8
+        assert min(apart) >= 0.3 if memory else sorted(apart)[3] < 0.2
+    assert not remote_ahead._fetched
 
 
 @pytest.mark.parametrize("stated", ["soon", "-1", "nan", "1e9"])

@@ -27,11 +27,14 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsStoreError,
     ConvertersToolsUserError,
 )
+from fractal_omezarr_converters.models import remote_ahead
 
 TRIES = 3
 LONGEST_PAUSE = 8.0
 PAUSE_VARIABLE = "OMEZARR_STORE_PAUSE"
 """Environment variable with another longest pause between two tries, in s."""
+_EARLY = 64 * 2**20
+"""Bytes up to which an object is fetched before it is read."""
 WHOLE_FILE = 256 * 2**20
 """Bytes up to which a file is fetched whole and compared with its checksum; of larger ones parts are read."""
 LARGEST_PAUSE = 3600.0
@@ -170,11 +173,26 @@ def read_whole(filesystem: Any, url: str) -> bytes:
         ConvertersToolsFileNotFoundError: it is not there.
         ConvertersToolsStoreError: it cannot be read, or not as it was put.
     """
-    return found(url, lambda: _checked(filesystem, url, filesystem.info(url)))
+    early = remote_ahead.taken(url)
+    return found(url, lambda: _checked(filesystem, url, filesystem.info(url))) if early is None else early
+
+
+def begin_to_read(filesystem: Any, url: str) -> None:
+    """Begin to fetch an object that will be read as a whole; nothing happens when it is large, or the store refuses."""
+
+    def fetch() -> bytes | None:
+        facts = filesystem.info(url)
+        size = facts.get("size")
+        return None if size is None or size > _EARLY else _checked(filesystem, url, facts)
+
+    remote_ahead.begin(url, fetch)
 
 
 def open_remote(filesystem: Any, url: str) -> Any:
     """Open an object for reading: as a whole, compared with its checksum, unless it is very large."""
+    early = remote_ahead.taken(url)
+    if early is not None:
+        return io.BytesIO(early)
 
     def fetch() -> io.BytesIO | None:
         facts = filesystem.info(url)

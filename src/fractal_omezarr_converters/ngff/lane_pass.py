@@ -68,6 +68,7 @@ def write_lane(
         threads=count,
         digests=digests,
         budget=budget,
+        hold=memory_limit is None,
         only=lanes.lane == lane,
         coarse=coarse,
     )

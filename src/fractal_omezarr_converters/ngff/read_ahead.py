@@ -22,8 +22,11 @@ AHEAD = 64 << 20
 class ReadAhead:
     """Announces tiles in the order of the plan, each once, from a thread of its own: asking can take as long as reading."""
 
-    def __init__(self, tiles: TileStream, plan: BlockPlan, itemsize: int) -> None:
-        self._announce: Callable[[int], None] | None = getattr(tiles, "will_need", None)
+    def __init__(self, tiles: TileStream, plan: BlockPlan, itemsize: int, *, hold: bool) -> None:
+        """With ``hold`` sources may keep in memory what they fetch."""
+        self._announce: Callable[..., None] | None = getattr(tiles, "will_need", None)
+        self._end: Callable[[], None] | None = getattr(tiles, "will_need_no_more", None)
+        self._hold = hold
         self._plan = plan
         sizes = np.asarray(tiles.length, np.int64).reshape(-1, 5).prod(axis=1) * itemsize
         self._until = np.cumsum(sizes[plan.tile] / np.maximum(plan.uses[plan.tile], 1))
@@ -42,6 +45,8 @@ class ReadAhead:
         finally:
             self._begun.put(None)
             thread.join()
+            if self._end is not None:
+                self._end()
 
     def begun(self, number: int) -> None:
         """A block is begun: its own tiles are read now, those of later ones come next."""
@@ -58,5 +63,5 @@ class ReadAhead:
             while at < end and self._begun.empty():
                 if (next_tile := int(tile[at])) not in known:
                     known.add(next_tile)
-                    self._announce(next_tile)
+                    self._announce(next_tile, hold=self._hold)
                 at += 1

@@ -60,7 +60,8 @@ def write_pixels(
     count, budget = threads_and_budget(layout, tiles, plan, threads, memory_limit)
     for key, document in layout.array_documents().items():
         store.put(key, document)
-    return ImagePass(store, layout, tiles, plan, threads=count, digests=digests, budget=budget).run()
+    hold = memory_limit is None
+    return ImagePass(store, layout, tiles, plan, threads=count, digests=digests, budget=budget, hold=hold).run()
 
 
 def threads_and_budget(
@@ -105,6 +106,7 @@ class ImagePass:
         threads: int,
         digests: bool,
         budget: int,
+        hold: bool,
         only: Bools | None = None,
         coarse: Callable[[ImageLayout, Occupancy, BufferPool], CoarseChunks] = CoarseChunks,
     ) -> None:
@@ -116,7 +118,7 @@ class ImagePass:
         self._meter = MemoryMeter()
         self._pool = BufferPool(layout.dtype, self._meter)
         self._sources = SourceTiles(tiles, self._plan, layout.dtype, budget, self._pool)
-        self._ahead = ReadAhead(tiles, self._plan, layout.dtype.itemsize)
+        self._ahead = ReadAhead(tiles, self._plan, layout.dtype.itemsize, hold=hold)
         self._coarse = coarse(layout, self._occupancy, self._pool)
         order = ShardOrder(layout, self._occupancy, plan.blocks)
         held = HeldChunks(threads * layout.chunk_bytes, self._meter)

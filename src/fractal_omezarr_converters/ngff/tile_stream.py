@@ -15,8 +15,9 @@ class TileStream(Protocol):
 
     A stream may also have ``describe(index) -> str``, which names a tile (its file) in errors, and
     ``read_into(index, out) -> bool``, which fills an array of the tile's shape, or returns False and leaves it to ``read``,
-    and ``reads_parts(index) -> bool``: whether ``read_part`` can be expected to give parts, and ``will_need(index)``, which is
-    told, from a thread of its own, that a tile will be read soon.
+    and ``reads_parts(index) -> bool``: whether ``read_part`` can be expected to give parts. ``will_need(index, hold=...)`` is
+    told, from a thread of its own, that a tile will be read soon, and whether it may be kept in memory until then; after
+    ``will_need_no_more()`` nothing is kept.
     """
 
     start: np.ndarray[Any, np.dtype[np.int64]]

@@ -23,6 +23,7 @@ from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.models.source_files import SourceFile, SourceFiles
 from fractal_omezarr_converters.ngff.layout import ImageLayout, plan_layout
 from fractal_omezarr_converters.ngff.memory_need import memory_need
+from fractal_omezarr_converters.ngff.read_ahead import AHEAD
 from fractal_omezarr_converters.pipelines.header_checks import check_sources
 from fractal_omezarr_converters.pipelines.image_steps import pixel_steps
 from fractal_omezarr_converters.pipelines.plan_checks import check_positions, check_size, check_times
@@ -236,7 +237,8 @@ def _memory(
 ) -> tuple[int, int]:
     """What writing takes, and the least that it can do with."""
     try:
-        return planned_memory(memory_need(layout, ImageTiles(image, placement)), layout, options)
+        tiles = ImageTiles(image, placement)
+        return planned_memory(memory_need(layout, tiles), layout, options, ahead=AHEAD if tiles.are_remote else 0)
     except ConvertersToolsUserError as error:
         raise ConvertersToolsUserError(f"Image '{image.path}' {error}.") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.models.blocks import load_part
 from fractal_omezarr_converters.models.file_fetching import fetch
+from fractal_omezarr_converters.models.remote_ahead import forget
+from fractal_omezarr_converters.models.remote_calls import begin_to_read
+from fractal_omezarr_converters.models.urls import clean_url, filesystem_for_url, is_remote_url
 
 Part = tuple[slice, slice, slice, slice, slice]
 AXES = "tczyx"
@@ -39,6 +43,8 @@ class ImageTiles:
         self._dtype = str(image.data_type)
         self._resource = resource
         self._unfit: list[str] | None = None
+        self._ahead: set[str] = set()
+        self._tiles_of_file: dict[int, Counter[str]] = {}
 
     def read(self, index: int) -> npt.NDArray[Any]:
         """All pixels of one tile, five axes, checked against its place and cast without loss."""
@@ -89,13 +95,39 @@ class ImageTiles:
             return False
         return self._columns.loaders.loader(int(self._rows[index])).load_into(out[0, 0, 0], self._resource)
 
-    def will_need(self, index: int) -> None:
-        """A tile will be read soon: let the system fetch its file, where one local file holds it."""
+    def will_need(self, index: int, *, hold: bool) -> None:
+        """A tile will be read soon: let the system fetch its file; with ``hold``, fetch its object of a store."""
         loaders, row = self._columns.loaders, int(self._rows[index])
         paths = loaders.blocks[int(loaders.block[row])].paths(self._resource)
         path = paths[int(loaders.row[row])] if paths is not None else None
         if path is not None:
             fetch(path)
+        elif hold and (url := self._object_of(row)) is not None:
+            self._ahead.add(url)
+            begin_to_read(filesystem_for_url(url), url)
+
+    def will_need_no_more(self) -> None:
+        """No tile is read any more: let go of what was fetched for it."""
+        forget(self._ahead)
+        self._ahead.clear()
+
+    @property
+    def are_remote(self) -> bool:
+        """Whether some tiles are objects of a store that are fetched ahead."""
+        return any(
+            any(map(is_remote_url, set(block.columns().get("file_path", ())))) for block in self._columns.loaders.blocks
+        )
+
+    def _object_of(self, row: int) -> str | None:
+        """The object of a store that holds this tile and no other; those that hold many are kept open where they are read."""
+        loaders = self._columns.loaders
+        number, place = int(loaders.block[row]), int(loaders.row[row])
+        if number not in self._tiles_of_file:
+            names = loaders.blocks[number].columns().get("file_path", ())
+            self._tiles_of_file[number] = Counter(names[at] for at in loaders.row[loaders.block == number].tolist())
+        text = next(iter(loaders.blocks[number].columns().get("file_path", [""])[place : place + 1]), "")
+        url = clean_url(text)
+        return url if is_remote_url(url) and "#" not in url and self._tiles_of_file[number][text] == 1 else None
 
     def reads_parts(self, index: int) -> bool:
         """Whether a part of a tile can be read without the rest."""

@@ -63,9 +63,16 @@ def memory_limit(options: ConverterOptions) -> int | None:
 
 
 def planned_memory(
-    need: MemoryNeed, layout: ImageLayout, options: ConverterOptions, writer_mode: WriterMode | str | None = None
+    need: MemoryNeed,
+    layout: ImageLayout,
+    options: ConverterOptions,
+    writer_mode: WriterMode | str | None = None,
+    *,
+    ahead: int = 0,
 ) -> tuple[int, int]:
     """Bytes that writing an image will take, and the least that it can do with.
+
+    ``ahead``: what is kept of sources before they are read, when there is no limit.
 
     Raises:
         ConvertersToolsUserError: the limit is lower than the least.
@@ -77,7 +84,7 @@ def planned_memory(
         memory_limit(options),
     )
     if limit is None:
-        return usual, least
+        return usual + ahead, least
     if limit < least:
         chunk = " x ".join(str(size) for size in layout.on_axes(layout.level_chunks(0)))
         plane = f"the largest source plane ({_mb(need.plane)} MB) and " if need.plane > need.chunk else ""
