@@ -47,7 +47,7 @@ def taken(url: str) -> bytes | None:
     """
     with _lock:
         one = _fetched.pop(url, None)
-        if one in _waiting:
+        if one is not None and one in _waiting:
             _waiting.remove(one)  # it comes as fast by reading it
             return None
     if one is None:
@@ -61,7 +61,7 @@ def forget(urls: Iterable[str]) -> None:
     with _lock:
         for url in urls:
             one = _fetched.pop(url, None)
-            if one in _waiting:
+            if one is not None and one in _waiting:
                 _waiting.remove(one)
 
 
