@@ -216,3 +216,91 @@ def test_two_runs_at_once_do_not_touch_each_others_staging(tmp_path):
         second.commit()
     assert completion.is_complete(root, "image", "second")
     assert [path.name for path in tmp_path.iterdir()] == ["image"]
+
+
+class Crossed(LocalStore):
+    """A folder in which something happens right before the image is moved into its place, or the old one out of it."""
+
+    def __init__(self, path, when, what):
+        super().__init__(path)
+        self.when, self.what = when, what
+
+    def rename(self, source, target):
+        if self.what is not None and self.when(source, target):
+            what, self.what = self.what, None
+            what()
+        super().rename(source, target)
+
+
+def moves_in(source, target):
+    return target == "image"
+
+
+def moves_out(source, target):
+    return source == "image"
+
+
+@pytest.mark.parametrize(
+    ("mode", "before", "when"),
+    [
+        ("No Overwrite", None, moves_in),
+        ("Extend", None, moves_in),
+        ("Overwrite", None, moves_in),
+        ("Extend", "old", moves_in),
+        ("Overwrite", "old", moves_in),
+        ("Extend", "old", moves_out),
+        ("Overwrite", "old", moves_out),
+        ("Overwrite", "one", moves_in),
+    ],
+)
+def test_another_process_that_is_faster_by_a_moment_is_no_failure(tmp_path, mode, before, when):
+    """Both write the same image, which is there whole in the end, alone."""
+    place = LocalStore(tmp_path)
+    if before is not None:
+        with StagedImage(place, "image", "No Overwrite") as old:
+            write(old, before)
+            old.commit()
+    with StagedImage(place, "image", mode) as other:
+        write(other, "one")
+        with StagedImage(Crossed(tmp_path, when, other.commit), "image", mode) as mine:
+            write(mine, "one")
+            mine.commit()
+    assert completion.is_complete(place, "image", "one")
+    assert [path.name for path in tmp_path.iterdir()] == ["image"]
+
+
+def test_an_old_image_that_another_process_has_just_moved_away(tmp_path):
+    place, elsewhere = LocalStore(tmp_path), tmp_path.parent / f"{tmp_path.name}-elsewhere"
+    with StagedImage(place, "image", "No Overwrite") as old:
+        write(old, "old")
+        old.commit()
+    root = Crossed(tmp_path, moves_out, lambda: (tmp_path / "image").rename(elsewhere))
+    with StagedImage(root, "image", "Overwrite") as mine:
+        write(mine, "one")
+        mine.commit()
+    assert completion.is_complete(place, "image", "one")
+    assert completion.is_complete(LocalStore(elsewhere), "", "old")
+    assert [path.name for path in tmp_path.iterdir()] == ["image"]
+
+
+def test_another_process_that_finished_the_same_image_is_no_failure(tmp_path):
+    root = LocalStore(tmp_path)
+    with StagedImage(root, "image", "No Overwrite") as first, StagedImage(root, "image", "No Overwrite") as second:
+        write(first, "one")
+        write(second, "one")
+        first.commit()
+        second.commit()
+    assert completion.is_complete(root, "image", "one")
+    assert [path.name for path in tmp_path.iterdir()] == ["image"]
+
+
+def test_another_process_that_finished_another_image_is_not_replaced(tmp_path):
+    root = LocalStore(tmp_path)
+    with StagedImage(root, "image", "No Overwrite") as first, StagedImage(root, "image", "No Overwrite") as second:
+        write(first, "one")
+        write(second, "two")
+        first.commit()
+        with pytest.raises(ConvertersToolsOutputExistsError, match="holds a finished image"):
+            second.commit()
+    assert completion.is_complete(root, "image", "one")
+    assert [path.name for path in tmp_path.iterdir()] == ["image"]

@@ -102,9 +102,11 @@ class StagedImage:
             )
         if self._root.can_rename:
             self._check_files(marked)
+            if self._mode == "No Overwrite" and completion.is_complete(self._root, self.image_path, marked.fingerprint):
+                return  # another process wrote the same image at the same time; ours goes
             self._refuse_to_replace()
             self._owner.release()
-            self._exchange()
+            self._exchange(marked.fingerprint)
         elif self._beside and isinstance(self._root, RemoteStore):
             self._owner.stop()
             exchange(self._root, self._staged, self.image_path)
@@ -125,17 +127,27 @@ class StagedImage:
                         f"{level['files']}; something removed or added files while it was written, run the conversion again."
                     )
 
-    def _exchange(self) -> None:
+    def _exchange(self, fingerprint: str) -> None:
+        """Move the old image aside and the new one into its place.
+
+        Another process that writes the same image may be faster by a moment: its image stays, and ours goes.
+        """
         aside = f"{self._folder}.{self._name}.{_ASIDE}-{self._token}"
         replaced = self._root.exists(self.image_path)
         if replaced:
-            self._root.rename(self.image_path, aside)
+            try:
+                self._root.rename(self.image_path, aside)
+            except FileNotFoundError:  # the other process has just moved it
+                replaced = False
         try:
             self._root.rename(self._staged, self.image_path)
-        except BaseException:
-            if replaced and not self._root.exists(self.image_path):
-                self._root.rename(aside, self.image_path)
-            raise
+        except BaseException as error:
+            in_the_way = isinstance(error, OSError | ConvertersToolsUserError)
+            if not in_the_way or not completion.is_complete(self._root, self.image_path, fingerprint):
+                if replaced and not self._root.exists(self.image_path):
+                    self._root.rename(aside, self.image_path)
+                raise
+            self._root.delete(self._staged)
         if replaced and isinstance(self._root, LocalStore):
             _remove_replaced(self._root, aside, self.image_path)
 
