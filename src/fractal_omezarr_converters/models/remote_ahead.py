@@ -26,7 +26,7 @@ _workers = 0
 
 
 def begin(url: str, fetch: Callable[[], bytes | None]) -> None:
-    """Begin to fetch an object, and keep it until it is taken or forgotten."""
+    """Begin to fetch an object, and keep it until it is taken or forgotten; ``fetch`` gives None when the store refuses."""
     global _workers  # noqa: PLW0603  (one for the process)
     with _lock:
         if url in _fetched:
@@ -75,7 +75,9 @@ def _work() -> None:
             one = _waiting.popleft()
         try:
             one.content = one.fetch()
-        except Exception:  # of any store: the reader repeats the request, and tells
-            one.content = None
+        except BaseException:  # this worker ends with it
+            with _lock:
+                _workers -= 1
+            raise
         finally:
             one.done.set()

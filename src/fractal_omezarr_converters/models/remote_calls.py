@@ -181,9 +181,12 @@ def begin_to_read(filesystem: Any, url: str) -> None:
     """Begin to fetch an object that will be read as a whole; nothing happens when it is large, or the store refuses."""
 
     def fetch() -> bytes | None:
-        facts = filesystem.info(url)
-        size = facts.get("size")
-        return None if size is None or size > _EARLY else _checked(filesystem, url, facts)
+        try:
+            facts = filesystem.info(url)
+            size = facts.get("size")
+            return None if size is None or size > _EARLY else _checked(filesystem, url, facts)
+        except store_errors(ConvertersToolsError):  # the reader asks again, and tells
+            return None
 
     remote_ahead.begin(url, fetch)
 
