@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,9 +38,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     count: Counter[str] = Counter()
     begin = tifffile.TiffFile.__init__
 
-    def counted(self: tifffile.TiffFile, file: object, *rest: object, **more: object) -> None:
+    def counted(self: tifffile.TiffFile, file: Any, *rest: Any, **more: Any) -> None:
         count[Path(str(file)).name] += 1
-        begin(self, file, *rest, **more)  # type: ignore[arg-type]
+        begin(self, file, *rest, **more)
 
     monkeypatch.setattr(tifffile.TiffFile, "__init__", counted)
     return count
@@ -231,7 +232,8 @@ def test_files_with_one_page_keep_their_axes(tmp_path: Path, array: np.ndarray, 
     tifffile.imwrite(path, array, photometric="rgb" if axes == "cyx" else "minisblack")
     loader = DefaultImageLoader(file_path=str(path))
     assert loader.data_axes() == axes
-    assert loader.load_data().shape == loader.shape_and_dtype()[0]  # type: ignore[index]
+    stated = loader.shape_and_dtype()
+    assert stated is not None and loader.load_data().shape == stated[0]
 
 
 def test_an_imagej_stack_behind_one_page_keeps_its_planes(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def run(order: dict[str, Any]) -> dict[str, Any]:
         warnings.simplefilter("always")
         try:
             answer: dict[str, Any] = {"status": "ok", "result": generic_compute_task(**order["job"])}
-        except Exception as error:
+        except Exception as error:  # of any kind: the tests look at which kind it is and what a user is told
             answer = {"status": "error", "kind": [kind.__name__ for kind in type(error).__mro__], "said": str(error)}
     return {**answer, "changes": count[0], "warned": [str(one.message) for one in caught]}
 

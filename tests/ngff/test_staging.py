@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -207,14 +208,22 @@ def test_killed_at_any_moment_the_next_run_ends_whole(tmp_path):
     assert finished >= 1
 
 
-def test_two_runs_at_once_do_not_touch_each_others_staging(tmp_path):
-    root = LocalStore(tmp_path)
-    with StagedImage(root, "image", "Overwrite") as first, StagedImage(root, "image", "Overwrite") as second:
-        write(first, "first")
-        write(second, "second")
-        first.commit()
-        second.commit()
-    assert completion.is_complete(root, "image", "second")
+@contextlib.contextmanager
+def two_at_once(root, mode, first, second):
+    """The same image, written by two, of which the first has put it into its place; gives the other one."""
+    with StagedImage(root, "image", mode) as one, StagedImage(root, "image", mode) as other:
+        write(one, first)
+        write(other, second)
+        one.commit()
+        yield other
+
+
+@pytest.mark.parametrize(("mode", "first"), [("Overwrite", "first"), ("No Overwrite", "second")])
+def test_two_runs_at_once_do_not_touch_each_others_staging(tmp_path, mode, first):
+    """Without Overwrite the second one finds its own image done."""
+    with two_at_once(LocalStore(tmp_path), mode, first, "second") as other:
+        other.commit()
+    assert completion.is_complete(LocalStore(tmp_path), "image", "second")
     assert [path.name for path in tmp_path.iterdir()] == ["image"]
 
 
@@ -283,24 +292,9 @@ def test_an_old_image_that_another_process_has_just_moved_away(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["image"]
 
 
-def test_another_process_that_finished_the_same_image_is_no_failure(tmp_path):
-    root = LocalStore(tmp_path)
-    with StagedImage(root, "image", "No Overwrite") as first, StagedImage(root, "image", "No Overwrite") as second:
-        write(first, "one")
-        write(second, "one")
-        first.commit()
-        second.commit()
-    assert completion.is_complete(root, "image", "one")
-    assert [path.name for path in tmp_path.iterdir()] == ["image"]
-
-
 def test_another_process_that_finished_another_image_is_not_replaced(tmp_path):
-    root = LocalStore(tmp_path)
-    with StagedImage(root, "image", "No Overwrite") as first, StagedImage(root, "image", "No Overwrite") as second:
-        write(first, "one")
-        write(second, "two")
-        first.commit()
-        with pytest.raises(ConvertersToolsOutputExistsError, match="holds a finished image"):
-            second.commit()
-    assert completion.is_complete(root, "image", "one")
+    refused = pytest.raises(ConvertersToolsOutputExistsError, match="holds a finished image")
+    with two_at_once(LocalStore(tmp_path), "No Overwrite", "one", "two") as other, refused:
+        other.commit()
+    assert completion.is_complete(LocalStore(tmp_path), "image", "one")
     assert [path.name for path in tmp_path.iterdir()] == ["image"]
