@@ -16,7 +16,7 @@ import fsspec
 import numpy as np
 import pytest
 from object_store import BUCKET, SECRET, FaultyS3
-from small_plates import AS_FILES, EXTEND, MODES, NO, OVER, init, pixels, tiles
+from small_plates import AS_FILES, EXTEND, MODES, NO, OVER, init, options, pixels, tiles
 
 from fractal_omezarr_converters.convert import verify
 from fractal_omezarr_converters.core.tile import Tile
@@ -26,8 +26,11 @@ from fractal_omezarr_converters.models import remote_ahead, remote_calls
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.tiff_pool import close_files
 from fractal_omezarr_converters.ngff import completion, plate_lock
+from fractal_omezarr_converters.ngff.read_ahead import AHEAD
 from fractal_omezarr_converters.ngff.stores import open_store
 from fractal_omezarr_converters.ngff.zarr_arrays import open_array
+from fractal_omezarr_converters.pipelines.aggregation import tiles_aggregation_pipeline
+from fractal_omezarr_converters.pipelines.plan import plan_image
 
 Place = tuple[FaultyS3, str]
 IMAGE = "Plate.zarr/A/01/0"
@@ -117,6 +120,17 @@ def test_objects_of_the_next_tiles_are_fetched_at_the_same_time(
         assert len(begun) == len({path for _, path in begun}) == 8
         assert min(apart) >= 0.3 if memory else sorted(apart)[3] < 0.2
     assert not remote_ahead._fetched
+
+
+def test_the_plan_counts_what_is_fetched_ahead(tmp_path: Path, s3: Place) -> None:
+    def memory(some: list[Tile], **more: Any) -> int:
+        (image,) = tiles_aggregation_pipeline(some, converter_options=options(**more))
+        return plan_image(image, converter_options=options(**more)).memory
+
+    local, remote = tiles(tmp_path / "here"), uploaded(tmp_path / "there", s3[1])
+    assert memory(remote) - memory(local) == AHEAD
+    limit = {"runtime_settings": {"memory_limit_mb": 4000}}
+    assert memory(remote, **limit) == memory(local, **limit)
 
 
 @pytest.mark.parametrize("stated", ["soon", "-1", "nan", "1e9"])

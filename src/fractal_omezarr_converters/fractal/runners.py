@@ -72,9 +72,7 @@ def _outcome(future: Future[Outcome], index: int, jobs: Sequence[Job]) -> Outcom
     """The outcome of a future, also when its process died or its result could not travel."""
     try:
         return future.result()
-    except (
-        Exception
-    ) as error:  # a killed process (memory, time limit) is told with its image; the others are still written
+    except Exception as error:  # a killed process (memory, time limit) is told with its image; the others go on
         return Outcome(index, str(jobs[index].get("zarr_url", f"job {index}")), 0.0, error=error)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fractal_omezarr_converters.core import pixels
+from fractal_omezarr_converters.core.loader_columns import LoaderBlock
 from fractal_omezarr_converters.core.pixel_types import TYPE_THAT_FITS, misfit
 from fractal_omezarr_converters.core.placement import Placement
 from fractal_omezarr_converters.core.tiled_image import TiledImage
@@ -114,9 +115,13 @@ class ImageTiles:
     @property
     def are_remote(self) -> bool:
         """Whether some tiles are objects of a store that are fetched ahead."""
-        return any(
-            any(map(is_remote_url, set(block.columns().get("file_path", ())))) for block in self._columns.loaders.blocks
-        )
+        return any(self._holds_objects(block) for block in self._columns.loaders.blocks)
+
+    def _holds_objects(self, block: LoaderBlock) -> bool:
+        paths = block.paths(self._resource)
+        if paths is not None and None not in paths:  # local ones, as nearly all are: not each is looked at
+            return False
+        return any(map(is_remote_url, map(str, block.columns().get("file_path", ()))))
 
     def _object_of(self, row: int) -> str | None:
         """The object of a store that holds this tile and no other; those that hold many are kept open where they are read."""
