@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -97,10 +98,97 @@ def test_names_of_files_as_people_write_them(written: str, tmp_path: Path) -> No
 
 
 def test_absolute_names_of_files(tmp_path: Path) -> None:
-    write_image(tmp_path / "elsewhere" / "a.tif")
-    absolute = str(tmp_path / "elsewhere" / "a.tif")
-    write_folder(tmp_path / "acquisition", [{"file_path": absolute, "well": "A1"}], images=False)
-    assert scan(tmp_path / "acquisition").tiles.tile(0).image_loader.file_path == absolute
+    write_image(tmp_path / "data" / "a.tif")
+    absolute = str(tmp_path / "data" / "a.tif")
+    write_folder(tmp_path, [{"file_path": absolute, "well": "A1"}], images=False)
+    assert scan(tmp_path).tiles.tile(0).image_loader.file_path == absolute
+
+
+def elsewhere(tmp_path: Path, how: str) -> str:
+    """Put an image beside the acquisition's folder and give the name by which a table reaches it."""
+    folder = tmp_path / "acquisition"
+    image = tmp_path / "elsewhere" / "a.tif"
+    write_image(image)
+    (folder / "data").mkdir(parents=True)
+    if how == "link":
+        (folder / "data" / "a.tif").symlink_to(image)
+    elif how == "linked folder":
+        (folder / "linked").symlink_to(image.parent)
+    return {
+        "absolute": str(image),
+        "dots": "../elsewhere/a.tif",
+        "Windows": "..\\elsewhere\\a.tif",
+        "dots within": "data/../../elsewhere/a.tif",
+        "page": f"{image}#page=0",
+        "link": "data/a.tif",
+        "linked folder": "linked/a.tif",
+    }[how]
+
+
+OUTSIDE = ["absolute", "dots", "Windows", "dots within", "page", "link", "linked folder"]
+
+
+@pytest.mark.parametrize("how", OUTSIDE)
+def test_files_outside_the_folder_are_refused_unless_that_is_asked_for(how: str, tmp_path: Path) -> None:
+    name = elsewhere(tmp_path, how)
+    rows = [{"file_path": name, "well": "A1"}, {"file_path": "data/b.tif", "well": "B1"}]
+    write_image(tmp_path / "acquisition" / "data" / "b.tif")
+    folder = write_folder(tmp_path / "acquisition", rows, images=False)
+    said = re.escape(f"names 1 file outside its folder '{folder}': {name.partition('#')[0]}; correct 'file_path', or")
+    with pytest.raises(ConvertersToolsUserError, match=f"{said}.*follow_links"):
+        scan(folder)
+    with pytest.raises(ConvertersToolsUserError, match="outside its folder"):
+        scan(folder, options={"missing_files": "Leave empty", "read_headers": False})
+    found = scan(folder, options={"follow_links": True})
+    assert len(found.tiles) == 2
+    assert np.asarray(found.tiles.tile(0).image_loader.load_data()).shape == (30, 40)
+
+
+@pytest.mark.parametrize("how", ["link", "linked folder"])
+def test_links_within_the_folder_are_no_matter(how: str, tmp_path: Path) -> None:
+    write_image(tmp_path / "store" / "a.tif")
+    if how == "link":
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "a.tif").symlink_to(tmp_path / "store" / "a.tif")
+    else:
+        (tmp_path / "data").symlink_to("store")
+    write_folder(tmp_path, [{"file_path": "data/a.tif", "well": "A1"}], images=False)
+    assert scan(tmp_path).tiles.tile(0).image_loader.file_path == str(tmp_path / "data" / "a.tif")
+
+
+def test_a_folder_that_is_itself_a_link_holds_its_files(tmp_path: Path) -> None:
+    write_folder(tmp_path / "acquisition", plate_rows())
+    (tmp_path / "linked").symlink_to("acquisition")
+    assert len(scan(tmp_path / "linked").tiles) == 6
+
+
+def test_files_outside_and_missing_files_and_mistakes_are_told_together(tmp_path: Path) -> None:
+    name = elsewhere(tmp_path, "absolute")
+    rows = [
+        {"file_path": name, "well": "A1"},
+        {"file_path": "/nowhere/c.tif", "well": "A2"},
+        {"file_path": "data/b.tif", "well": "left"},
+    ]
+    write_image(tmp_path / "acquisition" / "data" / "b.tif")
+    folder = write_folder(tmp_path / "acquisition", rows, images=False)
+    with pytest.raises(ConvertersToolsUserError) as raised:
+        scan(folder)
+    for piece in (f"outside its folder '{folder}': {name};", "cannot be found beside it: /nowhere/c.tif;", "'left'"):
+        assert piece in str(raised.value)
+
+
+@pytest.mark.parametrize("place", ["../conditions.csv", "linked.csv", "s3://somewhere/conditions.csv"])
+def test_a_condition_table_outside_the_folder_is_refused_unless_that_is_asked_for(place: str, tmp_path: Path) -> None:
+    (tmp_path / "conditions.csv").write_text("well,dose\nA1,5\n")
+    folder = write_folder(tmp_path / "acquisition", plate_rows(), TOML + f'condition_table_path = "{place}"\n')
+    (folder / "linked.csv").symlink_to("../conditions.csv")
+    with pytest.raises(
+        ConvertersToolsUserError, match=r"acquisition_details.toml' names the condition table .*outside"
+    ):
+        scan(folder)
+    found = scan(folder, options={"follow_links": True})
+    stated = found.tiles.acquisitions[0].condition_table_path
+    assert stated == (place if "://" in place else str(folder / place))
 
 
 def test_mistakes_in_table_and_missing_files_are_told_together(tmp_path: Path) -> None:

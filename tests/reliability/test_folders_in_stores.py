@@ -268,17 +268,24 @@ def test_a_tile_table_with_a_condition_table_beside_it(tmp_path: Path, s3: Place
     folder = write_folder(tmp_path / "table", rows, TOML + 'condition_table_path = "../conditions.csv"\n')
     source = uploaded(folder, url)
     fsspec.filesystem("s3").pipe_file(f"{url}/conditions.csv", b"well,drug\nA01,DMSO\nC12,Taxol\n")
+    with pytest.raises(
+        ConvertersToolsUserError, match=f"{url}/.*conditions.csv', which lies outside its folder.*follow_links"
+    ):
+        plan(source)
+    linked = {"follow_links": True}
     for number, place in enumerate((source, f"{source}/tiles.csv")):
-        made = convert(place, tmp_path / f"out{number}", plate_name="Table", workers=1, verify=True)
+        made = convert(
+            place, tmp_path / f"out{number}", plate_name="Table", workers=1, verify=True, format_options=linked
+        )
         assert made.verification is not None
         assert made.verification.ok
         assert [each["attributes"]["drug"] for each in made.updates] == ["DMSO", "Taxol"]
     fsspec.filesystem("s3").pipe_file(f"{url}/conditions.csv", b"well,drug\nA01,DMSO\nnowhere,Taxol\n")
     with pytest.raises(ConvertersToolsUserError, match=f"Condition table '{url}/conditions.csv'"):
-        plan(source)
+        plan(source, format_options=linked)
     fsspec.filesystem("s3").rm_file(f"{url}/conditions.csv")
     with pytest.raises(ConvertersToolsUserError, match=f"{url}/.*conditions.csv', which does not exist"):
-        plan(source)
+        plan(source, format_options=linked)
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ class AcquisitionFiles:
         if not self.follow_links and not real.is_relative_to(self.root):
             raise ConvertersToolsUserError(
                 f"{where}: the file '{name}' is a link to '{real}', outside the acquisition's folder '{self.root}';"
-                " set follow_links if this is intended."
+                " switch on the option 'Follow Links' (follow_links) if this is intended."
             )
 
     def _refused(self, name: str, where: str) -> ConvertersToolsUserError:

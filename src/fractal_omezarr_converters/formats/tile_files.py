@@ -30,27 +30,31 @@ FIELDS = {"x": "xy_pixel_size", "y": "y_pixel_size", "z": "z_spacing", "t": "t_s
 
 
 class FoundFiles(NamedTuple):
-    """Absolute paths in the order of the names asked for, and the names for which there is no file.
+    """Absolute paths in the order of the names asked for, the names for which there is no file, and those that lie outside.
 
     ``plain`` are the same paths with what was found out about the files, where all paths are what they say.
     """
 
     paths: list[str]
     missing: list[str]
+    outside: list[str]
     plain: SourceFiles | None
 
 
-def find_files(folder: Path, names: Sequence[str]) -> FoundFiles:
+def find_files(folder: Path, names: Sequence[str], *, follow_links: bool) -> FoundFiles:
     """Look at files below a folder, each once; of names that are not found so, each folder is listed once.
 
-    A name written on Windows (``data\\a.tif``) or in another Unicode form of the same letters is found too.
+    A name written on Windows (``data\\a.tif``) or in another Unicode form of the same letters is found too. Unless
+    ``follow_links``, files that do not lie in the folder are outside: by an absolute path, by ``..``, or because they or the
+    folder they are in are links to another place.
     """
     start = f"{folder}{os.sep}"
     paths = [start + name for name in names]
     if are_plain(str(folder), names):
-        size, mtime = facts_below(start, names)
+        size, mtime = facts_below(start, names, follow_links=follow_links)
     else:
-        size, mtime = facts_of(plain_paths(paths) if os.sep == "/" else [None] * len(paths))
+        known = plain_paths(paths) if os.sep == "/" else [None] * len(paths)
+        size, mtime = facts_of(known, follow_links=follow_links)
     unknown = np.flatnonzero(size < 0).tolist()
     listings: dict[str, dict[str, str]] = {}
     places: dict[str, str] = {}
@@ -64,7 +68,23 @@ def find_files(folder: Path, names: Sequence[str]) -> FoundFiles:
         places[name] = found or str(folder / name)
     for at in unknown:
         paths[at] = places[names[at]]
-    return FoundFiles(paths, missing, None if unknown else SourceFiles(paths, size, mtime))
+    outside = [] if follow_links else _outside(folder, names, paths, set(places) - set(missing))
+    return FoundFiles(paths, missing, outside, None if unknown else SourceFiles(paths, size, mtime))
+
+
+def _outside(folder: Path, names: Sequence[str], paths: Sequence[str], may_be_links: set[str]) -> list[str]:
+    """Give the names whose files do not lie in a folder; each folder of files is looked up once."""
+    root = os.path.join(os.path.realpath(folder), "")  # noqa: PTH118
+    parents = {path.rpartition(os.sep)[0] for path in paths}
+    leaving = {parent for parent in parents if not os.path.join(os.path.realpath(parent), "").startswith(root)}  # noqa: PTH118
+    if not leaving and not may_be_links:
+        return []
+    return [
+        name
+        for name, path in dict(zip(names, paths)).items()
+        if path.rpartition(os.sep)[0] in leaving
+        or (name in may_be_links and not os.path.realpath(path).startswith(root))
+    ]
 
 
 def _find(start: str, name: str, listings: dict[str, dict[str, str]]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,6 +51,7 @@ class Asked(NamedTuple):
     acquisition: int
     read_headers: bool
     leave_missing: bool
+    follow_links: bool
 
 
 def tiles_of_rows(frame: Frame, fields: dict[str, Any], asked: Asked) -> tuple[TileTable, PlaneStates]:
@@ -66,7 +67,7 @@ def tiles_of_rows(frame: Frame, fields: dict[str, Any], asked: Asked) -> tuple[T
     """
     details = AcquisitionDetails.model_validate(fields)
     loaders_of_frame(frame)  # the columns of files and selections must be right before files are looked for
-    missing, found = _find_all(frame, asked.folder, leave=asked.leave_missing)
+    missing, found = _find_all(frame, asked)
     places = places_of_frame(
         frame, asked.kind, asked.plate_name, asked.acquisition, asked.plate_name or asked.folder.name
     )
@@ -126,20 +127,25 @@ def _first_of_repeats(frame: Frame, tiles: TileTable) -> npt.NDArray[np.bool_]:
     return first
 
 
-def _find_all(frame: Frame, folder: Path, *, leave: bool) -> tuple[npt.NDArray[np.bool_], FoundFiles]:
+def _find_all(frame: Frame, asked: Asked) -> tuple[npt.NDArray[np.bool_], FoundFiles]:
     """Make the paths of the frame absolute; give the rows whose file is missing, and what was found of all."""
     texts = frame.needed_text(FILE_COLUMN)
     names = texts
     if "#" in "".join(texts):
         names = [DefaultImageLoader(file_path=text).file_path if "#" in text else text for text in texts]
-    found = find_files(folder, names)
+    found = find_files(asked.folder, names, follow_links=asked.follow_links)
     lost = set(found.missing) - {""}
-    if lost and not leave:
+    outside = [name for name in found.outside if name not in lost]
+    if lost and not asked.leave_missing:
         listed = [name for name in found.missing if name]
-        more = f" and {len(listed) - FILES_SHOWN} more" if len(listed) > FILES_SHOWN else ""
         frame.problems.append(
-            f"{frame.name} names {len(listed)} file{'s' * (len(listed) > 1)} that cannot be found beside it:"
-            f" {', '.join(listed[:FILES_SHOWN])}{more}; correct 'file_path' or copy the files."
+            f"{frame.name} names {_count(listed)} that cannot be found beside it: {_some(listed)}; correct 'file_path' or copy"
+            " the files."
+        )
+    if outside:
+        frame.problems.append(
+            f"{frame.name} names {_count(outside)} outside its folder '{asked.folder}': {_some(outside)}; correct 'file_path',"
+            " or switch on the option 'Follow Links' (follow_links) if this is intended."
         )
     absolute = found.paths
     if names is not texts:
@@ -152,9 +158,18 @@ def _find_all(frame: Frame, folder: Path, *, leave: bool) -> tuple[npt.NDArray[n
     if not lost:
         return np.zeros(len(names), dtype=bool), found
     missing: npt.NDArray[np.bool_] = np.array([name in lost for name in names], dtype=bool)
-    if missing.all() and leave and len(missing):
+    if missing.all() and asked.leave_missing and len(missing):
         frame.problems.append(f"{frame.name}: none of its files can be found beside it; copy the files there.")
     return missing, found
+
+
+def _count(files: Sequence[str]) -> str:
+    return "1 file" if len(files) == 1 else f"{len(files)} files"
+
+
+def _some(files: Sequence[str]) -> str:
+    more = f" and {len(files) - FILES_SHOWN} more" if len(files) > FILES_SHOWN else ""
+    return ", ".join(files[:FILES_SHOWN]) + more
 
 
 def _spread(headers: Headers, present: npt.NDArray[np.bool_], fields: Mapping[str, Any]) -> dict[str, Floats]:

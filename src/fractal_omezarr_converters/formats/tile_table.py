@@ -53,6 +53,8 @@ class TileTableOptions(FormatOptions):
     """Name of the table in the folder. Empty: `tiles.csv` or `tiles.parquet`."""
     kind: Literal["Auto", "Plate", "Single images"] = Field(default="Auto", title="Kind")
     """What the rows are. Auto: a plate when there are columns `well` or `row` and `column`, else single images."""
+    follow_links: bool = Field(default=False, title="Follow Links")
+    """Accept image files outside the table's folder: by paths that lead out of it, or by links to other places."""
     plate_type: str | None = Field(default=None, title="Plate Type")
     """Number of wells of the plate (6, 12, 24, 48, 96, 384, 1536) or rows x columns, such as `16 x 24`, so that all its wells are
     known. Empty: the smallest of these plates that holds the wells of the table."""
@@ -107,11 +109,13 @@ class TileTableFormat(Format):
         table = self._table_file(Path(source).expanduser().absolute(), chosen)
         toml = table.parent / DETAILS_FILE
         fields = read_acquisition_toml(toml) if toml.is_file() else {}
-        _check_condition_table(fields, toml)
+        _check_condition_table(fields, toml, follow_links=chosen.follow_links)
         frame = read_frame(table)
         kind = KINDS.get(chosen.kind) or _kind(frame)
         leave = chosen.missing_files == "Leave empty"
-        asked = Asked(table.parent, kind, plate_name, acquisition, chosen.read_headers, leave)
+        asked = Asked(
+            table.parent, kind, plate_name, acquisition, chosen.read_headers, leave, follow_links=chosen.follow_links
+        )
         tiles, states = tiles_of_rows(frame, fields, asked)
         return Scan(
             tiles=tiles,
@@ -157,9 +161,16 @@ def _kind(frame: Frame) -> Kind:
     return "plate" if plate else "images"
 
 
-def _check_condition_table(fields: Mapping[str, Any], toml: Path) -> None:
+def _check_condition_table(fields: Mapping[str, Any], toml: Path, *, follow_links: bool) -> None:
     path = fields.get("condition_table_path")
-    if path and "://" not in path and not is_file_there(path):
+    if not path:
+        return
+    if not follow_links and ("://" in path or not Path(path).resolve().is_relative_to(toml.parent.resolve())):
+        raise ConvertersToolsUserError(
+            f"'{toml}' names the condition table '{path}', which lies outside its folder; name it in the"
+            " acquisition's own field 'Condition Table', or switch on the option 'Follow Links' (follow_links)."
+        )
+    if "://" not in path and not is_file_there(path):
         raise ConvertersToolsFileNotFoundError(
             f"'{toml}' names the condition table '{path}', which does not exist; correct condition_table_path."
         )
