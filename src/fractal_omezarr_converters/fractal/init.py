@@ -32,7 +32,7 @@ from fractal_omezarr_converters.models.urls import (
 
 logger = logging.getLogger(__name__)
 
-Images = Sequence[TiledImage[Any, Any]]
+type Images = Sequence[TiledImage[Any, Any]]
 
 #: Fractal accepts no more compute jobs of one task.
 MOST_IMAGES = 20_000

@@ -16,7 +16,7 @@ from fractal_omezarr_converters.ngff.plate_contents import plate_listing
 from fractal_omezarr_converters.ngff.removal import label_names, table_names
 from fractal_omezarr_converters.ngff.stores import Store
 
-Image = TiledImage[Any, Any]
+type Image = TiledImage[Any, Any]
 READERS = 16
 SHOWN = 10
 # Tables that go with an image and come with every new one.

@@ -11,7 +11,7 @@ from fractal_omezarr_converters.core.moments import UNKNOWN, Moments, point_in_t
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.pipelines.image_steps import T
 
-Image = TiledImage[Any, Any]
+type Image = TiledImage[Any, Any]
 Columns = dict[str, list[Any]]
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -11,7 +11,7 @@ from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.pipelines.image_steps import C, T, Z
 from fractal_omezarr_converters.pipelines.sequence_steps import even_places, group_ids
 
-Image = TiledImage[Any, Any]
+type Image = TiledImage[Any, Any]
 Columns = dict[str, list[Any]]
 
 INDEX = "FieldIndex"
