@@ -196,6 +196,32 @@ def test_threads_are_started_for_questions_only(monkeypatch: pytest.MonkeyPatch)
     assert started
 
 
+@pytest.mark.parametrize("slow", [False, True])
+def test_of_slow_disks_several_files_are_looked_at_together(
+    slow: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [str(tmp_path / f"{number}.tif") for number in range(1500)]
+    for number, path in enumerate(paths):
+        if number % 100 != 7:
+            Path(path).write_bytes(bytes(number % 13))
+    expected = [NO_FILE if number % 100 == 7 else number % 13 for number in range(1500)]
+    stat, asked = os.stat, Counter[int]()
+
+    def from_afar(path: Any, **more: Any) -> os.stat_result:
+        asked[threading.get_ident()] += 1
+        if slow:
+            time.sleep(0.0003)
+        return stat(path, **more)
+
+    monkeypatch.setattr(os, "supports_dir_fd", {*os.supports_dir_fd, from_afar})
+    monkeypatch.setattr(os, "stat", from_afar)
+    size, mtime = facts_of(paths)
+    monkeypatch.undo()
+    assert size.tolist() == expected
+    assert mtime[1499] == Path(paths[1499]).stat().st_mtime_ns
+    assert len(asked) > 4 if slow else set(asked) == {threading.get_ident()}
+
+
 def test_paths_that_need_cleaning_are_left_to_the_loader(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 5), np.uint8))
     plain = str(tmp_path / "a.tif")
