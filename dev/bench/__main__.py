@@ -5,7 +5,8 @@
     python dev/bench pyramid --arrays ARRAYS/bin/python --rounds 5
     python dev/bench --into docs/performance.md            also put the tables where the page has its marks
 
-ENGINE is an environment with ome-zarr-converters-tools, ARRAYS one with ngio, ngff-zarr and ome-zarr. Figures are medians over
+ENGINE is an environment with ome-zarr-converters-tools, ARRAYS one with ngio, ngff-zarr and ome-zarr; --converters takes one
+with fractal-uzh-converters, whose Operetta converter reads the same plate as ours. Figures are medians over
 the rounds; behind a figure stands how many times ours it is, the median of the ratios within the rounds. CPU seconds are the
 evidence; wall times hold for an idle machine. Outputs go to a memory file system unless --scratch says otherwise.
 """
@@ -53,6 +54,7 @@ def parsed() -> tuple[list[str], Asked, Path | None]:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(BENCHES)}; by default all")
     parser.add_argument("--engine", help="Python of an environment with ome-zarr-converters-tools")
     parser.add_argument("--arrays", help="Python of an environment with ngio, ngff-zarr and ome-zarr")
+    parser.add_argument("--converters", help="Python of an environment with fractal-uzh-converters")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="threads of the writer; 1 2 by default")
     parser.add_argument("--case", action="append", default=[], help=f"of write: {', '.join(bench_write.CASES)}")
@@ -76,6 +78,7 @@ def parsed() -> tuple[list[str], Asked, Path | None]:
         engine=given.engine,
         engine_planes=given.engine_planes,
         arrays=given.arrays,
+        converters=given.converters,
         smoke=given.smoke,
         keep=given.keep,
     )
@@ -97,7 +100,7 @@ def main() -> None:
     # modules that every process compiles anew would be measured as work
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     asked.scratch.mkdir(parents=True, exist_ok=True)
-    texts = {"machine": [description(asked.engine, asked.arrays)]}
+    texts = {"machine": [description(asked.engine, asked.arrays, asked.converters)]}
     print(texts["machine"][0], flush=True)
     try:
         for name in names:

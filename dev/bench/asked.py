@@ -25,6 +25,7 @@ class Asked:
     engine: str | None
     engine_planes: int
     arrays: str | None
+    converters: str | None
     smoke: bool
     keep: bool
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from asked import Asked, script
@@ -19,6 +19,7 @@ LINES = {
     "engine": "engine: tile table",
     "cellvoyager": "CellVoyager",
     "operetta_v5": "Operetta, Harmony 4",
+    "operetta converter": "fractal-uzh-converters: the same, Harmony 4",
     "operetta_v7": "Operetta, Harmony 5",
     "metaxpress": "MetaXpress export",
     "hcsai": "ImageXpress HCS.ai (20,000 planes, as all below)",
@@ -28,6 +29,8 @@ LINES = {
     "incell": "InCell",
     "ome_plate": "OME-TIFF with companion",
 }
+#: Instruments whose plates, as they are made here, an established converter reads, too: its name for them.
+CONVERTERS = {"operetta_v5": "operetta"}
 
 
 def contenders(asked: Asked, planes: int, smallest: int) -> Iterator[Contender]:
@@ -37,12 +40,12 @@ def contenders(asked: Asked, planes: int, smallest: int) -> Iterator[Contender]:
     def prepare() -> None:
         asked.fresh("out")
 
-    def contender(name: str, data: Path, command: list[str]) -> Contender:
+    def contender(name: str, data: Path, command: list[str], phases: Sequence[str] = PHASES) -> Contender:
         number = int((data / "planes").read_text())
 
         def take() -> Figures:
             said = say_of(command)
-            return {**per_plane(said, number, PHASES), "memory B": said["memory"] / number * 1e6}
+            return {**per_plane(said, number, phases), "memory B": said["memory"] / number * 1e6}
 
         return Contender(name, take, prepare)
 
@@ -60,6 +63,11 @@ def contenders(asked: Asked, planes: int, smallest: int) -> Iterator[Contender]:
         folders = [str(each / (each / "folder").read_text()) for each in (data, warm)]
         command = [sys.executable, script("scan_vendor.py"), how.format_name]
         yield contender(vendor, data, [*command, folders[0], str(out), "--warm", folders[1]])
+        if asked.converters and planes <= asked.engine_planes and (converter := CONVERTERS.get(vendor)):
+            command = [asked.converters, script("scan_converters.py"), converter]
+            yield contender(
+                f"{converter} converter", data, [*command, folders[0], str(out), "--warm", folders[1]], ("whole",)
+            )
 
 
 def run_bench(asked: Asked) -> Iterator[str]:

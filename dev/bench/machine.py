@@ -11,6 +11,7 @@ from pathlib import Path
 
 OURS = ("numpy", "imagecodecs", "tifffile", "zarr")
 ENGINE = ("ome-zarr-converters-tools", "ngio", "zarr", "numcodecs")
+CONVERTERS = ("fractal-uzh-converters", "ome-zarr-converters-tools")
 PEERS = ("ngio", "ngff-zarr", "ome-zarr", "zarr", "numcodecs")
 _ASK = """
 import importlib.metadata as m, json, platform, sys
@@ -45,7 +46,7 @@ def commit() -> str:
     return f"commit {words[0]}{' with changes' if words[1] else ''}"
 
 
-def description(engine: str | None, arrays: str | None) -> str:
+def description(engine: str | None, arrays: str | None, converters: str | None) -> str:
     """One line for the hardware, one for each environment that took part."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -54,7 +55,12 @@ def description(engine: str | None, arrays: str | None) -> str:
         f"* Machine: {processor()}, {cores} cores, {memory:.0f} GiB, {platform.system()}, {load}",
         f"* Source: {commit()}",
     ]
-    for title, python, names in (("Ours", sys.executable, OURS), ("Engine", engine, ENGINE), ("Others", arrays, PEERS)):
+    for title, python, names in (
+        ("Ours", sys.executable, OURS),
+        ("Engine", engine, ENGINE),
+        ("Converters", converters, CONVERTERS),
+        ("Others", arrays, PEERS),
+    ):
         if python:
             asked = subprocess.run([python, "-c", _ASK, *names], capture_output=True, text=True, check=True)
             lines.append(f"* {title}: {', '.join(' '.join(pair) for pair in json.loads(asked.stdout).items())}")
