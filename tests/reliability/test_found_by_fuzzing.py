@@ -89,6 +89,13 @@ def test_a_number_beyond_all_numbers(tmp_path: Path) -> None:
         plan(truth.folders[0])
 
 
+@pytest.mark.parametrize("mark", [b"\xff\xfe", b"\xfe\xff"])
+def test_a_table_that_ends_within_a_letter(tmp_path: Path, mark: bytes) -> None:
+    (tmp_path / "tiles.csv").write_bytes(mark + b"file_path,well\na.tif,A1\n"[:-1])
+    with pytest.raises(ConvertersToolsUserError, match=r"tiles.csv' is not a text file; save it as CSV in UTF-8"):
+        plan(tmp_path, format="tile_table")
+
+
 def test_toml_in_a_thousand_brackets(tmp_path: Path) -> None:
     (tmp_path / "tiles.csv").write_text("file_path,well\na.tif,A1\n")
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 5), "uint8"))
