@@ -38,20 +38,31 @@ print(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) 
 """
 
 
-def mosaic(folder: Path, grid: int, height: int, width: int, *, planes: int = 1, step: float = 1.0) -> list[Tile]:
+def mosaic(
+    folder: Path,
+    grid: int,
+    height: int,
+    width: int,
+    *,
+    planes: int = 1,
+    step: float = 1.0,
+    channels: int = 1,
+    dtype: str = "u2",
+) -> list[Tile]:
     """Fields of view of one image, each a file of noise; ``step`` is the distance of neighbours in fields."""
     folder.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(0).poisson(300, (planes, height, width)).astype("u2").squeeze()
+    noise = np.random.default_rng(0).poisson(300, (planes, height, width)).astype(dtype).squeeze()
     tifffile.imwrite(folder / "first.tif", noise, compression="zlib" if planes > 1 else None)
     tiles = []
-    for number in range(grid * grid):
-        file = folder / f"{number}.tif"
+    for number, channel in np.ndindex(grid * grid, channels):
+        file = folder / f"{number}_{channel}.tif"
         file.hardlink_to(folder / "first.tif")
         tiles.append(
             Tile(
                 fov_name=f"F{number}",
                 start_x=(number % grid) * width * step,
                 start_y=(number // grid) * height * step,
+                start_c=channel,
                 length_x=width,
                 length_y=height,
                 length_z=planes,
@@ -80,6 +91,8 @@ CASES = {
     "fields that overlap": {"grid": 12, "height": 128, "width": 160, "step": 0.9},
     "large fields, small chunks": {"grid": 2, "height": 900, "width": 1100, "chunk": 64},
     "stacks in one file": {"grid": 3, "height": 200, "width": 260, "planes": 20, "chunk": 64},
+    "many channels": {"grid": 1, "height": 90, "width": 70, "channels": 40},
+    "channels of numbers with a point": {"grid": 2, "height": 90, "width": 70, "channels": 12, "dtype": "f4"},
     "odd chunks": {"grid": 6, "height": 128, "width": 160, "chunk": 77},
 }
 

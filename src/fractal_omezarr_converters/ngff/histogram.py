@@ -33,8 +33,12 @@ class Histogram:
     @classmethod
     def empty(cls, dtype: np.dtype[Any]) -> Histogram:
         """A histogram of no pixels."""
-        bins = 1 << (8 * dtype.itemsize if _is_exact(dtype) else _KEPT_BITS)
-        return cls(dtype, np.zeros(bins, np.int64))
+        return cls(dtype, np.zeros(_bins(dtype), np.int64))
+
+    @staticmethod
+    def bytes_of(dtype: np.dtype[Any]) -> int:
+        """The memory that one takes."""
+        return _bins(dtype) * np.dtype(np.int64).itemsize
 
     @property
     def total(self) -> int:
@@ -130,6 +134,10 @@ def _slices(pixels: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, Any]]:
 
 def _is_exact(dtype: np.dtype[Any]) -> bool:
     return dtype.kind in "bui" and dtype.itemsize <= 2
+
+
+def _bins(dtype: np.dtype[Any]) -> int:
+    return 1 << (8 * dtype.itemsize if _is_exact(dtype) else _KEPT_BITS)
 
 
 def _bins_of(values: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint32]]:

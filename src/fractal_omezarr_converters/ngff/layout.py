@@ -88,7 +88,7 @@ class ImageLayout:
         return all(c % f == 0 or g == 1 for c, f, g in zip(source, level.step, grid))
 
     def memory_estimate(self, threads: int = 1) -> int:
-        """Bytes that the writer holds at most besides decoded source planes: chunks in work, half-filled coarser chunks."""
+        """Bytes of pixels that the writer holds besides decoded source planes: chunks in work, half-filled coarser chunks."""
         item = self.dtype.itemsize
         lanes = 3 * self.chunk_bytes * threads
         waiting = 0

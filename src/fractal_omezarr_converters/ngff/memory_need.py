@@ -1,7 +1,7 @@
 """How much memory writing an image takes, from its plan alone: an upper bound that does not grow with the image's size.
 
-Every thread has a chunk in work, its compressed form, and a source plane in hand. Chunks of coarser levels wait until all below
-them has arrived; how many wait at one time follows from the writing order.
+Every thread has a chunk in work, its compressed form, a source plane in hand, and a histogram of every channel. Chunks of
+coarser levels wait until all below them has arrived; how many wait at one time follows from the writing order.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from fractal_omezarr_converters.ngff.block_plan import BlockPlan, plan_blocks
 from fractal_omezarr_converters.ngff.coarse_chunks import gathered_pixels
+from fractal_omezarr_converters.ngff.histogram import Histogram
 from fractal_omezarr_converters.ngff.layout import ImageLayout
 from fractal_omezarr_converters.ngff.occupancy import chunk_ratio
 from fractal_omezarr_converters.ngff.tile_stream import TileStream
@@ -32,7 +33,7 @@ _KNOWN: dict[Any, MemoryNeed] = {}
 
 @dataclass(frozen=True)
 class MemoryNeed:
-    """Bytes of pixels that are held at one time."""
+    """Bytes of pixels and of their histograms that are held at one time."""
 
     chunk: int  # one chunk of level 0
     plane: int  # the largest source plane that is read whole even when memory is short
@@ -41,10 +42,11 @@ class MemoryNeed:
     waiting_more: int  # and with every further one
     shared: int  # source planes that several chunks need
     largest: int  # the largest source plane of all
+    counted: int  # histograms of all channels: one set in every thread, and the sum
 
     def of(self, threads: int) -> int:
         """The least that so many threads take."""
-        return threads * self.in_work + self.waiting + (threads - 1) * self.waiting_more
+        return threads * self.in_work + self.waiting + (threads - 1) * self.waiting_more + (threads + 1) * self.counted
 
     def usual(self, threads: int) -> int:
         """What so many threads take when no limit is set: planes that several chunks need are kept."""
@@ -110,6 +112,7 @@ def _need(layout: ImageLayout, tiles: TileStream, plan: BlockPlan, plane: int) -
         waiting_more=more,
         shared=int(sizes[(plan.uses > 1) | plan.cut].sum()),
         largest=int(sizes.max(initial=0)),
+        counted=layout.shape[1] * Histogram.bytes_of(layout.dtype),
     )
 
 

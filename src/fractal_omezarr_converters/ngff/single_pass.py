@@ -200,6 +200,7 @@ class ImagePass:
         for inside in range(valid.shape[1]):
             histogram = lane.histograms.get(first + inside)
             if histogram is None:
+                self._meter.add(Histogram.bytes_of(self._layout.dtype))
                 histogram = lane.histograms[first + inside] = Histogram.empty(self._layout.dtype)
             coverage.count_into(histogram, valid[:, inside : inside + 1], inside)
         lane.covered += coverage.covered
@@ -216,9 +217,11 @@ class ImagePass:
 
     def _report(self, lanes: list[_Lane]) -> PixelReport:
         histograms = [Histogram.empty(self._layout.dtype) for _ in range(self._layout.shape[1])]
+        self._meter.add(len(histograms) * Histogram.bytes_of(self._layout.dtype))
         for lane in lanes:
             for channel, histogram in lane.histograms.items():
                 histograms[channel].merge(histogram)
+            lane.histograms.clear()
         covered = sum(lane.covered for lane in lanes)
         return PixelReport(
             histograms=histograms,

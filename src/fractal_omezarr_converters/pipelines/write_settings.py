@@ -92,7 +92,8 @@ def planned_memory(
         raise ConvertersToolsUserError(
             f"needs at least {_mb(least)} MB of memory, and the limit is {limit // 2**20} MB: {_mb(PROGRAM_BYTES)} MB for the "
             f"program, {_mb(need.in_work)} MB for {plane}one chunk of {chunk} pixels ({_mb(need.chunk)} MB) in work, "
-            f"{_mb(need.waiting)} MB for half-filled chunks of the smaller levels; raise the limit{smaller}"
+            f"{_mb(need.waiting)} MB for half-filled chunks of the smaller levels, {_mb(2 * need.counted)} MB for counting "
+            f"pixels; raise the limit{smaller}"
         )
     return min(limit, usual), least
 
