@@ -17,7 +17,7 @@ from fractal_omezarr_converters.formats.physical_sizes import PhysicalSizes, phy
 from fractal_omezarr_converters.models.axes import AXES
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.plain_paths import are_plain, plain_paths
-from fractal_omezarr_converters.models.source_files import SourceFiles, facts_below, facts_of
+from fractal_omezarr_converters.models.source_files import SourceFiles, common_folder, facts_below, facts_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -75,8 +75,11 @@ def find_files(folder: Path, names: Sequence[str], *, follow_links: bool) -> Fou
 def _outside(folder: Path, names: Sequence[str], paths: Sequence[str], may_be_links: set[str]) -> list[str]:
     """Give the names whose files do not lie in a folder; each folder of files is looked up once."""
     root = os.path.join(os.path.realpath(folder), "")  # noqa: PTH118
-    parents = {path.rpartition(os.sep)[0] for path in paths}
-    leaving = {parent for parent in parents if not os.path.join(os.path.realpath(parent), "").startswith(root)}  # noqa: PTH118
+    leaving = {
+        parent
+        for parent in _parents(paths)
+        if not os.path.join(os.path.realpath(parent or os.sep), "").startswith(root)
+    }  # noqa: PTH118
     if not leaving and not may_be_links:
         return []
     return [
@@ -85,6 +88,14 @@ def _outside(folder: Path, names: Sequence[str], paths: Sequence[str], may_be_li
         if path.rpartition(os.sep)[0] in leaving
         or (name in may_be_links and not os.path.realpath(path).startswith(root))
     ]
+
+
+def _parents(paths: Sequence[str]) -> set[str]:
+    """Give the folders of files; that all lie in one is found out from all names together."""
+    shared = common_folder(paths) if paths and os.sep == "/" else ""
+    if shared and "".join(paths).count("/") == len(paths) * shared.count("/"):
+        return {shared[:-1]}
+    return {path.rpartition(os.sep)[0] for path in paths}
 
 
 def _find(start: str, name: str, listings: dict[str, dict[str, str]]) -> str | None:
