@@ -74,12 +74,8 @@ def find_files(folder: Path, names: Sequence[str], *, follow_links: bool) -> Fou
 
 def _outside(folder: Path, names: Sequence[str], paths: Sequence[str], may_be_links: set[str]) -> list[str]:
     """Give the names whose files do not lie in a folder; each folder of files is looked up once."""
-    root = os.path.join(os.path.realpath(folder), "")  # noqa: PTH118
-    leaving = {
-        parent
-        for parent in _parents(paths)
-        if not os.path.join(os.path.realpath(parent or os.sep), "").startswith(root)
-    }  # noqa: PTH118
+    root = _real(folder)
+    leaving = {parent for parent in _parents(paths) if not _real(parent or os.sep).startswith(root)}
     if not leaving and not may_be_links:
         return []
     return [
@@ -88,6 +84,11 @@ def _outside(folder: Path, names: Sequence[str], paths: Sequence[str], may_be_li
         if path.rpartition(os.sep)[0] in leaving
         or (name in may_be_links and not os.path.realpath(path).startswith(root))
     ]
+
+
+def _real(folder: str | Path) -> str:
+    """Give where a folder lies, links resolved, with the separator behind it."""
+    return os.path.join(os.path.realpath(folder), "")  # noqa: PTH118
 
 
 def _parents(paths: Sequence[str]) -> set[str]:
