@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
-from small_plates import AS_FILES, MODES, NO, OVER, files_below, init, is_exact, place, tiles
+from small_plates import AS_FILES, EXTEND, MODES, NO, OVER, files_below, init, is_exact, place, tiles
 
 from fractal_omezarr_converters.fractal.compute import generic_compute_task
 
@@ -100,6 +101,37 @@ def test_rights_that_were_lost_are_said() -> None:
         place(folder / "out").parent.chmod(0o755)
         generic_compute_task(**job)
         assert is_exact(folder / "out")
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_what_is_left_of_another_users_image_fails_no_job() -> None:
+    """Whoever may rename an old image need not be allowed to empty it: the new one is whole, and so is the next run."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        folder.chmod(0o755)
+        out, some = folder / "out", tiles(folder / "in")
+        (job,) = init(some, out)
+        generic_compute_task(**job)
+        os.utime(folder / "in" / "A_0_0.tif", (0, 0))
+        (job,) = init(some, out, EXTEND)
+        old = [path for path in (place(out), *place(out).rglob("*")) if path.is_dir()]
+        place(out).parent.chmod(0o777)
+        for path in old:
+            path.chmod(0o555)
+        import faulty_jobs
+
+        for _ in range(2):
+            answer = run_as_nobody(faulty_jobs.__file__, job, folder)
+            assert answer["status"] == "ok", answer
+            (warned,) = answer["warned"]
+            assert f"{place(out).parent}/.0.replaced-" in warned and "Permission denied" in warned
+            assert is_exact(out)
+        (left,) = place(out).parent.glob(".0.replaced-*")
+        for path in (left, *left.rglob("*")):
+            path.chmod(0o755)
+        generic_compute_task(**job)
+        assert is_exact(out) and not left.exists()
     finally:
         shutil.rmtree(folder)
 

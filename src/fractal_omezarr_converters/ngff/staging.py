@@ -2,9 +2,11 @@
 
 On a local disk the image grows in a hidden folder beside its final path. ``commit`` moves the old image aside, the new one into
 place, and only then removes the old one; whoever dies in between leaves either the old or the new image whole, and the next run
-puts an image that was moved aside back. Files of others in the old image's folder move to the new one. Object stores cannot
-rename: a first image is written in place, its documents and completion mark last; a file in it says that it is being written.
-One that replaces another is written beside it and copied.
+puts an image that was moved aside back. Files of others in the old image's folder move to the new one. What is not needed any
+more and cannot be removed, because it belongs to another user, is named in a warning and stays.
+
+Object stores cannot rename: a first image is written in place, its documents and completion mark last; a file in it says that it
+is being written. One that replaces another is written beside it and copied.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +22,7 @@ from typing import Self
 from fractal_omezarr_converters.errors import (
     ConvertersToolsInternalError,
     ConvertersToolsOutputExistsError,
+    ConvertersToolsStoreError,
     ConvertersToolsUserError,
     ConvertersToolsWarning,
 )
@@ -149,7 +153,8 @@ class StagedImage:
                 raise
             self._root.delete(self._staged)
         if replaced and isinstance(self._root, LocalStore):
-            _remove_replaced(self._root, aside, self.image_path)
+            with _left_if_refused(self._root, aside):
+                _remove_replaced(self._root, aside, self.image_path)
 
     def _refuse_to_replace(self) -> None:
         """Raise when what is in the way may not be replaced."""
@@ -209,21 +214,35 @@ def recover(store_root: Store | str | os.PathLike[str], image_path: str) -> None
             if kind == _ASIDE:
                 _put_back(root, image_path.strip("/"), path)
             else:
-                root.delete(path)
+                with _left_if_refused(root, path):
+                    root.delete(path)
+
+
+@contextlib.contextmanager
+def _left_if_refused(root: Store, folder: str) -> Iterator[None]:
+    """Remove what nobody needs any more: where that is refused, the image is whole all the same, and the folder is named."""
+    try:
+        yield
+    except (OSError, ConvertersToolsStoreError) as error:
+        warnings.warn(
+            f"The hidden folder {root.url}/{folder} is not needed any more and could not be removed ({error}); remove it, or ask "
+            "its owner to.",
+            ConvertersToolsWarning,
+            stacklevel=3,
+        )
 
 
 def _put_back(root: LocalStore, image_path: str, aside: str) -> None:
     """An image found aside: a run ended between its two renames, or before it had removed the old image."""
     staged = aside.replace(f".{_ASIDE}-", f".{_STAGED}-")
-    if root.exists(image_path):
-        _remove_replaced(root, aside, image_path)
-    elif (
+    is_whole = (
         root.exists(staged) and completion.read(root, staged) is not None and not root.exists(f"{staged}/{OWNER_FILE}")
-    ):
-        root.rename(staged, image_path)
-        _remove_replaced(root, aside, image_path)
-    else:
-        root.rename(aside, image_path)
+    )
+    if not root.exists(image_path):
+        root.rename(staged if is_whole else aside, image_path)
+    if root.exists(aside):
+        with _left_if_refused(root, aside):
+            _remove_replaced(root, aside, image_path)
 
 
 def _remove_replaced(root: LocalStore, aside: str, image_path: str) -> None:
