@@ -12,7 +12,11 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsOutputExistsError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsError,
+    ConvertersToolsOutputExistsError,
+    ConvertersToolsWarning,
+)
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.completion import Completion
 from fractal_omezarr_converters.ngff.remote_store import RemoteStore
@@ -56,6 +60,33 @@ def test_f59_a_failure_leaves_nothing_on_a_disk(tmp_path):
         staged.store.put_chunk("0/c/0", b"")
         raise OSError("disk full")
     assert list(root.list()) == []
+
+
+def test_a_disk_that_is_full_before_the_image_is_begun_keeps_no_folder(tmp_path):
+    put(LocalStore(tmp_path), "old")
+    before = sorted(tmp_path.rglob("*"))
+    script = """
+import os, resource, sys
+from fractal_omezarr_converters.ngff.staging import StagedImage
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+try:
+    with StagedImage(sys.argv[1], "plate/A/1/0", "Overwrite"):
+        raise SystemExit("was begun")
+except OSError:
+    os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_that_cannot_be_removed_does_not_hide_why_the_image_failed(tmp_path):
+    class Kept(LocalStore):
+        def delete(self, prefix):
+            raise OSError(39, "Directory not empty", prefix)
+
+    told = pytest.warns(ConvertersToolsWarning, match="could not be removed .*Directory not empty")
+    with told, pytest.raises(ValueError, match="damaged source"), StagedImage(Kept(tmp_path), "image"):
+        raise ValueError("damaged source")
 
 
 def test_f53_a_half_written_image_never_counts_and_is_done_again(root):

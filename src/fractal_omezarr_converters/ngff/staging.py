@@ -69,8 +69,12 @@ class StagedImage:
         self._refuse_to_replace()
         if isinstance(self._root, RemoteStore):
             self._enter_remote(self._root)
-        else:
+            return self
+        try:
             self._owner = Owner(self.store)
+        except BaseException:
+            self._give_up()
+            raise
         return self
 
     def _enter_remote(self, root: RemoteStore) -> None:
@@ -91,6 +95,11 @@ class StagedImage:
         if self._owner is not None:
             self._owner.stop()
         if not self._done and self._beside:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Remove what was staged; that this fails must not hide why it is given up."""
+        with _left_if_refused(self._root, self._staged):
             self._root.delete(self._staged)
 
     def commit(self) -> None:
