@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 
 import numpy as np
 import pytest
@@ -193,6 +194,39 @@ def test_a_lane_that_died_leaves_no_file_cut_short_and_is_written_again(tmp_path
         join.take(lane)
     end_lanes(store)
     assert files_below(tmp_path / "many") == whole
+
+
+def test_a_lane_that_was_given_up_and_still_writes_in_another_order_changes_nothing(tmp_path):
+    """A worker that is out of reach writes on beside the one that took its place, and dies: what both hand over is the same."""
+
+    class Late(slow_writer.BoxTiles):
+        last_is_read = threading.Event()
+
+        def read(self, index):
+            if index == first:
+                assert self.last_is_read.wait(30)
+                raise MemoryError
+            if index == last:
+                self.last_is_read.set()
+            return super().read(index)
+
+    layout, tiles = mosaic()
+    write_pixels(LocalStore(tmp_path / "one"), layout, tiles(), threads=1)
+    store, split = LocalStore(tmp_path / "many"), Split((1, 1, 1, 1, 1), 3)
+    plan = plan_blocks(layout, tiles(), 1)
+    tiles_of_lane = plan.tile[divide(layout, plan, split).lane == 0]
+    first, last = int(tiles_of_lane[0]), int(tiles_of_lane[-1])
+    begin_lanes(store, layout)
+    join = LaneJoin(store, layout, tiles(), split)
+    for lane in range(join.count):
+        write_lane(store, layout, tiles(), split, lane, threads=1)
+    late = Late(list(zip(tiles().start, tiles().length)), tiles().arrays)
+    with pytest.raises(MemoryError):
+        write_lane(store, layout, late, split, 0, threads=2)
+    for lane in range(join.count):
+        join.take(lane)
+    end_lanes(store)
+    assert files_below(tmp_path / "many") == files_below(tmp_path / "one")
 
 
 def test_a_lane_without_its_account_is_named(tmp_path):

@@ -136,8 +136,8 @@ class LaneJoin:
 
     def _join(self, lane: int) -> None:
         account = LaneAccount.get(self._store, str(lane), self._layout)
-        for at, seam in enumerate(account.seams):
-            pixels = read_seam(self._store, str(lane), at, seam, self._layout.dtype)
+        for seam in account.seams:
+            pixels = read_seam(self._store, str(lane), seam, self._layout.dtype)
             for done in self._coarse.lay_seam(seam, pixels):
                 self._finish(done)
         for level, digests in enumerate(account.digests):

@@ -57,10 +57,12 @@ class LaneChunks(CoarseChunks):
         if self._layout.is_aligned(number):
             part = np.empty([-(-n // f) for n, f in zip(part.shape, step)], part.dtype)
             downsample(done.valid, step, self._layout.method, part)
+        seam = Seam(number, done.level, done.block, tuple(part.shape))
         with self._lock:
-            at = len(self.seams)
-            self.seams.append(Seam(number, done.level, done.block, tuple(part.shape)))
-        self._store.put_chunk(_seam_key(self._name, at), memoryview(np.ascontiguousarray(part).reshape(-1).view("u1")))
+            self.seams.append(seam)
+        self._store.put_chunk(
+            _seam_key(self._name, seam), memoryview(np.ascontiguousarray(part).reshape(-1).view("u1"))
+        )
 
 
 class JoinedChunks(CoarseChunks):
@@ -135,9 +137,9 @@ class LaneAccount:
         return cls(report, digests, [Seam(n, k, tuple(block), tuple(shape)) for n, k, block, shape in facts["seams"]])
 
 
-def read_seam(store: Store, name: str, at: int, seam: Seam, dtype: np.dtype[Any]) -> Array:
+def read_seam(store: Store, name: str, seam: Seam, dtype: np.dtype[Any]) -> Array:
     """The pixels of a seam."""
-    content = store.get(_seam_key(name, at))
+    content = store.get(_seam_key(name, seam))
     if content is None or len(content) != np.prod(seam.shape) * dtype.itemsize:
         raise ConvertersToolsUserError(
             f"{store.url}: what part {name} of the image handed over is missing or cut short; run the conversion again."
@@ -156,8 +158,9 @@ NUMBERS = (
 )
 
 
-def _seam_key(name: str, at: int) -> str:
-    return f"{PARTS}/{name}-{at}.seam"
+def _seam_key(name: str, seam: Seam) -> str:
+    """By what it holds, not by when it was made: a second writer of the lane may finish its chunks in another order."""
+    return f"{PARTS}/{name}-{seam.number}-{'.'.join(map(str, seam.block))}.seam"
 
 
 def _account_key(name: str) -> str:
