@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -226,6 +227,32 @@ def test_a_failing_read_stops_all_threads_and_is_raised(tmp_path, threads):
     before = threading.active_count()
     with pytest.raises(OSError, match="the file is gone"):
         write_pixels(LocalStore(tmp_path), layout, tiles, threads=threads)
+    assert threading.active_count() == before
+    assert len(tiles.reads) < 200
+
+
+def test_a_thread_that_the_system_refuses_stops_those_that_run(tmp_path, monkeypatch):
+    before, begin = threading.active_count(), threading.Thread.start
+
+    def refused_from_the_third_on(thread):
+        if threading.active_count() >= before + 3:
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    class Slow(slow_writer.BoxTiles):
+        def read(self, index):
+            time.sleep(0.01)
+            return super().read(index)
+
+    boxes = [([0, 0, 0, 8 * i, 0], [1, 1, 1, 8, 8]) for i in range(200)]
+    tiles = Slow(boxes, [np.zeros((1, 1, 1, 8, 8), "u2")] * 200)
+    layout = make_layout(
+        version="0.5", axes="yx", shape=(1, 1, 1, 1600, 8), dtype="u2", pixel_size=(1,) * 5, origin=(0,) * 5,
+        chunks=(1, 1, 1, 8, 8), levels=1,
+    )  # fmt: skip
+    monkeypatch.setattr(threading.Thread, "start", refused_from_the_third_on)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        write_pixels(LocalStore(tmp_path), layout, tiles, threads=8)
     assert threading.active_count() == before
     assert len(tiles.reads) < 200
 

@@ -255,14 +255,16 @@ def run_threads(works: list[Callable[[], None]], stop: threading.Event) -> None:
     threads = [
         threading.Thread(target=guarded, args=(work,), name=f"omezarr-writer-{n}") for n, work in enumerate(works)
     ]
-    for thread in threads:
-        thread.start()
+    begun: list[threading.Thread] = []
     try:
         for thread in threads:
+            thread.start()  # refused where a user may have few processes
+            begun.append(thread)
+        for thread in begun:
             thread.join()
     except BaseException:
         stop.set()
-        for thread in threads:
+        for thread in begun:
             thread.join()
         raise
     if errors:
