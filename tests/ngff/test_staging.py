@@ -15,10 +15,12 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fractal_omezarr_converters.errors import (
     ConvertersToolsError,
     ConvertersToolsOutputExistsError,
+    ConvertersToolsUserError,
     ConvertersToolsWarning,
 )
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.completion import Completion
+from fractal_omezarr_converters.ngff.living_writers import refuse_while_written
 from fractal_omezarr_converters.ngff.remote_store import RemoteStore
 from fractal_omezarr_converters.ngff.staging import StagedImage
 from fractal_omezarr_converters.ngff.stores import LocalStore, open_store
@@ -256,6 +258,38 @@ def test_two_runs_at_once_do_not_touch_each_others_staging(tmp_path, mode, first
         other.commit()
     assert completion.is_complete(LocalStore(tmp_path), "image", "second")
     assert [path.name for path in tmp_path.iterdir()] == ["image"]
+
+
+def test_a_living_writer_whom_the_system_hides_is_not_taken_for_dead(tmp_path, monkeypatch):
+    """Where /proc shows everybody their own processes alone (``hidepid``), those of others still answer that they run."""
+    script = """
+import sys
+from fractal_omezarr_converters.ngff.staging import StagedImage
+with StagedImage(sys.argv[1], "image", "Overwrite"):
+    print("begun", flush=True)
+    sys.stdin.read()
+"""
+    read = Path.read_text
+
+    def hidden(path, *how, **more):
+        if path == Path(f"/proc/{other.pid}/stat"):
+            raise FileNotFoundError(path)
+        return read(path, *how, **more)
+
+    put(LocalStore(tmp_path), "old")
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "begun\n"
+        (theirs,) = tmp_path.glob(".image.writing-*")
+        monkeypatch.setattr(Path, "read_text", hidden)
+        with pytest.raises(ConvertersToolsUserError, match=f"process {other.pid}"):
+            refuse_while_written(LocalStore(tmp_path), ["image"])
+        with StagedImage(LocalStore(tmp_path), "image", "Overwrite") as mine:
+            write(mine, "one")
+            mine.commit()
+        assert theirs.is_dir()
+        other.stdin.close()
+    assert not theirs.exists()
 
 
 class Crossed(LocalStore):

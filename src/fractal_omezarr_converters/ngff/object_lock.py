@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.ngff.remote_store import RemoteStore
-from fractal_omezarr_converters.ngff.staging_owner import process_start
+from fractal_omezarr_converters.ngff.staging_owner import process_start, still_runs
 
 logger = logging.getLogger(__name__)
 
@@ -119,8 +119,7 @@ def _is_dead(content: bytes) -> bool:
     owner = _read(content)
     process, renewed = owner.get("pid"), owner.get("renewed")
     if owner.get("host") == platform.node() and isinstance(process, int):
-        alive = process_start(process)
-        return alive is None or alive != owner.get("started", alive)
+        return not still_runs(process, owner.get("started"))
     return isinstance(renewed, int | float) and time.time() - renewed > STALE_SECONDS
 
 

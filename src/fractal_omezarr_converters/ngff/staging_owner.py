@@ -23,6 +23,7 @@ from fractal_omezarr_converters.ngff.stores import LocalStore, Store
 OWNER_FILE = ".fractal-omezarr-converters-writing.json"
 _TOUCH_SECONDS = 60.0
 _SILENT_SECONDS = 3600.0
+_UNKNOWN = "running"
 ALIVE_SECONDS = 180.0
 """Who did not touch their file for so long on another host is not taken for alive: three touches."""
 
@@ -112,9 +113,7 @@ def living_writer(root: LocalStore, folder: str) -> Writer | None:
         return None
     if not writer.here:
         return None if _is_silent(root, root.path / folder / OWNER_FILE, ALIVE_SECONDS) else writer
-    now = process_start(writer.pid)
-    alive = now is not None and now == (started or now) and writer.pid != os.getpid()
-    return writer if alive else None
+    return writer if writer.pid != os.getpid() and still_runs(writer.pid, started) else None
 
 
 def new_token() -> str:
@@ -135,7 +134,7 @@ def writer_is_gone(token: str) -> bool | None:
     """Whether the process that a staging folder names has ended; None when it ran on another host."""
     host, pid, started, *_ = [*token.split("-"), "", "", ""]
     if host == _host() and pid.isdecimal():
-        return process_start(int(pid)) != started
+        return not still_runs(int(pid), started)
     return None
 
 
@@ -162,8 +161,17 @@ def _is_silent(root: LocalStore, path: Path, seconds: float = _SILENT_SECONDS) -
         return False
 
 
+def still_runs(pid: int, started: object) -> bool:
+    """Whether the process of this number is the one that began then; any of this number where that is not known."""
+    now = process_start(pid)
+    return now is not None and (not started or now == started or _UNKNOWN in (now, started))
+
+
 def process_start(pid: int) -> str | None:
-    """When a process began, so that a number used again is not taken for it; None when it is gone."""
+    """When a process began, so that a number used again is not taken for it; None when it is gone.
+
+    Not every system says so, and some hide the processes of other users: what runs is then ``running``.
+    """
     try:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
     except (OSError, IndexError):
@@ -171,7 +179,7 @@ def process_start(pid: int) -> str | None:
     try:
         os.kill(pid, 0)
     except PermissionError:
-        return "running"
+        return _UNKNOWN
     except (OSError, OverflowError):
         return None
-    return "running"
+    return _UNKNOWN
