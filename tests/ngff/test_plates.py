@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -269,6 +270,23 @@ def test_the_lock_of_a_dead_run_is_taken_over(tmp_path: Path) -> None:
     lock = tmp_path / ".P.being-set-up"
     lock.write_text(json.dumps({"host": socket.gethostname(), "pid": ended.pid}))
     with plate_lock(store, "P", timeout=1):
+        assert lock.exists()
+    assert not lock.exists()
+
+
+def test_the_lock_of_a_dead_run_whose_number_is_used_again_is_taken_over(tmp_path: Path) -> None:
+    lock = tmp_path / ".P.being-set-up"
+    script = """
+import os, sys
+from fractal_omezarr_converters.ngff.plate_lock import plate_lock
+from fractal_omezarr_converters.ngff.stores import LocalStore
+with plate_lock(LocalStore(sys.argv[1]), "P"):
+    os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+    left = json.loads(lock.read_bytes())
+    lock.write_text(json.dumps({**left, "pid": os.getpid()}))  # as if this process had got the number of that one
+    with plate_lock(LocalStore(tmp_path), "P", timeout=1):
         assert lock.exists()
     assert not lock.exists()
 

@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.ngff.staging_owner import process_start, still_runs
 from fractal_omezarr_converters.ngff.stores import LocalStore, Store
 
 logger = logging.getLogger(__name__)
@@ -94,7 +95,8 @@ def _kept_fresh(lock: Path) -> Iterator[None]:
 
 
 def _acquire(lock: Path, plate_path: str, timeout: float) -> None:
-    owner = json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode()
+    began = process_start(os.getpid())
+    owner = json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "started": began}).encode()
     end = time.monotonic() + timeout
     while True:
         try:
@@ -126,7 +128,10 @@ def _holder(lock: Path) -> str:
 
 
 def _dead_owner(lock: Path) -> bytes | None:
-    """Return what the lock says when its owner is gone: a process of this machine that ended, or an old lock of another."""
+    """Return what the lock says when its owner is gone: a process of this machine that ended, or an old lock of another.
+
+    The number of a process that ended may be another one's by now.
+    """
     try:
         age = time.time() - lock.stat().st_mtime
         content = lock.read_bytes()
@@ -138,13 +143,7 @@ def _dead_owner(lock: Path) -> bytes | None:
         return content if age > STALE_SECONDS else None
     if host != socket.gethostname():
         return content if age > STALE_SECONDS else None
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return content
-    except OSError:
-        return None
-    return None
+    return None if still_runs(process, owner.get("started")) else content
 
 
 def _take_away(lock: Path, content: bytes) -> None:
