@@ -112,6 +112,22 @@ def test_writer_modes_give_the_same_pixels_also_where_tiles_overlap(make_tile, t
     np.testing.assert_array_equal(pixels, expected)
 
 
+def test_the_plan_counts_pixels_that_later_fields_hide_once(make_tile):
+    """Where four fields meet, three lie over the first, and over each other."""
+    corners = [(x, y) for y in (0, 20, 39) for x in (0, 28, 50)]
+    tiles = [make_tile(f"F{n}", start_x=x / 2, start_y=y / 2) for n, (x, y) in enumerate(corners)]
+    options = ConverterOptions(grouping=MosaicGrouping(tiling_strategy=InplaceTiling()))
+    (image,) = tiles_aggregation_pipeline(tiles, converter_options=options)
+    layers = np.zeros((100, 100), dtype=int)
+    for x, y in corners:
+        layers[y : y + 24, x : x + 32] += 1
+    hidden = int((layers - 1).clip(0).sum())
+    made = plan_image(image, converter_options=options)
+    assert made.overlaps == hidden
+    (said,) = [text for text in (*made.warnings, *made.remarks) if "overlap in place" in text]
+    assert f"{hidden} pixels of each plane are overwritten" in said
+
+
 @pytest.mark.parametrize("shards", [False, True])
 def test_writer_modes_and_schedulers_give_the_same_files(make_tile, tmp_path, shards):
     tiles = [

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.pipelines.image_steps import C, T, X, Y, Z, pixel_steps
-from fractal_omezarr_converters.pipelines.tiling import Overlap, overlaps
+from fractal_omezarr_converters.pipelines.tiling import Overlap, covered_pixels, hidden_pixels, overlaps
 
 type Image = TiledImage[Any, Any]
 Floats = npt.NDArray[np.float64]
@@ -124,7 +124,7 @@ def overlap_said(fields: Fields, corners: Floats) -> Said:
         f"'{fields.names[one.winner]}' over '{fields.names[one.loser]}' ({one.pixels} px)" for one in found[:3]
     )
     more = f" and {len(found) - 3} more pairs" if len(found) > 3 else ""
-    total = sum(one.pixels for one in found)
+    total = sum(hidden_pixels(starts, sizes, found).values())
     counts = f"{total} pixels of each plane are overwritten by the later one: {examples}{more}."
     hidden = _mostly_hidden(starts, sizes, found)
     if not hidden:
@@ -151,20 +151,7 @@ def _mostly_hidden(starts: Integers, sizes: Integers, found: Sequence[Overlap]) 
         if max(pixels) <= HIDDEN_BY_ONE * area and sum(pixels) <= HIDDEN_BY_ALL * area:
             continue
         winners = [cover.winner for cover in covers]
-        share = _covered(starts[field], sizes[field], starts[winners], sizes[winners]) / area
+        share = covered_pixels(starts[field], sizes[field], starts[winners], sizes[winners]) / area
         if max(pixels) > HIDDEN_BY_ONE * area or share > HIDDEN_BY_ALL:
             shares[field] = share
     return shares
-
-
-def _covered(start: Integers, size: Integers, starts: Integers, sizes: Integers) -> int:
-    """How many pixels of one box the others cover, those under several once: by cutting it at all their edges."""
-    low = np.maximum(starts, start)
-    high = np.minimum(starts + sizes, start + size)
-    x, y = (np.unique(np.concatenate([low[:, axis], high[:, axis]])) for axis in (0, 1))
-    covered = np.zeros((len(x) - 1, len(y) - 1), dtype=bool)
-    for (left, top), (right, bottom) in zip(low, high):
-        covered[
-            np.searchsorted(x, left) : np.searchsorted(x, right), np.searchsorted(y, top) : np.searchsorted(y, bottom)
-        ] = True
-    return int((covered * np.diff(x)[:, None] * np.diff(y)[None, :]).sum())

@@ -274,7 +274,7 @@ def _overlapped_pixels(placement: Placement) -> int:
     """Source pixels that a later tile hides, as the difference of what is laid and what is covered, plane by plane."""
     start, length = placement.start, placement.length
     plane = number_rows([*start[:, :3].T, *length[:, :3].T])
-    from fractal_omezarr_converters.pipelines.tiling import overlaps
+    from fractal_omezarr_converters.pipelines.tiling import hidden_pixels, overlaps
 
     total = 0
     patterns: dict[bytes, int] = {}
@@ -285,7 +285,7 @@ def _overlapped_pixels(placement: Placement) -> int:
         corners, sizes = start[rows][:, [4, 3]], length[rows][:, [4, 3]]
         key = corners.tobytes() + sizes.tobytes()
         if key not in patterns:
-            patterns[key] = sum(one.pixels for one in overlaps(corners, sizes))
+            patterns[key] = sum(hidden_pixels(corners, sizes, overlaps(corners, sizes)).values())
         total += patterns[key] * int(np.prod(length[rows[0], :3]))
     return total
 

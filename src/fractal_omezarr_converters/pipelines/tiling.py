@@ -234,3 +234,31 @@ def overlaps(starts: Integers, sizes: Integers) -> list[Overlap]:
             pair = sorted((int(order[first]), int(order[other])))
             found.append(Overlap(pair[0], pair[1], int(pixels)))
     return sorted(found)
+
+
+def hidden_pixels(starts: Integers, sizes: Integers, found: Sequence[Overlap]) -> dict[int, int]:
+    """How many pixels of every box the later ones of these overlaps hide, those under several counted once."""
+    over: dict[int, list[Overlap]] = {}
+    for one in found:
+        over.setdefault(one.loser, []).append(one)
+    hidden = {}
+    for box, covers in over.items():
+        winners = [cover.winner for cover in covers]
+        alone = len(winners) == 1
+        hidden[box] = (
+            covers[0].pixels if alone else covered_pixels(starts[box], sizes[box], starts[winners], sizes[winners])
+        )
+    return hidden
+
+
+def covered_pixels(start: Integers, size: Integers, starts: Integers, sizes: Integers) -> int:
+    """How many pixels of one box the others cover, those under several once: by cutting it at all their edges."""
+    low = np.maximum(starts, start)
+    high = np.minimum(starts + sizes, start + size)
+    x, y = (np.array(sorted({*low[:, axis].tolist(), *high[:, axis].tolist()})) for axis in (0, 1))
+    covered = np.zeros((len(x) - 1, len(y) - 1), dtype=bool)
+    left, right = (np.searchsorted(x, edge[:, 0]).tolist() for edge in (low, high))
+    top, bottom = (np.searchsorted(y, edge[:, 1]).tolist() for edge in (low, high))
+    for one in range(len(low)):
+        covered[left[one] : right[one], top[one] : bottom[one]] = True
+    return int((covered * np.diff(x)[:, None] * np.diff(y)[None, :]).sum())
