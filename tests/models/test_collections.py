@@ -70,7 +70,14 @@ def test_wells_are_read_as_instruments_write_them(text: str, well: str) -> None:
     assert well_name(*parse_well(text)) == well
     image = ImageInPlate(plate_name="P", well=text, acquisition=2)
     assert image.well == well
-    assert image.path_in_well() == image.image_in_well_path() == "2"
+
+
+def test_the_paths_of_an_image_in_a_plate() -> None:
+    image = ImageInPlate(plate_name="P", well="AB12", acquisition=2)
+    paths = image.path_in_well(), image.image_in_well_path(), image.path()
+    assert paths == ("2", "AB/12/2", "P.zarr/AB/12/2")
+    image.set_suffix("_F1")
+    assert image.image_in_well_path() == "AB/12/2_F1"
 
 
 @pytest.mark.parametrize("text", ["", "1", "A", "A0", "0A", "AAA1", "A01B02", "A-1-2"])

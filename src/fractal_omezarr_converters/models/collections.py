@@ -117,12 +117,12 @@ class ImageInPlate(CollectionInterface):
         return f"{self.acquisition}{self._suffix}"
 
     def image_in_well_path(self) -> str:
-        """The same as :meth:`path_in_well`."""
-        return self.path_in_well()
+        """Path of the image inside the plate, as plates list their images: ``A/01/0``."""
+        return f"{self.well_path()}/{self.path_in_well()}"
 
     def path(self) -> str:
         """Path of the image relative to the output directory: ``Plate.zarr/A/01/0``."""
-        return f"{self.plate_path()}/{self.well_path()}/{self.path_in_well()}"
+        return f"{self.plate_path()}/{self.image_in_well_path()}"
 
 
 class SingleImage(CollectionInterface):
