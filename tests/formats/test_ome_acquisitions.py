@@ -126,6 +126,15 @@ def test_fields_count_from_one_in_each_acquisition(tmp_path: Path) -> None:
     assert scan.states.never_acquired == 0
 
 
+def test_a_field_that_an_acquisition_did_not_image_keeps_its_number_free(tmp_path: Path) -> None:
+    truth = _edited(write_ome_plate(tmp_path, **SMALL), ('<ImageRef ID="Image:B03-1-1"/>', ""))
+    assert _fields(_scan(truth)) == {
+        (well, number): ["FOV_2"] if (well, number) == ("B03", 1) else ["FOV_1", "FOV_2"]
+        for well in ("B03", "C05")
+        for number in (0, 1)
+    }
+
+
 def test_numbers_count_on_from_the_one_that_is_given(tmp_path: Path) -> None:
     scan = _scan(write_ome_plate(tmp_path, **SMALL), acquisition=4, plate_name="Mine")
     assert {each.acquisition for each in scan.tiles.collections if isinstance(each, ImageInPlate)} == {4, 5}

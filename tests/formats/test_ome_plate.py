@@ -94,6 +94,18 @@ def test_without_positions_a_grid_is_asked_for(tmp_path: Path) -> None:
     assert len({(t.start_x, t.start_y) for t in scan.tiles}) == 4
 
 
+def test_a_field_that_was_not_imaged_keeps_its_number_and_its_place_in_the_grid(tmp_path: Path) -> None:
+    truth = write_ome_plate(tmp_path, positions="none", planes=1, layout=(1, 3), companion=True)
+    _edited(truth, '<ImageRef ID="Image:C05-2"/>', "")
+    scan = _scan(truth, field_grid={"columns": 3})
+    x = {well: {} for well in ("B03", "C05")}
+    for tile in scan.tiles:
+        x[tile.collection.well][tile.fov_name] = tile.start_x
+    assert list(x["B03"]) == ["FOV_1", "FOV_2", "FOV_3"]
+    assert x["C05"] == {name: x["B03"][name] for name in ("FOV_1", "FOV_3")}
+    assert any("C05 lacks [2]" in each for each in scan.warnings)
+
+
 def test_states_are_counted(tmp_path: Path) -> None:
     scan = _scan(write_ome_plate(tmp_path, **UGLY))
     assert (scan.states.missing_file, scan.states.never_acquired) == (1, 1)

@@ -33,10 +33,10 @@ def stated_plate(path: Path, warnings: list[str]) -> StatedPlate:
         return StatedPlate()
     sites: dict[str, tuple[int, int, int]] = {}
     for well in document.plates[0].wells if document.plates else ():
-        for rank, sample in enumerate(sorted(well.samples, key=lambda each: each.number)):
+        for number, sample in well.numbered():
             image = document.images.get(sample.image)
             if image is not None:
-                sites[image.name.rpartition(BEFORE_LABEL)[2]] = (well.row + 1, well.column + 1, rank)
+                sites[image.name.rpartition(BEFORE_LABEL)[2]] = (well.row + 1, well.column + 1, number - 1)
     plate = document.plates[0] if document.plates else None
     return StatedPlate(sites, plate.rows if plate else None, plate.columns if plate else None)
 

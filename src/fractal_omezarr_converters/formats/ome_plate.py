@@ -252,7 +252,7 @@ def _measurement(part: AcquiredWells, found: OmePlanes, read: _Read, plate: Plat
 
 def _take_well(document: OmeDocument, well: OmeWell, found: OmePlanes, problems: list[str]) -> None:
     """Fields of a well, numbered by their Index: the order of the document means nothing."""
-    for number, sample in enumerate(sorted(well.samples, key=lambda each: each.number), start=1):
+    for number, sample in well.numbered():
         image = document.images.get(sample.image)
         if image is None:
             problems.append(

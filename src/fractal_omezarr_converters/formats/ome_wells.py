@@ -18,7 +18,10 @@ EXAMPLES = 3
 
 
 class OmeSample(NamedTuple):
-    """One field of a well: its image, its number, its position in µm where it is stated, and its identifier."""
+    """One field of a well: its image, its number, its position in µm where it is stated, and its identifier.
+
+    The image is empty where the field was planned and not imaged.
+    """
 
     image: str
     number: int
@@ -28,11 +31,17 @@ class OmeSample(NamedTuple):
 
 
 class OmeWell(NamedTuple):
-    """One well: row and column from 0, and its fields."""
+    """One well: row and column from 0, its fields, and those that were planned and not imaged."""
 
     row: int
     column: int
     samples: list[OmeSample]
+    planned: Sequence[OmeSample] = ()
+
+    def numbered(self) -> list[tuple[int, OmeSample]]:
+        """Give the fields by their Index, numbered from 1; those that were not imaged keep their number free."""
+        every = enumerate(sorted([*self.samples, *self.planned], key=lambda each: each.number), start=1)
+        return [(number, each) for number, each in every if each.image]
 
 
 class OmeAcquisition(NamedTuple):
@@ -48,7 +57,7 @@ class OmeAcquisition(NamedTuple):
 
 @dataclass
 class OmePlate:
-    """One plate, its wells and acquisitions. ``planned`` are the identifiers of fields without an image."""
+    """One plate, its wells and acquisitions."""
 
     id: str
     name: str
@@ -56,7 +65,6 @@ class OmePlate:
     columns: int | None = None
     wells: list[OmeWell] = field(default_factory=list)
     acquisitions: list[OmeAcquisition] = field(default_factory=list)
-    planned: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -89,16 +97,16 @@ def plate_of(record: XmlRecord) -> OmePlate:
     )
     for well in record.every("Well"):
         row, column = (well.attribute_integer(name, least=0, most=1000) for name in ("Row", "Column"))
-        samples = []
+        samples, planned = [], []
         for place, sample in enumerate(well.every("WellSample")):
             reference, id_ = sample.child("ImageRef"), sample.attributes.get("ID", "")
-            if reference is None:
-                plate.planned.add(id_)
-                continue  # a field that was planned and not imaged
-            x, y = position(sample, "PositionX"), position(sample, "PositionY")
             index = sample.attribute_integer("Index", least=0, default=place)
+            if reference is None:
+                planned.append(OmeSample("", index, None, None, id_))
+                continue
+            x, y = position(sample, "PositionX"), position(sample, "PositionY")
             samples.append(OmeSample(reference.attribute("ID"), index, x, y, id_))
-        plate.wells.append(OmeWell(row, column, samples))
+        plate.wells.append(OmeWell(row, column, samples, planned))
     plate.acquisitions = [_acquisition(each, plate.warnings) for each in record.every("PlateAcquisition")]
     return plate
 
@@ -145,8 +153,9 @@ def acquired_wells(plate: OmePlate, warnings: list[str]) -> list[AcquiredWells]:
                 repeated[id_] = None
     found: list[list[OmeWell]] = [[] for _ in plate.acquisitions]
     unlisted: list[str] = []
-    known = set(plate.planned)
+    known: set[str] = set()
     for well in plate.wells:
+        known.update(each.id for each in well.planned)
         parts: dict[int, list[OmeSample]] = {}
         for sample in well.samples:
             known.add(sample.id)
@@ -154,7 +163,8 @@ def acquired_wells(plate: OmePlate, warnings: list[str]) -> list[AcquiredWells]:
                 unlisted.append(sample.id or sample.image)
             parts.setdefault(number_of.get(sample.id, 0), []).append(sample)
         for number, samples in parts.items():
-            found[number].append(OmeWell(well.row, well.column, samples))
+            planned = [each for each in well.planned if number_of.get(each.id) == number]
+            found[number].append(OmeWell(well.row, well.column, samples, planned))
     of_plate = f"of plate '{plate.name or plate.id}'"
     warnings.extend(plate.warnings)
     for ids, what in (
