@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
 from fractal_omezarr_converters.formats import registry
@@ -149,6 +151,23 @@ def test_metadata_that_lie(tmp_path: Path, old: str, new: str, message: str) -> 
     truth = write_ome_plate(tmp_path, planes=1, companion=True)
     with pytest.raises(ConvertersToolsUserError, match=message):
         _scan(_edited(truth, old, new))
+
+
+@pytest.mark.parametrize(("own", "refused"), [('UUID="urn:uuid:1"', True), ("", True), ('UUID="urn:uuid:1"', False)])
+def test_files_that_are_named_by_identifiers_alone(tmp_path: Path, own: str, refused: bool) -> None:
+    """Every other file would be taken for the one that holds the OME-XML; that one may be named so."""
+    truth = write_ome_plate(tmp_path, planes=1, layout=(1, 2), wells=("B03",), files="field" if refused else "plate")
+    path = sorted(truth.folders[0].glob("*.ome.tif"))[0]
+    with tifffile.TiffFile(path) as file:
+        pages, text = file.asarray(key=range(len(file.pages))), file.pages.first.description
+    text = re.sub(r'<UUID FileName="(B03_2)?.*?">.*?<', lambda m: f"<UUID>urn:uuid:{2 if m[1] else 1}<", text)
+    text = text.replace("<OME ", f"<OME {own} ")
+    tifffile.imwrite(path, pages, description=text, metadata=None, photometric="minisblack")
+    if refused:
+        with pytest.raises(ConvertersToolsUserError, match=r"names files by their UUID alone \(for example 'urn:uuid:"):
+            _scan(truth)
+    else:
+        convert_and_compare(truth, tmp_path / "out", format_name="ome_plate")
 
 
 def test_images_without_a_plate_are_not_a_plate(tmp_path: Path, shared_data: Path) -> None:

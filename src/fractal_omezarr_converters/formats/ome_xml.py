@@ -37,7 +37,10 @@ class OmePlane(NamedTuple):
 
 @dataclass
 class OmeImageRecord:
-    """One image; keys of planes are (c, z, t). Pixel sizes are µm, ``t_step`` s, ``acquired`` seconds since 1970."""
+    """One image; keys of planes are (c, z, t). Pixel sizes are µm, ``t_step`` s, ``acquired`` seconds since 1970.
+
+    ``nameless`` are the files that are named by their UUID alone.
+    """
 
     id: str
     name: str
@@ -54,6 +57,7 @@ class OmeImageRecord:
     channels: list[ChannelFacts] = field(default_factory=list)
     planes: dict[Key, OmePlane] = field(default_factory=dict)
     places: dict[Key, PlanePlace] = field(default_factory=dict)
+    nameless: set[str] = field(default_factory=set)
     line: int = 0
 
 
@@ -107,8 +111,21 @@ def read_ome_xml(
         document.creator = root.attributes.get("Creator", "")
         document.uuid = root.attributes.get("UUID")
     document.warnings.extend(stream.warnings)
+    problems.extend(_nameless_files(document, is_in_file=content is not None))
     raise_together(problems, f"The OME-XML of '{path}' cannot be used")
     return document
+
+
+def _nameless_files(document: OmeDocument, *, is_in_file: bool) -> list[str]:
+    """Say when files are told apart by UUIDs alone: all would be taken for the file itself, and pixels be those of another."""
+    found = {uuid for image in document.images.values() for uuid in image.nameless}
+    others = found - {document.uuid} if document.uuid and is_in_file else found if len(found) > 1 else set()
+    if not others:
+        return []
+    return [
+        f"'{document.path}' names files by their UUID alone (for example '{min(others)}'), so which files hold the images is"
+        " not known; export the plate again with names of files (FileName of UUID in TiffData)."
+    ]
 
 
 def tiff_description(path: str | Path) -> tuple[bytes, int] | None:
@@ -181,6 +198,8 @@ def _take_files(image: OmeImageRecord, pixels: XmlRecord, own_pages: int, *, pla
     for each in pixels.every("TiffData"):
         uuid = each.child("UUID")
         name = uuid.attributes.get("FileName", "").strip() if uuid is not None else ""
+        if uuid is not None and not name and uuid.text.strip():
+            image.nameless.add(uuid.text.strip())
         c, z, t = (each.attribute_integer(f"First{axis}", least=0, default=0) for axis in "CZT")
         page, count = (
             each.attribute_integer(what, least=0) if what in each.attributes else None for what in ("IFD", "PlaneCount")
