@@ -93,6 +93,21 @@ def test_numbers_and_names(tmp_path: Path) -> None:
     assert scan.states.never_acquired == 2
 
 
+def test_names_that_hold_numbers_are_in_the_order_of_the_numbers(tmp_path: Path) -> None:
+    """A field named Pos10 lies in the tenth cell of the grid, and channel 10 comes after channel 2."""
+    for number in range(1, 12):
+        for channel in (1, 2, 10):
+            name = f"P_B03_Pos{number}_{channel}.tif"
+            tifffile.imwrite(tmp_path / name, np.full((8, 8), number, np.uint16))
+    pattern = r"(?P<plate>.+)_(?P<well>[A-P]\d\d)_(?P<field>Pos\d+)_(?P<channel>\d+)\.tif"
+    options = {"pattern": pattern, "pixel_size": 1.0, "field_grid": {"columns": 11}}
+    scan = registry.get("named_images").scan(str(tmp_path), options=options)
+    places = {tile.start_x: int(tile.image_loader.load_data()[0, 0]) for tile in scan.tiles}
+    assert [places[x] for x in sorted(places)] == list(range(1, 12))
+    channels = scan.tiles.acquisitions[0].channels or ()
+    assert [each.channel_label for each in channels] == ["1", "2", "10"]
+
+
 @pytest.mark.parametrize("numbers", [(1, 2, 4), (0, 15, 45)])
 def test_frames_whose_numbers_leave_a_gap_keep_their_time(tmp_path: Path, numbers: tuple[int, ...]) -> None:
     """Numbers count intervals, also where they are minutes; a number without images leaves its interval free."""

@@ -14,13 +14,13 @@ from typing import Any, Literal, NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.micromanager_frames import AxisValue, RawPlane, number, whole
+from fractal_omezarr_converters.formats.natural_order import natural
 from fractal_omezarr_converters.models.well_names import parse_well, row_index, row_name
 
 MAX_ROW, MAX_COLUMN = 32, 48
 COLUMNS_OF_96 = 12
 _SITE = re.compile(r"(?P<well>[A-Za-z]{1,2}\d{1,2})[-_ ]+Site[-_ ]?(?P<site>\d+)", re.IGNORECASE)
 _GRID = re.compile(r".*-Pos_?(?P<column>\d+)_(?P<row>\d+)", re.IGNORECASE)
-_PARTS = re.compile(r"(\d+)")
 
 type FreePositions = Literal["one well", "own wells"]
 
@@ -205,8 +205,3 @@ def _natural(key: PositionKey) -> tuple[Any, ...]:
     at = key.position
     value = (0, at, ()) if isinstance(at, int) else (1, 0, natural(at))
     return (*value, natural(key.label), key.row or 0, key.column or 0)
-
-
-def natural(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Give the parts of a name such that ``Pos2`` comes before ``Pos10``."""
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _PARTS.split(text) if part)

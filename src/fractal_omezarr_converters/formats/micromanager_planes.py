@@ -27,10 +27,10 @@ from fractal_omezarr_converters.formats.micromanager_places import (
     listed_position,
     listed_xy,
     name_of,
-    natural,
     places_of,
     stage_frame,
 )
+from fractal_omezarr_converters.formats.natural_order import natural
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, PlaneRecord
 
 PLACEHOLDER = 1.0

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
+from fractal_omezarr_converters.formats.natural_order import natural
 from fractal_omezarr_converters.models.well_names import parse_row, parse_well, row_index
 
 IMAGE_ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
@@ -162,7 +163,7 @@ def _group(match: re.Match[str], what: str) -> str | None:
 def _numbers_of(expression: re.Pattern[str], names: list[str], what: str) -> dict[str, int]:
     """Numbers for values that are no numbers, by their order."""
     found = {_group(match, what) for name in names if (match := expression.search(name)) is not None}
-    words = sorted(each for each in found if each is not None and not each.isdecimal())
+    words = sorted((each for each in found if each is not None and not each.isdecimal()), key=natural)
     return {word: number for number, word in enumerate(words, start=1)}
 
 

@@ -22,6 +22,7 @@ from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFile
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.field_grid import FieldGrid
 from fractal_omezarr_converters.formats.name_patterns import PRESETS, NamedFile, compiled, list_images, match_names
+from fractal_omezarr_converters.formats.natural_order import natural
 from fractal_omezarr_converters.formats.physical_sizes import PhysicalSizes, physical_sizes
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, LoaderMaker, Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plate_format import PlateFormat
@@ -90,7 +91,7 @@ class NamedImages(PlateFormat[NamedImagesOptions]):
         expression = compiled(options.pattern) if options.pattern else _preset(source, names)
         warnings: list[str] = []
         found = match_names(source, names, expression, warnings)
-        labels = sorted({each.channel for each in found})
+        labels = sorted({each.channel for each in found}, key=natural)
         stated = physical_sizes(source / found[0].file)
         size = _pixel_size(source, options, stated)
         positions = read_positions(source, options.position_table) if options.position_table else None
