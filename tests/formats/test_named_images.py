@@ -75,6 +75,23 @@ def test_positions_from_a_table(tmp_path: Path) -> None:
         _scan(truth, **(options | {"position_table": "nowhere.csv"}))
 
 
+def test_positions_of_fields_that_have_names(tmp_path: Path) -> None:
+    for number, name in enumerate(("left", "right")):
+        tifffile.imwrite(tmp_path / f"P_B03_{name}.tif", np.full((8, 8), number, np.uint16))
+    table = tmp_path / "places.csv"
+    table.write_text("field,x,y\nright,108,4\nleft ,4,4\n")
+    pattern = r"(?P<plate>.+)_(?P<well>[A-P]\d\d)_(?P<field>[a-z]+)\.tif"
+    options = {"pattern": pattern, "pixel_size": 1.0, "position_table": "places.csv"}
+    scan = registry.get("named_images").scan(str(tmp_path), options=options)
+    assert {tile.start_x: int(tile.image_loader.load_data()[0, 0]) for tile in scan.tiles} == {0: 0, 104: 1}
+    table.write_text("field,x,y\nright,108,4\nlfet,4,4\n")
+    with pytest.raises(ConvertersToolsUserError, match="line 3: 'lfet' is neither the number nor the name of a field"):
+        registry.get("named_images").scan(str(tmp_path), options=options)
+    table.write_text("field,x,y\nright,108,4\n")
+    with pytest.raises(ConvertersToolsUserError, match="has no row for field left"):
+        registry.get("named_images").scan(str(tmp_path), options=options)
+
+
 @pytest.mark.parametrize(("order", "place"), [("rows", (1, 0)), ("snake", (1, 2)), ("columns", (1, 1))])
 def test_orders_of_a_grid(tmp_path: Path, order: str, place: tuple[int, int]) -> None:
     truth = write_named_images(tmp_path, layout=(2, 3), channels=CHANNELS, planes=1, wells=("B03",))

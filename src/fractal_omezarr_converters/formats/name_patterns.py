@@ -132,7 +132,7 @@ def match_names(folder: Path, names: list[str], expression: re.Pattern[str], war
     found: list[NamedFile] = []
     problems: list[str] = []
     passed: list[str] = []
-    fields = _numbers_of(expression, names, "field")
+    fields = field_numbers(expression, names)
     for name in names:
         match = expression.search(name)
         if match is None:
@@ -160,9 +160,9 @@ def _group(match: re.Match[str], what: str) -> str | None:
     return next((groups[name] for name in _GROUPS[what] if groups.get(name) is not None), None)
 
 
-def _numbers_of(expression: re.Pattern[str], names: list[str], what: str) -> dict[str, int]:
-    """Numbers for values that are no numbers, by their order."""
-    found = {_group(match, what) for name in names if (match := expression.search(name)) is not None}
+def field_numbers(expression: re.Pattern[str], names: list[str]) -> dict[str, int]:
+    """Give numbers from 1 to fields that are named by words, by their order."""
+    found = {_group(match, "field") for name in names if (match := expression.search(name)) is not None}
     words = sorted((each for each in found if each is not None and not each.isdecimal()), key=natural)
     return {word: number for number, word in enumerate(words, start=1)}
 

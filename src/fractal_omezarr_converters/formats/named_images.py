@@ -21,7 +21,14 @@ from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, 
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.field_grid import FieldGrid
-from fractal_omezarr_converters.formats.name_patterns import PRESETS, NamedFile, compiled, list_images, match_names
+from fractal_omezarr_converters.formats.name_patterns import (
+    PRESETS,
+    NamedFile,
+    compiled,
+    field_numbers,
+    list_images,
+    match_names,
+)
 from fractal_omezarr_converters.formats.natural_order import natural
 from fractal_omezarr_converters.formats.physical_sizes import PhysicalSizes, physical_sizes
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, LoaderMaker, Measurement, PlaneRecord
@@ -94,7 +101,9 @@ class NamedImages(PlateFormat[NamedImagesOptions]):
         labels = sorted({each.channel for each in found}, key=natural)
         stated = physical_sizes(source / found[0].file)
         size = _pixel_size(source, options, stated)
-        positions = read_positions(source, options.position_table) if options.position_table else None
+        positions = None
+        if options.position_table:
+            positions = read_positions(source, options.position_table, field_numbers(expression, names))
         if positions is None and options.field_grid is None:
             _refuse_several_fields(source, found)
         planes = []

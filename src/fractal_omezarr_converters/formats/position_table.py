@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Positions:
     path: str
     of_all: dict[int, Place]
     of_well: dict[tuple[int, int, int], Place]
+    names: Mapping[int, str]
 
     def of(self, row: int, column: int, field: int) -> Place:
         """Give the centre of a field.
@@ -36,13 +38,18 @@ class Positions:
         found = self.of_well.get((row, column, field)) or self.of_all.get(field)
         if found is None:
             raise ConvertersToolsUserError(
-                f"The table of positions '{self.path}' has no row for field {field}; add it, or filter the field out."
+                f"The table of positions '{self.path}' has no row for field {self.names.get(field, field)}; add it, or filter the field out."
             )
         return found
 
 
-def read_positions(folder: Path, name: str) -> Positions:
+def read_positions(folder: Path, name: str, fields: Mapping[str, int]) -> Positions:
     """Read a table of positions; a relative path is taken from the folder of the images.
+
+    Args:
+        folder: the folder of the images.
+        name: path of the table.
+        fields: numbers of the fields that have names.
 
     Raises:
         ConvertersToolsUserError: columns are missing or values are wrong; all of them together.
@@ -63,7 +70,7 @@ def read_positions(folder: Path, name: str) -> Positions:
             )
         for line, row in enumerate(reader, start=2):
             try:
-                field, x, y = int(row["field"]), float(row["x"]), float(row["y"])
+                field, x, y = _field(row["field"], fields), float(row["x"]), float(row["y"])
                 if not (math.isfinite(x) and math.isfinite(y)):
                     raise ValueError("a position is not a finite number")
                 if (row.get("well") or "").strip():
@@ -76,4 +83,14 @@ def read_positions(folder: Path, name: str) -> Positions:
                 if len(problems) == MAX_PROBLEMS:
                     break
     raise_together(problems, f"The table of positions '{path}' cannot be used")
-    return Positions(str(path), of_all, of_well)
+    return Positions(str(path), of_all, of_well, {number: word for word, number in fields.items()})
+
+
+def _field(text: str | None, fields: Mapping[str, int]) -> int:
+    stated = (text or "").strip()
+    if stated in fields:
+        return fields[stated]
+    try:
+        return int(stated)
+    except ValueError:
+        raise ValueError(f"'{stated}' is neither the number nor the name of a field") from None
