@@ -175,6 +175,17 @@ def test_names_that_do_not_fit_are_left_out_and_said(tmp_path: Path) -> None:
     )
 
 
+def test_names_of_several_plates_are_said(tmp_path: Path) -> None:
+    for name in ("P2_B03", "P10_C05", "P2_D05"):
+        tifffile.imwrite(tmp_path / f"{name}f01d0.TIF", np.zeros((8, 8), np.uint16))
+    scan = registry.get("named_images").scan(str(tmp_path), options={"pixel_size": 1.0})
+    assert any("state 2 plates ('P2', 'P10'); all become one plate" in each for each in scan.warnings)
+    (tmp_path / "P10_C05f01d0.TIF").unlink()
+    scan = registry.get("named_images").scan(str(tmp_path), options={"pixel_size": 1.0})
+    assert scan.plate is not None and scan.plate.name == "P2"
+    assert not any("plates" in each for each in scan.warnings)
+
+
 def test_two_files_for_one_plane_are_named(tmp_path: Path) -> None:
     truth = write_named_images(tmp_path, channels=CHANNELS, planes=2)
     with pytest.raises(ConvertersToolsUserError, match="both claim"):

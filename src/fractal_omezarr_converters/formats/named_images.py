@@ -118,7 +118,13 @@ class NamedImages(PlateFormat[NamedImagesOptions]):
                     each.row, each.column, each.field, channel, each.z, t, each.file, x, y, seconds=each.seconds
                 )
             )
-        plates = sorted({each.plate for each in found if each.plate})
+        plates = sorted({each.plate for each in found if each.plate}, key=natural)
+        if len(plates) > 1:
+            shown = ", ".join(f"'{each}'" for each in plates[:4]) + (", ..." if len(plates) > 4 else "")
+            warnings.append(
+                f"The names of the images state {len(plates)} plates ({shown}); all become one plate. If they are several, convert"
+                " each of them with a pattern that fits its images only."
+            )
         return Measurement(
             described_in=str(source),
             files=AcquisitionFiles(source, source, follow_links=options.follow_links),
