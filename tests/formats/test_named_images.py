@@ -233,6 +233,7 @@ def test_presets(tmp_path: Path, name: Any, settings: dict[str, Any]) -> None:
     if settings.get("seconds"):
         scan = registry.get("named_images").scan(str(truth.folders[0]), options=options)
         assert scan.tiles.acquisitions[0].t_spacing == 5400.0
+        assert scan.facts["frame_times_s"] == [0, 5400, 10800]
 
 
 def test_palette_images_keep_their_numbers(tmp_path: Path, shared_data: Path) -> None:

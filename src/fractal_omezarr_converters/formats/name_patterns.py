@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -69,7 +70,7 @@ PRESETS = (
 
 
 class NamedFile(NamedTuple):
-    """What the name of a file says; numbers of row, column and field from 1, time in s where it is stated."""
+    """What the name of a file says; numbers of row, column and field from 1, time in s since the start where it is stated."""
 
     row: int
     column: int
@@ -132,6 +133,7 @@ def match_names(folder: Path, names: list[str], expression: re.Pattern[str], war
     found: list[NamedFile] = []
     problems: list[str] = []
     passed: list[str] = []
+    dated: list[int] = []
     fields = field_numbers(expression, names)
     for name in names:
         match = expression.search(name)
@@ -140,6 +142,8 @@ def match_names(folder: Path, names: list[str], expression: re.Pattern[str], war
             continue
         try:
             found.append(_taken_apart(name, match, fields))
+            if _is_dated(match.groupdict()):
+                dated.append(len(found) - 1)
         except ValueError as error:
             problems.append(f"'{folder / name}': {error}")
             if len(problems) == MAX_PROBLEMS:
@@ -152,6 +156,10 @@ def match_names(folder: Path, names: list[str], expression: re.Pattern[str], war
     if passed:
         shown = ", ".join(passed[:3])
         warnings.append(f"{len(passed)} images have names that the pattern does not fit and are left out: {shown}.")
+    # dates count from the earliest one, as times since the start do
+    start = min((found[at].seconds or 0.0 for at in dated), default=0.0)
+    for at in dated:
+        found[at] = found[at]._replace(seconds=(found[at].seconds or 0.0) - start)
     return found
 
 
@@ -203,10 +211,14 @@ def _whole(text: str | None, what: str) -> int:
         raise ValueError(f"the {what} '{text}' is not a whole number.") from None
 
 
+def _is_dated(groups: Mapping[str, str | None]) -> bool:
+    return all(groups.get(name) for name in _CLOCK)
+
+
 def _seconds(match: re.Match[str]) -> float | None:
-    """The time in a name: a date, or days, hours and minutes since the start."""
+    """The time in a name: a date (since 1970), or days, hours and minutes since the start."""
     groups = match.groupdict()
-    if all(groups.get(name) for name in _CLOCK):
+    if _is_dated(groups):
         year, month, day, hour, minute = (int(groups[name]) for name in _CLOCK)
         return datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp()
     if all(groups.get(name) for name in _SINCE):
