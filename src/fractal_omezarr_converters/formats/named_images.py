@@ -122,8 +122,8 @@ class NamedImages(PlateFormat[NamedImagesOptions]):
         if len(plates) > 1:
             shown = ", ".join(f"'{each}'" for each in plates[:4]) + (", ..." if len(plates) > 4 else "")
             warnings.append(
-                f"The names of the images state {len(plates)} plates ({shown}); all become one plate. If they are several, convert"
-                " each of them with a pattern that fits its images only."
+                f"The names of the images state {len(plates)} plates ({shown}); all become one plate. If they are several,"
+                " convert each of them with a pattern that fits its images only."
             )
         return Measurement(
             described_in=str(source),

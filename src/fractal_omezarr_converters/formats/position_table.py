@@ -38,7 +38,8 @@ class Positions:
         found = self.of_well.get((row, column, field)) or self.of_all.get(field)
         if found is None:
             raise ConvertersToolsUserError(
-                f"The table of positions '{self.path}' has no row for field {self.names.get(field, field)}; add it, or filter the field out."
+                f"The table of positions '{self.path}' has no row for field {self.names.get(field, field)}; add it, or filter"
+                " the field out."
             )
         return found
 
