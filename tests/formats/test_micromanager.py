@@ -116,6 +116,21 @@ def test_a_step_of_zero_comes_from_the_heights(tmp_path: Path, files: str) -> No
     assert scan.tiles.acquisitions[0].z_spacing == pytest.approx(0.35)
 
 
+def test_a_step_that_the_heights_contradict_is_said(tmp_path: Path) -> None:
+    truth = _small(tmp_path / "a", files="images", planes=3, z_step=1.5)
+    assert not any("planes" in each for each in _scan(truth).warnings)
+    scan = _scan(_edited(truth, '"z-step_um": 1.5', '"z-step_um": 7'))
+    assert scan.tiles.acquisitions[0].z_spacing == 7
+    assert any("state a distance of 7 µm between planes" in each and "1.5 µm apart" in each for each in scan.warnings)
+
+
+def test_stacks_that_run_downwards_are_said(tmp_path: Path) -> None:
+    """The step is stated below zero; it was taken as it is above."""
+    scan = _scan(_small(tmp_path, files="images", planes=3, z_step=-1.5))
+    assert scan.tiles.acquisitions[0].z_spacing == 1.5
+    assert any("Heights fall" in each and "from top to bottom" in each for each in scan.warnings)
+
+
 def test_a_missing_image_is_counted(tmp_path: Path) -> None:
     scan = _scan(_small(tmp_path, files="images", missing=[PlaneKey("B03", 2, 1)]))
     assert (scan.states.present, scan.states.missing_file, scan.states.never_acquired) == (7, 1, 0)

@@ -1,7 +1,8 @@
 """Indices and steps of planes along z and t, by the numbers, heights and times that the instrument states.
 
 Z. The index of a plane is the rank of its number. Heights differ between channels (focus offsets) and fields (autofocus),
-so the step is taken inside one well, field, channel and time point, never over them.
+so the step is taken inside one well, field, channel and time point, never over them. A step that the metadata state goes before it;
+heights that contradict it are said.
 
 Time. Frames are numbered by rank. The time of a frame is the median over all its planes of the seconds since the start,
 else of the clock from the first image of each well. Where times are unknown, the numbers of the frames count intervals, so that
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from fractal_omezarr_converters.formats.plane_table import Floats, Ints, PlaneTable
 
 STEP_TOLERANCE = 0.01
+#: Share of a stated z step by which measured heights may differ from it: they jitter by some hundredths.
+STATED_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def plane_axes(
     return PlaneAxes(
         z_index=z_index[kept],
         t_index=t_index[kept],
-        z_step=z_step if z_step else step_of_z(listed, z_index, warnings),
+        z_step=step_of_z(listed, z_index, warnings, stated=z_step),
         z_origin=next(iter(offsets.values()), 0.0),
         z_offsets=offsets,
         t_step=step_of_t(times, t_numbers.tolist(), t_step, warnings),
@@ -70,10 +73,32 @@ def plane_axes(
     )
 
 
-def step_of_z(planes: PlaneTable, z_index: Ints, warnings: list[str]) -> float:
-    """Give the distance of neighbouring planes in µm, taken within one well, field, channel and time point."""
+def step_of_z(planes: PlaneTable, z_index: Ints, warnings: list[str], *, stated: float | None = None) -> float:
+    """Give the distance of neighbouring planes in µm: as stated, else taken within one well, field, channel and time point."""
     if z_index.max(initial=0) == 0:
+        return stated or 1.0
+    per_channel = _steps_of_channels(planes, z_index)
+    middle = float(np.median(list(per_channel.values()))) if per_channel else 0.0
+    if middle < 0:
+        warnings.append("Heights fall with the number of the plane; planes are kept in order, from top to bottom.")
+    if stated:
+        if middle and abs(abs(middle) - stated) > STATED_TOLERANCE * stated:
+            warnings.append(
+                f"The metadata state a distance of {stated:.4g} µm between planes, but their heights are {abs(middle):.4g} µm"
+                f" apart; {stated:.4g} µm is used. Give the z spacing in the options if it is another."
+            )
+        return stated
+    if not per_channel or max(abs(step) for step in per_channel.values()) == 0:
+        warnings.append("The distance of the planes in z is unknown (heights are missing or constant); 1.0 µm is used.")
         return 1.0
+    if any(abs(step - middle) > STEP_TOLERANCE * abs(middle) for step in per_channel.values()):
+        listed = ", ".join(f"channel {channel}: {step:.4g}" for channel, step in sorted(per_channel.items()))
+        warnings.append(f"Channels have different z steps in µm ({listed}); {abs(middle):.4g} is used for all.")
+    return round(abs(middle), 9) or 1.0
+
+
+def _steps_of_channels(planes: PlaneTable, z_index: Ints) -> dict[int, float]:
+    """Median rise from plane to plane of every channel in µm, by the heights that are known."""
     known = np.flatnonzero(np.isfinite(planes.height))
     stack = joint_ranks(planes.row, planes.column, planes.field, planes.channel, planes.t)[0][known]
     order = np.argsort(stack * (int(z_index.max()) + 1) + z_index[known], kind="stable")
@@ -82,17 +107,7 @@ def step_of_z(planes: PlaneTable, z_index: Ints, warnings: list[str]) -> float:
     same = (stack[1:] == stack[:-1]) & (rise > 0)
     steps = np.diff(planes.height[chosen])[same] / rise[same]
     channels = planes.channel[chosen][1:][same]
-    per_channel = {number: float(np.median(steps[channels == number])) for number in (ranked(channels)[0].tolist())}
-    if not per_channel or max(abs(step) for step in per_channel.values()) == 0:
-        warnings.append("The distance of the planes in z is unknown (heights are missing or constant); 1.0 µm is used.")
-        return 1.0
-    middle = float(np.median(list(per_channel.values())))
-    if any(abs(step - middle) > STEP_TOLERANCE * abs(middle) for step in per_channel.values()):
-        listed = ", ".join(f"channel {channel}: {step:.4g}" for channel, step in sorted(per_channel.items()))
-        warnings.append(f"Channels have different z steps in µm ({listed}); {abs(middle):.4g} is used for all.")
-    if middle < 0:
-        warnings.append("Heights fall with the number of the plane; planes are kept in order, from top to bottom.")
-    return round(abs(middle), 9) or 1.0
+    return {number: float(np.median(steps[channels == number])) for number in ranked(channels)[0].tolist()}
 
 
 def z_offsets(planes: PlaneTable, z_index: Ints, kept: Ints) -> dict[int, float]:
