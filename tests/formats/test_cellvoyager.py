@@ -77,6 +77,22 @@ def test_points_of_another_protocol_are_not_used(tmp_path: Path) -> None:
     assert any("not those of the images" in each for each in scan.warnings)
 
 
+def test_a_well_whose_fields_lie_elsewhere_keeps_its_positions(tmp_path: Path) -> None:
+    """The points of the protocol are those of the other well, which the records list last."""
+    truth = write_cellvoyager(tmp_path, wells=("B03", "C05"), planes=1)
+    path = truth.folders[0] / "MeasurementData.mlf"
+    lines = path.read_text("utf-8-sig").splitlines()
+    moved = [line.replace('bts:X="', 'bts:X="5') if 'Row="2"' in line else line for line in lines]
+    path.write_text("\n".join(moved).replace('bts:X="5-', 'bts:X="-5'), "utf-8-sig")
+    scan = _scan(truth)
+    assert any("not those of the images" in each for each in scan.warnings)
+    left = {well: min(t.start_x for t in scan.tiles if t.collection.row == well) for well in "BC"}
+    half = truth.field_shape[1] * truth.pixel_size / 2
+    # centres at -18.2 µm in the other well, cut to -18.1, and -518.2 in this one
+    assert left["C"] + half == pytest.approx(-18.2, abs=0.11)
+    assert left["B"] + half == pytest.approx(-518.2, abs=0.11)
+
+
 def test_png_files_are_found_though_records_say_tif(tmp_path: Path) -> None:
     truth = write_cellvoyager(tmp_path / "in", ending=".png", wells=("B03",))
     _edited(truth, "MeasurementData.mlf", (".png", ".tif"))

@@ -247,21 +247,21 @@ def _planes(images: ImageColumns, detail: MeasurementDetail, protocol: Protocol,
 def _places(images: ImageColumns, protocol: Protocol, warnings: list[str]) -> tuple[Floats, Floats]:
     """Positions (x, y upwards): of the protocol, where those of the records are the same cut after one decimal."""
     combination, first = joint_ranks(images.timeline, images.field)
-    stated = np.empty((len(first), 2))
-    # of several records the last one counts
-    stated[combination, 0], stated[combination, 1] = images.x, images.y
-    exact: dict[int, tuple[float, float]] = {}
+    listed = np.full((len(first), 2), np.nan)
     for number, (timeline, field) in enumerate(zip(images.timeline[first].tolist(), images.field[first].tolist())):
-        listed = protocol.points.get(timeline, [])
-        if 1 <= field <= len(listed):
-            exact[number] = listed[field - 1]
-    agree = all(np.abs(stated[number] - at).max() < CUT_UM for number, at in exact.items())
-    if exact and not agree:
+        points = protocol.points.get(timeline, [])
+        if 1 <= field <= len(points):
+            listed[number] = points[field - 1]
+    exact = listed[combination]
+    known = np.isfinite(exact[:, 0])
+    # every image is looked at: fields of the same number may lie elsewhere in another well
+    apart = np.abs(np.stack([images.x, images.y], axis=1) - exact)[known]
+    agree = bool((apart < CUT_UM).all())
+    if not agree:
         warnings.append("Positions in the protocol (.mes) are not those of the images; the images' own are used.")
-    if not agree or len(exact) < len(stated):
+    if not (agree and known.all()):
         return images.x, images.y
-    places = np.array([exact[number] for number in range(len(stated))], np.float64)[combination]
-    return places[:, 0], places[:, 1]
+    return exact[:, 0], exact[:, 1]
 
 
 def _channels(images: ImageColumns, protocol: Protocol) -> dict[int, ChannelFacts]:
