@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,37 @@ def test_only_projections_are_taken_and_said(tmp_path: Path) -> None:
     scan = _scan(truth)
     assert len(scan.tiles) == 8 and scan.plate is not None and scan.plate.name == "Synthetic Plate"
     assert any("are projections made by the instrument (Maximum)" in each for each in scan.warnings)
+
+
+@pytest.mark.parametrize(
+    ("projection", "kept", "said"),
+    [
+        (
+            "none",
+            "Alexa 647",
+            r"only Maximum projections are left out: 'DAPI' \(A01_C01\); set projection to 'Maximum'",
+        ),
+        ("Maximum", "DAPI", r"only slices are left out: 'Alexa 647' \(A02_C03\); set projection to 'none'"),
+    ],
+)
+def test_channels_of_the_other_kind_alone_are_named(tmp_path: Path, projection: str, kept: str, said: str) -> None:
+    """Fluorescence is projected by the instrument, another channel is taken as a single plane."""
+    truth = write_cellvoyager(tmp_path, wells=("B03",), planes=1)
+    _edited(truth, "MeasurementData.mlf", ('bts:Ch="1"', 'bts:ZImageProcessing="Maximum" bts:Ch="1"'))
+    scan = _scan(truth, projection=projection)
+    assert [each.channel_label for each in scan.tiles.acquisitions[0].channels or ()] == [kept]
+    assert sum(re.search(said, each) is not None for each in scan.warnings) == 1
+
+
+def test_projections_of_two_kinds_are_two_plates(tmp_path: Path) -> None:
+    truth = write_cellvoyager(tmp_path, wells=("B03",), planes=1)
+    kinds = {"1": "Maximum", "3": "Minimum"}
+    changes = [(f'bts:Ch="{n}"', f'bts:ZImageProcessing="{kind}" bts:Ch="{n}"') for n, kind in kinds.items()]
+    _edited(truth, "MeasurementData.mlf", *changes)
+    with pytest.raises(ConvertersToolsUserError, match=r"of several kinds \(Maximum, Minimum\); choose one"):
+        _scan(truth)
+    scans = [_scan(truth, projection=kind) for kind in kinds.values()]
+    assert [each.plate and each.plate.name for each in scans] == ["Synthetic Plate_MIP", "Synthetic Plate_MinIP"]
 
 
 def test_failed_images_are_counted_and_said_once(tmp_path: Path) -> None:

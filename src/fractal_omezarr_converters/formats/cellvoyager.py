@@ -31,6 +31,7 @@ from fractal_omezarr_converters.errors import (
 )
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
 from fractal_omezarr_converters.formats.cellvoyager_heights import autofocus_planes
+from fractal_omezarr_converters.formats.cellvoyager_projections import Projection, channel_id, chosen_images
 from fractal_omezarr_converters.formats.cellvoyager_protocol import (
     MeasurementDetail,
     Protocol,
@@ -40,7 +41,6 @@ from fractal_omezarr_converters.formats.cellvoyager_protocol import (
 )
 from fractal_omezarr_converters.formats.cellvoyager_records import (
     PER_ACTION,
-    SLICES,
     ImageColumns,
     MeasurementData,
     frame_numbers,
@@ -59,7 +59,6 @@ if TYPE_CHECKING:
 
 RECORDS, DETAIL = "MeasurementData.mlf", "MeasurementDetail.mrf"
 CUT_UM = 0.1001
-SHORT_NAMES = {"Maximum": "MIP", "Minimum": "MinIP", "Sum": "SIP"}
 FAILURES_SHOWN = 3
 
 
@@ -68,11 +67,13 @@ class CellvoyagerOptions(StackOptions):
 
     model_config = ConfigDict(title="CellVoyager Options")
 
-    projection: Literal["none", "Maximum", "Minimum", "Sum", "Focus"] = Field(default="none", title="Projection")
+    projection: Projection = Field(default="none", title="Projection")
     """Which images to convert, if the instrument computed projections of its stacks:
 
     - `none`: the slices; projections are taken only where there is nothing else.
     - any other: projections of this kind instead of the slices.
+
+    Channels that have none of the wanted images are left out, with a warning.
     """
     autofocus_heights: bool = Field(default=False, title="Autofocus Heights")
     """Put planes at the heights that the autofocus found, so that fields of a well lie at their true heights to each other.
@@ -103,7 +104,7 @@ class Cellvoyager(PlateFormat[CellvoyagerOptions]):
         warnings = [*data.warnings, *detail.warnings, *protocol.warnings]
         if protocol_file is None:
             warnings.append(f"'{folder}' holds no protocol (.mes); channels are named by action and number.")
-        images, suffix = _chosen(data, options.projection, warnings)
+        images, suffix = chosen_images(data, options.projection, protocol, warnings)
         _check_channels(images, detail, str(folder / DETAIL))
         _warn_of_failures(data, warnings)
         z_step = _z_step(images, protocol)
@@ -177,29 +178,6 @@ def _documents(folder: Path) -> tuple[MeasurementData, MeasurementDetail, Path |
     return data, detail, protocol_file, protocol
 
 
-def _chosen(data: MeasurementData, projection: str, warnings: list[str]) -> tuple[ImageColumns, str]:
-    """Slices or projections of one kind, and what is added to the plate's name for them."""
-    kinds = Counter(data.images.processing)
-    slices = kinds.pop(SLICES, 0)
-    wanted = SLICES if projection == "none" else projection
-    if wanted == SLICES and not slices:
-        if len(kinds) > 1:
-            raise ConvertersToolsUserError(
-                f"'{data.path}' lists only projections, of several kinds ({', '.join(sorted(kinds))}); choose one of them"
-                " (projection)."
-            )
-        wanted = next(iter(kinds))
-        warnings.append(f"The images are projections made by the instrument ({wanted}), not slices.")
-    elif wanted == SLICES and kinds:
-        listed = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
-        warnings.append(f"Projections made by the instrument are left out ({listed}); the slices are converted.")
-    elif wanted != SLICES and wanted not in kinds:
-        there = ", ".join(sorted(kinds)) or "none"
-        raise ConvertersToolsUserError(f"'{data.path}' lists no {wanted} projection; it has: {there}.")
-    suffix = f"_{SHORT_NAMES.get(wanted, wanted)}" if wanted != SLICES and slices else ""
-    return data.images.select(np.array([each == wanted for each in data.images.processing])), suffix
-
-
 def _check_channels(images: ImageColumns, detail: MeasurementDetail, described_in: str) -> None:
     unknown = sorted(set(ranked(images.channel)[0].tolist()) - set(detail.channels))
     if unknown:
@@ -270,7 +248,7 @@ def _channels(images: ImageColumns, protocol: Protocol) -> dict[int, ChannelFact
     pairs = set(zip(images.action.tolist(), images.channel.tolist(), strict=True))
     named = Counter(protocol.channels[channel].name for _, channel in pairs if channel in protocol.channels)
     for action, channel in pairs:
-        id_ = f"A{action:02d}_C{channel:02d}"
+        id_ = channel_id(action, channel)
         facts = protocol.channels.get(channel, ChannelFacts())
         name = facts.name if facts.name and named[facts.name] == 1 else f"{facts.name}_{id_}".lstrip("_")
         found[action * PER_ACTION + channel] = replace(facts, name=name, wavelength_id=id_)
