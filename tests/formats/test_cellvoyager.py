@@ -236,6 +236,21 @@ def test_the_z_step_of_the_protocol_is_exact(tmp_path: Path, step: float) -> Non
     assert np.diff(heights) == pytest.approx([step, step])
 
 
+@pytest.mark.parametrize(("stated", "used"), [("0.5", 3.0), ("30", 3.0), ("3.04", 3.04)])
+def test_a_z_step_that_is_not_that_of_the_heights_is_not_used(tmp_path: Path, stated: str, used: float) -> None:
+    """A protocol of another measurement; heights are cut after one decimal, so that small differences say nothing."""
+    truth = write_cellvoyager(tmp_path, z_step=3.0, planes=3)
+    scan = _scan(_edited(truth, "protocol.mes", ('SliceLength="3.0"', f'SliceLength="{stated}"')))
+    assert scan.tiles.acquisitions[0].z_spacing == used
+    assert any("but the heights of the images are 3 µm apart" in each for each in scan.warnings) == (used == 3.0)
+
+
+def test_heights_that_are_all_alike_leave_the_z_step_of_the_protocol(tmp_path: Path) -> None:
+    truth = write_cellvoyager(tmp_path, z_step=3.0, planes=3)
+    scan = _scan(_edited(truth, "MeasurementData.mlf", ('bts:Z="', 'bts:Z="0" bts:Zold="')))
+    assert scan.tiles.acquisitions[0].z_spacing == 3.0
+
+
 def test_without_a_protocol_the_z_step_is_taken_inside_a_stack(tmp_path: Path) -> None:
     scan = _scan(write_cellvoyager(tmp_path, z_step=1.5, planes=3, protocol=False))
     assert scan.tiles.acquisitions[0].z_spacing == pytest.approx(1.5)

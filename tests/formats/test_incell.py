@@ -91,6 +91,12 @@ def test_numbers_are_those_of_the_description(tmp_path: Path) -> None:
     assert scan.plate.start_time == 1706094334 and scan.plate.barcode == "Synthetic Plate"
 
 
+def test_a_z_step_that_is_not_that_of_the_heights_is_not_used(tmp_path: Path) -> None:
+    scan = _scan(_edited(write_incell(tmp_path, planes=3), 'z_step="1.5"', 'z_step="9"'))
+    assert scan.tiles.acquisitions[0].z_spacing == 1.5
+    assert any("states a z step of 9 µm, but the heights of the images are 1.5 µm apart" in w for w in scan.warnings)
+
+
 def test_more_images_announced_than_described(tmp_path: Path) -> None:
     truth = write_incell(tmp_path, planes=1, wells=("B03",))
     scan = _scan(_edited(truth, 'number="0000000008"', 'number="0000001536"'))

@@ -49,6 +49,7 @@ from fractal_omezarr_converters.formats.cellvoyager_records import (
 from fractal_omezarr_converters.formats.cellvoyager_shading import shading_corrections, shading_loaders
 from fractal_omezarr_converters.formats.clock_times import seconds_of
 from fractal_omezarr_converters.formats.contract import FormatOptions
+from fractal_omezarr_converters.formats.plane_axes import step_by_heights
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Measurement
 from fractal_omezarr_converters.formats.plane_table import PlaneTable, joint_ranks, ranked
 from fractal_omezarr_converters.formats.plate_format import PlateFormat, StackOptions
@@ -107,8 +108,8 @@ class Cellvoyager(PlateFormat[CellvoyagerOptions]):
         images, suffix = chosen_images(data, options.projection, protocol, warnings)
         _check_channels(images, detail, str(folder / DETAIL))
         _warn_of_failures(data, warnings)
-        z_step = _z_step(images, protocol)
         planes = _planes(images, detail, protocol, warnings)
+        z_step = step_by_heights(planes, _z_step(images, protocol), protocol.path, warnings)
         if options.autofocus_heights:
             planes = PlaneTable.of(autofocus_planes(planes, folder, z_step))
         files = AcquisitionFiles(folder, folder, follow_links=options.follow_links)

@@ -30,6 +30,7 @@ from fractal_omezarr_converters.errors import (
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.incell_protocol import StackProtocol, read_protocol
+from fractal_omezarr_converters.formats.plane_axes import step_by_heights
 from fractal_omezarr_converters.formats.plane_records import Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plate_format import PlateFormat, StackOptions
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
@@ -85,7 +86,7 @@ class Incell(PlateFormat[IncellOptions]):
                 barcode=protocol.plate_id or None,
             ),
             sizes_are_planned=True,
-            z_step=_z_step(protocol, planes),
+            z_step=step_by_heights(planes, _z_step(protocol, planes), str(file), warnings),
             warnings=warnings,
             facts={"instrument": protocol.instrument, "binning": protocol.binning},
         )

@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fractal_omezarr_converters.formats.plane_table import joint_ranks, ranked
+from fractal_omezarr_converters.formats.plane_table import PlaneTable, joint_ranks, ranked
 
 if TYPE_CHECKING:
-    from fractal_omezarr_converters.formats.plane_table import Floats, Ints, PlaneTable
+    from fractal_omezarr_converters.formats.plane_records import PlaneRecord
+    from fractal_omezarr_converters.formats.plane_table import Floats, Ints
 
 STEP_TOLERANCE = 0.01
-#: Share of a stated z step by which measured heights may differ from it: they jitter by some hundredths.
-STATED_TOLERANCE = 0.1
+HEIGHT_TOLERANCE_UM, STACK_TOLERANCE = 0.2001, 0.1
+"""Stated heights may be cut after one decimal, at both ends of a stack, and jitter."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,10 @@ def step_of_z(planes: PlaneTable, z_index: Ints, warnings: list[str], *, stated:
     if middle < 0:
         warnings.append("Heights fall with the number of the plane; planes are kept in order, from top to bottom.")
     if stated:
-        if middle and abs(abs(middle) - stated) > STATED_TOLERANCE * stated:
+        own = _contradicting_step(planes, stated)
+        if own is not None:
             warnings.append(
-                f"The metadata state a distance of {stated:.4g} µm between planes, but their heights are {abs(middle):.4g} µm"
+                f"The metadata state a distance of {stated:.4g} µm between planes, but their heights are {own:.4g} µm"
                 f" apart; {stated:.4g} µm is used. Give the z spacing in the options if it is another."
             )
         return stated
@@ -108,6 +110,44 @@ def _steps_of_channels(planes: PlaneTable, z_index: Ints) -> dict[int, float]:
     steps = np.diff(planes.height[chosen])[same] / rise[same]
     channels = planes.channel[chosen][1:][same]
     return {number: float(np.median(steps[channels == number])) for number in ranked(channels)[0].tolist()}
+
+
+def step_by_heights(
+    listed: Sequence[PlaneRecord], stated: float | None, described_in: str, warnings: list[str]
+) -> float | None:
+    """Give the z step that a protocol states; where most stacks have another height than it says, their own, with a warning.
+
+    A protocol may be that of another measurement; heights are those of the images.
+    """
+    own = None if stated is None else _contradicting_step(PlaneTable.of(listed), stated)
+    if own is None:
+        return stated
+    warnings.append(
+        f"'{described_in}' states a z step of {stated:g} µm, but the heights of the images are {own:g} µm apart; {own:g} is"
+        " used."
+    )
+    return own
+
+
+def _contradicting_step(planes: PlaneTable, stated: float) -> float | None:
+    """Give the distance of planes by their heights where most stacks are higher or lower than the stated step makes them.
+
+    Heights that are all alike say nothing.
+    """
+    known = np.flatnonzero(np.isfinite(planes.height))
+    stack = joint_ranks(planes.row, planes.column, planes.field, planes.channel, planes.t)[0][known]
+    order = np.lexsort((planes.z[known], stack))
+    begins = np.flatnonzero(np.diff(stack[order], prepend=-1))
+    ends = np.append(begins[1:], len(order)) - 1
+    lowest, highest = known[order[begins]], known[order[ends[: len(begins)]]]
+    rise = planes.z[highest] - planes.z[lowest]
+    height = np.abs(planes.height[highest] - planes.height[lowest])
+    says = (rise > 0) & (height > 0)
+    planned = rise[says] * stated
+    far = np.abs(height[says] - planned) > HEIGHT_TOLERANCE_UM + STACK_TOLERANCE * planned
+    if 2 * int(far.sum()) <= len(far):
+        return None
+    return round(float(np.median(height[says] / rise[says])), 6)
 
 
 def z_offsets(planes: PlaneTable, z_index: Ints, kept: Ints) -> dict[int, float]:
