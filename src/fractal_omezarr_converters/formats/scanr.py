@@ -57,8 +57,8 @@ class ScanrOptions(FormatOptions):
     plate_type: Literal["as stated", "6", "12", "24", "48", "96", "384", "1536"] = Field(
         default="as stated", title="Plate Type"
     )
-    """Number of wells of the plate. Needed only when wells have numbers but no names, and the experiment descriptor is
-    missing."""
+    """Number of wells of the plate. Needed only when wells have numbers but no names such as B2, and the experiment
+    descriptor is missing."""
     pixel_size: float | None = Field(default=None, gt=0, le=1000, title="Pixel Size")
     """Micrometres per pixel. Needed only for older data without an experiment descriptor."""
     field_grid: FieldGrid | None = Field(default=None, title="Field Grid")

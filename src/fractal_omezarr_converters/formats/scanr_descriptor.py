@@ -18,6 +18,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.well_names import parse_well, row_index
 
 MAX_BYTES = 256 << 20
+MAX_ROWS, MAX_COLUMNS = 32, 48
 _PAIR = re.compile(r"<Name>([^<]*)</Name>\s*(?:<Dimsize>(\d+)</Dimsize>|<Val>([^<]*)</Val>)?")
 _VALUE = re.compile(r"<Val>([^<]*)</Val>")
 _WELLS = re.compile(r"<Name>well selection table \+ cDNA</Name>(.*?)</Array>", re.DOTALL)
@@ -40,20 +41,33 @@ class Descriptor:
     def well(self, label: str, number: int, where: str) -> tuple[int, int]:
         """Row and column of a well, from 1: by its label, else by its number and the columns of the plate.
 
+        Labels are free text: one that is no name of a well, such as that of a treatment, says nothing of the place.
+
         Raises:
-            ConvertersToolsUserError: neither is known.
+            ConvertersToolsUserError: neither is known, or the plate has no such well.
         """
         named = label or self.labels.get(number, "")
-        if named:
-            try:
-                row, column = parse_well(named)
-            except ValueError as error:
-                raise ConvertersToolsUserError(f"'{where}': {error}") from error
-            return row_index(row) + 1, column
+        try:
+            letters, column = parse_well(named)
+            row = row_index(letters) + 1
+        except ValueError:
+            return self._numbered_well(named, number, where)
+        # TP53 is no well
+        is_on_plate = row <= MAX_ROWS and 1 <= column <= MAX_COLUMNS
+        return (row, column) if is_on_plate else self._numbered_well(named, number, where)
+
+    def _numbered_well(self, label: str, number: int, where: str) -> tuple[int, int]:
         if self.columns is None:
+            naming = f"and calls them '{label}' and the like" if label else "without naming them"
             raise ConvertersToolsUserError(
-                f"'{where}' numbers wells (W{number:05d}) without naming them, and the size of the plate is not known; set"
-                " plate_type in the options of the format."
+                f"'{where}' numbers wells (W{number:05d}) {naming}, and the size of the plate is not known; set plate_type"
+                " in the options of the format."
+            )
+        rows = self.rows or MAX_ROWS
+        if not 1 <= number <= rows * self.columns:
+            raise ConvertersToolsUserError(
+                f"'{where}' holds images of well number {number}, which a plate of {rows} rows and {self.columns} columns does"
+                " not have; set the right plate_type in the options of the format."
             )
         row_number, column_number = divmod(number - 1, self.columns)
         return row_number + 1, column_number + 1
@@ -73,7 +87,7 @@ def read_descriptor(path: Path) -> Descriptor:
     values = _first_values(text)
     found.plate_name = values.get("plate name") or None
     plate = _first_values(text[text.index("format typedef") :]) if "format typedef" in text else {}
-    found.rows, found.columns = _whole(plate.get("Rows"), 32), _whole(plate.get("Columns"), 48)
+    found.rows, found.columns = _whole(plate.get("Rows"), MAX_ROWS), _whole(plate.get("Columns"), MAX_COLUMNS)
     size_um, delay = _number(values.get("conversion factor um/pixel")), _number(values.get("timeloop delay [ms]"))
     found.pixel_size = size_um if size_um and 1e-3 <= size_um <= 1e3 else None
     found.t_step = delay / 1000 if delay and delay > 0 else None
