@@ -172,6 +172,68 @@ def test_numbers_of_wells_that_the_plate_does_not_have(tmp_path: Path, generatio
         _scan(truth)
 
 
+def _strip(truth: SyntheticScanr, name: str, pattern: str, by: str = "") -> SyntheticScanr:
+    path = truth.folders[0] / name
+    text = path.read_text("latin-1")
+    stripped = re.sub(pattern, by, text)
+    assert stripped != text
+    path.write_text(stripped, "latin-1")
+    return truth
+
+
+def _corners(truth: SyntheticScanr, scan: Scan) -> dict[str, tuple[float, float]]:
+    """Corner (y, x) of every field in pixels from the first one; that of all its planes."""
+    corners: dict[str, set[tuple[float, float]]] = {}
+    first = next(tile for tile in scan.tiles if tile.fov_name == "FOV_1")
+    for tile in scan.tiles:
+        y, x = ((tile.start_y - first.start_y), (tile.start_x - first.start_x))
+        corners.setdefault(tile.fov_name, set()).add((round(y / truth.pixel_size, 3), round(x / truth.pixel_size, 3)))
+    assert all(len(each) == 1 for each in corners.values())
+    return {name: each.pop() for name, each in corners.items()}
+
+
+def test_positions_that_the_metadata_lack_come_from_the_descriptor(tmp_path: Path) -> None:
+    truth = write_scanr(tmp_path, planes=1, wells=("B03",))
+    scan = _scan(_strip(truth, "data/metadata.ome.xml", r' Position[XY]="[^"]*"'))
+    assert _corners(truth, scan) == {f"FOV_{n}": truth.corner(n) for n in truth.fields}
+
+
+def test_one_image_without_a_position_takes_all_from_the_descriptor(tmp_path: Path) -> None:
+    """Places on the stage and in the well cannot be mixed."""
+    truth = write_scanr(tmp_path, planes=1, wells=("B03",))
+    path = truth.folders[0] / "data/metadata.ome.xml"
+    images = path.read_text("utf-8").split("</Image>")
+    images[2] = re.sub(r' Position[XY]="[^"]*"', "", images[2])
+    path.write_text("</Image>".join(images), "utf-8")
+    scan = _scan(truth)
+    assert _corners(truth, scan) == {f"FOV_{n}": truth.corner(n) for n in truth.fields}
+
+
+def test_a_plane_without_a_position_lies_where_its_image_does(tmp_path: Path) -> None:
+    truth = write_scanr(tmp_path, planes=1, wells=("B03",))
+    _strip(truth, "data/metadata.ome.xml", r' PositionX="[^"]*" PositionY="[^"]*"( PositionZ="[^"]*" TheC="1")', r"\1")
+    assert _corners(truth, _scan(truth)) == {f"FOV_{n}": truth.corner(n) for n in truth.fields}
+
+
+def test_newer_data_without_any_position_need_a_grid(tmp_path: Path) -> None:
+    truth = write_scanr(tmp_path, planes=1, wells=("B03",), positions=False)
+    _strip(truth, "data/metadata.ome.xml", r' Position[XY]="[^"]*"')
+    with pytest.raises(ConvertersToolsUserError, match=r"states no positions of its fields; set field_grid"):
+        _scan(truth)
+    grid = {"columns": 2, "order": "snake", "overlap": 0.125}
+    assert _corners(truth, _scan(truth, field_grid=grid))["FOV_3"] == (42, 56)
+
+
+def test_fields_that_the_descriptor_does_not_place_need_a_grid(tmp_path: Path) -> None:
+    truth = write_scanr(tmp_path, planes=1, wells=("B03",), generation="old")
+    _strip(truth, "experiment_descriptor.xml", r"(?:<DBL><Name>p</Name>.*\n){2}</Array>", "</Array>")
+    with pytest.raises(
+        ConvertersToolsUserError, match=r"holds fields \[4\], whose places .* \(it has 3 fields\); set field_grid"
+    ):
+        _scan(truth)
+    assert len(_corners(truth, _scan(truth, field_grid={"columns": 2}))) == 4
+
+
 def test_older_data_without_a_descriptor_need_pixel_size_and_grid(tmp_path: Path) -> None:
     truth = write_scanr(tmp_path / "in", generation="old", planes=1, descriptor=False)
     with pytest.raises(ConvertersToolsUserError, match="set pixel_size"):

@@ -34,17 +34,20 @@ class OmePlanes:
     def add(
         self, image: OmeImageRecord, *, row: int, column: int, number: int, at: tuple[float, float] | None = None
     ) -> None:
-        """Take all planes of an image that is field ``number`` of a well; ``at`` is its position where planes state none.
+        """Take all planes of an image that is field ``number`` of a well; ``at`` is its position where no plane states one.
 
         Raises:
             ConvertersToolsUserError: the image has no pixel size.
         """
         frame = self._frames.setdefault(self._frame(image), len(self._frames))
         channels = self._channels(image)
+        # planes that state no position lie where others of their image do
+        own_x = next((plane.x for plane in image.planes.values() if plane.x is not None), at[0] if at else 0.0)
+        own_y = next((plane.y for plane in image.planes.values() if plane.y is not None), at[1] if at else 0.0)
         for (c, z, t), place in image.places.items():
             found = image.planes.get((c, z, t), OmePlane())
-            x = found.x if found.x is not None else at[0] if at else 0.0
-            y = found.y if found.y is not None else at[1] if at else 0.0
+            x = found.x if found.x is not None else own_x
+            y = found.y if found.y is not None else own_y
             self.planes.append(
                 PlaneRecord(
                     row,

@@ -109,7 +109,7 @@ class Scanr(PlateFormat[ScanrOptions]):
         if (data / OME_XML).is_file():
             document = read_ome_xml(data / OME_XML, plane_per_block=True)
             warnings.extend(document.warnings)
-            found = planes_of_ome(document, descriptor)
+            found = planes_of_ome(document, descriptor, on_grid=options.field_grid is not None)
             planes, frames, channels = found.planes, found.frames, found.channels
             described_in, instrument = str(data / OME_XML), document.creator
         else:
@@ -174,11 +174,8 @@ def _planes_of_names(
         )
     labels = [each for each in descriptor.channels if each in {one.channel for one in named}]
     labels += sorted({each.channel for each in named} - set(labels))
-    if not descriptor.fields and options.field_grid is None and len({each.position for each in named}) > 1:
-        raise ConvertersToolsUserError(
-            f"'{described_in}' states no positions of its fields; set field_grid (number of columns, order, overlap) in the"
-            " options of the format."
-        )
+    if options.field_grid is None:
+        descriptor.check_fields({each.position for each in named}, described_in)
     planes = []
     problems: dict[str, None] = {}
     for each in named:

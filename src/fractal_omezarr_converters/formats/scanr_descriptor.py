@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from fractal_omezarr_converters.models.well_names import parse_well, row_index
 
 MAX_BYTES = 256 << 20
 MAX_ROWS, MAX_COLUMNS = 32, 48
+MAX_SHOWN = 6
 _PAIR = re.compile(r"<Name>([^<]*)</Name>\s*(?:<Dimsize>(\d+)</Dimsize>|<Val>([^<]*)</Val>)?")
 _VALUE = re.compile(r"<Val>([^<]*)</Val>")
 _WELLS = re.compile(r"<Name>well selection table \+ cDNA</Name>(.*?)</Array>", re.DOTALL)
@@ -71,6 +73,24 @@ class Descriptor:
             )
         row_number, column_number = divmod(number - 1, self.columns)
         return row_number + 1, column_number + 1
+
+    def check_fields(self, positions: Collection[int], where: str) -> None:
+        """See that the places of several fields are known.
+
+        Raises:
+            ConvertersToolsUserError: they are not, or not of all of them.
+        """
+        lacking = sorted(set(positions) - set(self.fields))
+        if len(set(positions)) > 1 and lacking:
+            what = (
+                f"holds fields {lacking[:MAX_SHOWN]}, whose places the experiment descriptor does not state (it has"
+                f" {len(self.fields)} fields)"
+                if self.fields
+                else "states no positions of its fields"
+            )
+            raise ConvertersToolsUserError(
+                f"'{where}' {what}; set field_grid (number of columns, order, overlap) in the options of the format."
+            )
 
 
 def read_descriptor(path: Path) -> Descriptor:
