@@ -234,6 +234,14 @@ def test_fields_that_the_descriptor_does_not_place_need_a_grid(tmp_path: Path) -
     assert len(_corners(truth, _scan(truth, field_grid={"columns": 2}))) == 4
 
 
+def test_a_pixel_size_that_the_metadata_lack_can_be_given(tmp_path: Path) -> None:
+    truth = write_scanr(tmp_path, planes=1, wells=("B03",))
+    _strip(truth, "data/metadata.ome.xml", r' PhysicalSize[XY]="[^"]*"')
+    with pytest.raises(ConvertersToolsUserError, match=r"states no pixel size .* set it in the options"):
+        _scan(truth)
+    assert _scan(truth, pixel_size=0.65).tiles.acquisitions[0].xy_pixel_size == 0.65
+
+
 def test_older_data_without_a_descriptor_need_pixel_size_and_grid(tmp_path: Path) -> None:
     truth = write_scanr(tmp_path / "in", generation="old", planes=1, descriptor=False)
     with pytest.raises(ConvertersToolsUserError, match="set pixel_size"):

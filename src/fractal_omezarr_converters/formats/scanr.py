@@ -60,7 +60,8 @@ class ScanrOptions(FormatOptions):
     """Number of wells of the plate. Needed only when wells have numbers but no names such as B2, and the experiment
     descriptor is missing."""
     pixel_size: float | None = Field(default=None, gt=0, le=1000, title="Pixel Size")
-    """Micrometres per pixel. Needed only for older data without an experiment descriptor."""
+    """Micrometres per pixel. Needed only where the metadata do not state it, as for older data without an experiment
+    descriptor."""
     field_grid: FieldGrid | None = Field(default=None, title="Field Grid")
     """Arrangement of the fields, when no positions were recorded."""
     offset: Literal["auto", "subtract", "keep"] = Field(default="auto", title="Offset of Older Cameras")
@@ -109,7 +110,9 @@ class Scanr(PlateFormat[ScanrOptions]):
         if (data / OME_XML).is_file():
             document = read_ome_xml(data / OME_XML, plane_per_block=True)
             warnings.extend(document.warnings)
-            found = planes_of_ome(document, descriptor, on_grid=options.field_grid is not None)
+            found = planes_of_ome(
+                document, descriptor, pixel_size=options.pixel_size, on_grid=options.field_grid is not None
+            )
             planes, frames, channels = found.planes, found.frames, found.channels
             described_in, instrument = str(data / OME_XML), document.creator
         else:

@@ -18,18 +18,21 @@ from fractal_omezarr_converters.formats.scanr_files import parse_name
 _IMAGE = re.compile(r"Well\s+(\d+),\s*Position\s+(\d+)\s*(?:\(([^)]*)\))?")
 
 
-def planes_of_ome(document: OmeDocument, descriptor: Descriptor, *, on_grid: bool) -> OmePlanes:
+def planes_of_ome(
+    document: OmeDocument, descriptor: Descriptor, *, pixel_size: float | None, on_grid: bool
+) -> OmePlanes:
     """Give planes, sizes and channels.
 
     Args:
         document: the OME-XML.
         descriptor: knows wells without names, and fields without positions.
+        pixel_size: that of the user, in µm.
         on_grid: fields are laid out without their positions.
 
     Raises:
         ConvertersToolsUserError: images lack a pixel size, a position, a well or files; all of them together.
     """
-    found = OmePlanes(document.path, y_up=True)
+    found = OmePlanes(document.path, y_up=True, pixel_size=pixel_size)
     problems: list[str] = []
     placed: list[tuple[OmeImageRecord, tuple[int, int, int]]] = []
     for image in document.images.values():
