@@ -254,6 +254,27 @@ def test_all_wrong_rows_are_reported_together(tmp_path: Path, column: str, value
     assert "image_metadata_1.csv, line 2" in str(caught.value) and "image_metadata_2.csv, line 2" in str(caught.value)
 
 
+def _emptied(truth: SyntheticHcsai, field: int, *columns: str) -> None:
+    """Empty cells of all images of a field."""
+    path = truth.folders[0] / TABLE
+    cells = [line.split(",") for line in path.read_text("utf-8").splitlines()]
+    for line in cells[1:]:
+        if line[cells[0].index("Field")] == str(field - 1):
+            for column in columns:
+                line[cells[0].index(column)] = ""
+    path.write_text("\n".join(map(",".join, cells)), "utf-8")
+
+
+def test_a_field_without_a_position_lies_beside_the_others(tmp_path: Path) -> None:
+    """Its offset is from the centre of the well, the positions of the others are from the corner of the plate."""
+    truth = write_hcsai(tmp_path / "in", planes=1, wells=("B03",))
+    _emptied(truth, 3, "PositionXUm", "PositionYUm")
+    convert_and_compare(truth, tmp_path / "out", format_name="imagexpress_hcsai")
+    _emptied(truth, 2, "FieldOffsetPointX", "FieldOffsetPointY")
+    with pytest.raises(ConvertersToolsUserError, match=r"csv, line 6: PositionXUm, .* places cannot be compared"):
+        _scan(truth)
+
+
 def test_no_positions_at_all(tmp_path: Path) -> None:
     truth = write_hcsai(tmp_path, planes=1, wells=("B03",), with_positions=False)
     _edited(truth, TABLE, "FieldOffsetPointX", "Nothing")

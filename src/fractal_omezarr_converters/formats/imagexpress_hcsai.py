@@ -26,17 +26,16 @@ from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, 
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.imagexpress_jdce import (
-    ImageTable,
     Protocol,
     find_tables,
     read_protocol,
 )
-from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, Measurement, PlaneRecord
+from fractal_omezarr_converters.formats.imagexpress_rows import MAX_COLUMN, MAX_ROW, PlaneRows
+from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plate_format import PlateFormat, StackOptions
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 
 STACKS, PLANES, MONTAGES = "experiment_z_stack", "experiment", "experiment_montage"
-MAX_ROW, MAX_COLUMN, MAX_SIZE = 32, 48, 1_000_000
 PROTOCOL = "ImageStack.AutoLeadAcquisitionProtocol"
 
 
@@ -69,8 +68,8 @@ class ImagexpressHcsai(PlateFormat[ImagexpressHcsaiOptions]):
         protocol = read_protocol(file)
         tables = find_tables(protocol)
         warnings += tables.warnings
-        rows = _Rows(protocol)
-        planes = tables.each(rows.plane)
+        rows = PlaneRows(protocol)
+        planes = rows.placed(tables.each(rows.plane))
         if not planes:
             raise ConvertersToolsUserError(f"'{tables.paths[0]}' lists no image; export the acquisition again.")
         _warn_of_protocol(protocol, warnings)
@@ -153,60 +152,7 @@ _FOLDERS = (STACKS, PLANES, MONTAGES)
 _PLATE = (("Rows", MAX_ROW), ("Columns", MAX_COLUMN))
 
 
-class _Rows:
-    """Planes from rows; keeps sizes, first position of every field and names of filters as they come."""
-
-    def __init__(self, protocol: Protocol) -> None:
-        self.pixel_size = protocol.pixel_size
-        self.frames: dict[Frame, int] = {}
-        self.filters: dict[int, str] = {}
-        self.exposures: dict[int, float] = {}
-        self._centres: dict[tuple[int, int, int], tuple[float, float]] = {}
-
-    def plane(self, row: ImageTable) -> PlaneRecord:
-        """Give one plane. All planes of a field lie where its first one was taken."""
-        well = row.integer("Row", least=1, most=MAX_ROW), row.integer("Column", least=1, most=MAX_COLUMN)
-        field, wave = row.integer("Field"), row.integer("Wavelength")
-        if wave not in self.filters:
-            self.filters[wave] = row.text("ExcitationEmissionFilter")
-            exposure = row.number("ExposureTimeMs", least=0, most=1e9)
-            if exposure is not None:
-                self.exposures[wave] = exposure
-        centre = self._centres.get((*well, field))
-        if centre is None:
-            centre = self._centres[*well, field] = _centre(row)
-        sizes = [row.number(f"ImageSize{axis}Px", least=1, most=MAX_SIZE) for axis in "XY"]
-        width, height = (int(size) if size is not None else None for size in sizes)
-        frame = Frame(width, height, *self.pixel_size)
-        folder, name = row.text("ImageSubFolderPath"), row.text("ImageFileName")
-        return PlaneRecord(
-            *well,
-            field + 1,
-            wave,
-            row.integer("ZIndex") if row.text("ZIndex") else 0,
-            row.integer("Timepoint") if row.text("Timepoint") else 0,
-            (f"{folder}/{name}" if folder and name[0] not in "/\\" else name) if name else None,
-            *centre,
-            row.number("PositionZUm"),
-            clock=row.number("TimeStampSec", least=0, most=1e11),
-            frame=self.frames.setdefault(frame, len(self.frames)),
-            line=row.line,
-        )
-
-
-def _centre(row: ImageTable) -> tuple[float, float]:
-    """Centre of a field: from the plate's corner, else from the centre of the well; y downwards."""
-    for names in (("PositionXUm", "PositionYUm"), ("FieldOffsetPointX", "FieldOffsetPointY")):
-        x, y = (row.number(name) for name in names)
-        if x is not None and y is not None:
-            return x, y
-    raise ConvertersToolsUserError(
-        f"{row.path}, line {row.line}: PositionXUm, PositionYUm and FieldOffsetPointX, Y are empty, so the place of the field"
-        " is not known; export the acquisition again."
-    )
-
-
-def _channels(protocol: Protocol, rows: _Rows) -> dict[int, ChannelFacts]:
+def _channels(protocol: Protocol, rows: PlaneRows) -> dict[int, ChannelFacts]:
     described = protocol.wavelengths
     channels = {}
     for number, text in rows.filters.items():
