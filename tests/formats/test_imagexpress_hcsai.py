@@ -254,6 +254,17 @@ def test_all_wrong_rows_are_reported_together(tmp_path: Path, column: str, value
     assert "image_metadata_1.csv, line 2" in str(caught.value) and "image_metadata_2.csv, line 2" in str(caught.value)
 
 
+def test_a_label_that_contradicts_the_row_wins_and_is_said(tmp_path: Path) -> None:
+    """Files are named after the label."""
+    truth = write_hcsai(tmp_path, planes=1, wells=("B03", "C05"))
+    scan = _scan(_edited(truth, TABLE, "B - 3", "D - 3"))
+    assert {each.row for each in scan.tiles.collections} == {"C", "D"}
+    assert any("contradicts its row and column in 8 images" in each for each in scan.warnings)
+    scan = _scan(_edited(truth, TABLE, "D - 3", "control"))
+    assert {each.row for each in scan.tiles.collections} == {"B", "C"}
+    assert not any("label" in each for each in scan.warnings)
+
+
 def _emptied(truth: SyntheticHcsai, field: int, *columns: str) -> None:
     """Empty cells of all images of a field."""
     path = truth.folders[0] / TABLE

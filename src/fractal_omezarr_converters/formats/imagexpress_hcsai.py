@@ -73,6 +73,10 @@ class ImagexpressHcsai(PlateFormat[ImagexpressHcsaiOptions]):
         if not planes:
             raise ConvertersToolsUserError(f"'{tables.paths[0]}' lists no image; export the acquisition again.")
         _warn_of_protocol(protocol, warnings)
+        if rows.relabelled:
+            warnings.append(
+                f"The label of the well contradicts its row and column in {rows.relabelled} images; the label is used."
+            )
         plate = protocol.text(f"{PROTOCOL}.Plate.Name")
         name = plate_name or file.stem + ("_projections" if is_projection else "")
         taken = [each.clock for each in planes if each.clock is not None]

@@ -12,12 +12,13 @@ from typing import NamedTuple
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.imagexpress_jdce import ImageTable, Protocol
 from fractal_omezarr_converters.formats.plane_records import Frame, PlaneRecord
+from fractal_omezarr_converters.models.well_names import place_of_label
 
 MAX_ROW, MAX_COLUMN, MAX_SIZE = 32, 48, 1_000_000
 
 
 class PlaneRows:
-    """Planes from rows; keeps sizes, first position of every field and names of filters as they come."""
+    """Planes from rows; keeps sizes, first position of every field, names of filters and wells with two names."""
 
     def __init__(self, protocol: Protocol) -> None:
         """Begin with no row."""
@@ -25,11 +26,12 @@ class PlaneRows:
         self.frames: dict[Frame, int] = {}
         self.filters: dict[int, str] = {}
         self.exposures: dict[int, float] = {}
+        self.relabelled = 0
         self._places: dict[tuple[int, int, int], _Places] = {}
 
     def plane(self, row: ImageTable) -> PlaneRecord:
         """Give one plane, without its place: that of its field is known when all rows are read."""
-        well = row.integer("Row", least=1, most=MAX_ROW), row.integer("Column", least=1, most=MAX_COLUMN)
+        well = self._well(row)
         field, wave = row.integer("Field"), row.integer("Wavelength")
         if wave not in self.filters:
             self.filters[wave] = row.text("ExcitationEmissionFilter")
@@ -56,6 +58,15 @@ class PlaneRows:
             frame=self.frames.setdefault(frame, len(self.frames)),
             line=row.line,
         )
+
+    def _well(self, row: ImageTable) -> tuple[int, int]:
+        """Row and column of the well, by its label where that is another one: files are named after it."""
+        stated = row.integer("Row", least=1, most=MAX_ROW), row.integer("Column", least=1, most=MAX_COLUMN)
+        label = place_of_label(row.text("Well"))
+        if label is None or label == stated or not (label[0] <= MAX_ROW and 1 <= label[1] <= MAX_COLUMN):
+            return stated
+        self.relabelled += 1
+        return label
 
     def placed(self, planes: list[PlaneRecord]) -> list[PlaneRecord]:
         """Give planes whose fields are all placed from the corner of the plate, or all from the centre of their well.

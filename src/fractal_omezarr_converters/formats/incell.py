@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -35,7 +34,7 @@ from fractal_omezarr_converters.formats.plane_records import Measurement, PlaneR
 from fractal_omezarr_converters.formats.plate_format import PlateFormat, StackOptions
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 from fractal_omezarr_converters.formats.xml_records import XmlRecord
-from fractal_omezarr_converters.models.well_names import parse_well, row_index
+from fractal_omezarr_converters.models.well_names import place_of_label
 
 MAX_PROBLEMS = 20
 MAX_ROW, MAX_COLUMN = 32, 48
@@ -166,17 +165,7 @@ def _plane(record: XmlRecord, protocol: StackProtocol, *, on_plate: bool) -> Pla
 
 def _well_of_label(record: XmlRecord) -> tuple[int, int] | None:
     """Row and column by the label of the well, such as ``C - 3``; the file is named after it."""
-    return _place_of_label(_part(record, "Well").attributes.get("label", ""))
-
-
-@lru_cache(maxsize=2048)
-def _place_of_label(label: str) -> tuple[int, int] | None:
-    """What a label means; all images of a well have the same."""
-    try:
-        row, column = parse_well(label)
-    except ValueError:
-        return None
-    return row_index(row) + 1, column
+    return place_of_label(_part(record, "Well").attributes.get("label", ""))
 
 
 def _part(record: XmlRecord, name: str) -> XmlRecord:

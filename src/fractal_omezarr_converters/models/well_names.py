@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from enum import StrEnum
+from functools import lru_cache
 
 _LETTERS_AND_NUMBER = re.compile(r"\s*([A-Za-z]{1,2})\s*[-_ ,/]?\s*0*([1-9]\d{0,3})\s*")
 _ROW_AND_COLUMN = re.compile(
@@ -135,6 +136,16 @@ def parse_well(text: str) -> tuple[str, int]:
     if found is None:
         raise ValueError(f"well {text!r} is not a well; write row and column, such as A01 or R01C01.")
     return parse_row(found.group(1)), int(found.group(2))
+
+
+@lru_cache(maxsize=2048)
+def place_of_label(label: str) -> tuple[int, int] | None:
+    """Give row and column, both from 1, that the label of a well means; None when it is no name of a well."""
+    try:
+        row, column = parse_well(label)
+        return row_index(row) + 1, column
+    except ValueError:
+        return None
 
 
 def safe_plate_name(name: str) -> tuple[str, str | None]:
