@@ -78,6 +78,27 @@ def test_a_flat_channel_beside_a_stack_leaves_planes_empty_and_says_so(tmp_path:
     assert scan.tiles.acquisitions[0].z_spacing == 1.5
 
 
+@pytest.mark.parametrize("mode", ["", 'imaging_mode="2-D" '])
+def test_images_of_several_slices_are_a_stack_whatever_the_mode_says(tmp_path: Path, mode: str) -> None:
+    truth = _edited(write_incell(tmp_path / "in", planes=3, wells=("B03",)), 'imaging_mode="3-D" ', mode)
+    scan = _scan(truth)
+    assert scan.facts["z_planes"] == 3 and scan.tiles.acquisitions[0].z_spacing == 1.5
+    assert sum("has images of several slices; they are taken as a stack" in each for each in scan.warnings) == 2
+    convert_and_compare(truth, tmp_path / "out", format_name="incell")
+
+
+@pytest.mark.parametrize(("single_planes", "planes"), [("once", 1), ("repeat", 3)])
+def test_a_file_that_is_listed_for_every_slice_is_one_plane(tmp_path: Path, single_planes: str, planes: int) -> None:
+    """Exports for IN Carta list the only image of a channel once for every slice of the stacks beside it."""
+    truth = write_incell(tmp_path, planes=3, wells=("B03",))
+    for z in ("02", "03"):
+        _edited(truth, f"Alexa 647 z {z}", "Alexa 647 z 01")
+    scan = _scan(truth, single_planes=single_planes)
+    assert len(scan.tiles) == 4 * (3 + planes)
+    assert scan.states.never_acquired == 4 * (3 - planes)
+    assert any("8 records name the file of another slice again" in each for each in scan.warnings)
+
+
 def test_numbers_are_those_of_the_description(tmp_path: Path) -> None:
     scan = _scan(write_incell(tmp_path, times=3, seconds=47.5, planes=2, pixel_size_y=0.7))
     details = scan.tiles.acquisitions[0]

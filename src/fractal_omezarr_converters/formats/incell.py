@@ -13,7 +13,7 @@ Facts and traps: docs/formats/incell.md.
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -133,7 +133,38 @@ def _planes(file: Path, protocol: StackProtocol, images: Sequence[XmlRecord]) ->
         )
     if computed:
         protocol.warnings.append(f"{computed} images that the instrument computed from others (fusion) are left out.")
-    return planes
+    return _in_stacks(planes, protocol)
+
+
+def _in_stacks(planes: list[PlaneRecord], protocol: StackProtocol) -> list[PlaneRecord]:
+    """Give every plane of a stack once, and one plane where there is no stack.
+
+    Only a wave that is imaged in 3-D has a stack; a projection still states the slices it was made from. But images of several
+    slices are a stack whatever is said of the wave, and records that name one file for every slice are one plane.
+    """
+    files: dict[tuple[int, ...], dict[str | None, int]] = defaultdict(dict)
+    for each in planes:
+        slices = files[each.channel, each.row, each.column, each.field, each.t]
+        slices[each.file] = min(each.z, slices.get(each.file, each.z))
+    kept = [
+        each for each in planes if files[each.channel, each.row, each.column, each.field, each.t][each.file] == each.z
+    ]
+    if len(kept) < len(planes):
+        protocol.warnings.append(
+            f"{len(planes) - len(kept)} records name the file of another slice again, because the channel was taken in one"
+            " plane; they are left out."
+        )
+    sliced = {key[0] for key, slices in files.items() if len(set(slices.values())) > 1}
+    for number in sorted(sliced):
+        wave = protocol.waves[number]
+        if not wave.is_stack:
+            mode = wave.facts.facts["imaging_mode"]
+            protocol.warnings.append(
+                f"'{wave.facts.name}' is said to be imaged {f'in {mode}' if mode else 'in no mode'}, but has images of several"
+                " slices; they are taken as a stack."
+            )
+    flat = {number for number, wave in protocol.waves.items() if not wave.is_stack} - sliced
+    return [each._replace(z=0) if each.channel in flat and each.z else each for each in kept]
 
 
 def _plane(record: XmlRecord, protocol: StackProtocol, *, on_plate: bool) -> PlaneRecord:
@@ -145,14 +176,12 @@ def _plane(record: XmlRecord, protocol: StackProtocol, *, on_plate: bool) -> Pla
     position = _part(record, "PlatePosition_um" if on_plate else "OffsetFromWellCenter")
     x, y = (position.attribute_number(axis, least=-MAX_POSITION_UM, most=MAX_POSITION_UM) for axis in "xy")
     focus = record.child("FocusPosition")
-    # only a wave that is imaged in 3-D has a stack; a projection still states the slices it was made from
-    z = place.attribute_integer("z_index", least=0, most=MAX_ID, default=0) if protocol.waves[wave].is_stack else 0
     return PlaneRecord(
         row=_part(well, "Row").attribute_integer("number", least=1, most=MAX_ROW),
         column=_part(well, "Column").attribute_integer("number", least=1, most=MAX_COLUMN),
         field=place.attribute_integer("field_index", least=0, most=MAX_ID) + 1,
         channel=wave,
-        z=z,
+        z=place.attribute_integer("z_index", least=0, most=MAX_ID, default=0),
         t=place.attribute_integer("time_index", least=0, most=MAX_ID, default=0),
         file=record.attribute("filename"),
         x=x,
