@@ -112,6 +112,14 @@ def test_numbers_are_those_of_the_description(tmp_path: Path) -> None:
     assert scan.plate.start_time == 1706094334 and scan.plate.barcode == "Synthetic Plate"
 
 
+@pytest.mark.parametrize(("stated", "unit"), [("650.0", "nm"), ("0.00065", "mm"), ("0.65", "?m")])
+def test_the_pixel_size_is_in_the_unit_that_is_stated(tmp_path: Path, stated: str, unit: str) -> None:
+    truth = write_incell(tmp_path, planes=1, wells=("B03",))
+    old = 'pixel_height="0.65" pixel_width="0.65" unit="µm"'
+    scan = _scan(_edited(truth, old, f'pixel_height="{stated}" pixel_width="{stated}" unit="{unit}"'))
+    assert scan.tiles.acquisitions[0].xy_pixel_size == pytest.approx(0.65)
+
+
 def test_a_z_step_that_is_not_that_of_the_heights_is_not_used(tmp_path: Path) -> None:
     scan = _scan(_edited(write_incell(tmp_path, planes=3), 'z_step="1.5"', 'z_step="9"'))
     assert scan.tiles.acquisitions[0].z_spacing == 1.5

@@ -1,8 +1,9 @@
 """Read the description (``.xdce``) of an InCell measurement: protocol, plate, wavelengths, and the records of its images.
 
 Facts (a file of an IN Cell Analyzer 6000): ``pixel_width`` and ``pixel_height`` of ``ObjectiveCalibration`` are µm per
-pixel; ``Camera/Size`` is the sensor. A ``Wavelength`` has a stack only when ``imaging_mode`` is ``3-D``; projections state
-``z_slice`` all the same. ``fusion_wave`` marks images computed from others. The file is ISO-8859-1, as it declares.
+pixel, as its ``unit`` says; ``Camera/Size`` is the sensor. A ``Wavelength`` has a stack only when ``imaging_mode`` is
+``3-D``; projections state ``z_slice`` all the same. ``fusion_wave`` marks images computed from others. The file is
+ISO-8859-1, as it declares.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame
+from fractal_omezarr_converters.formats.units import exact_factor
 from fractal_omezarr_converters.formats.xml_records import XmlRecord
 from fractal_omezarr_converters.formats.xml_stream import XmlStream
 
@@ -91,13 +93,19 @@ def _frame(protocol: XmlRecord) -> Frame:
     calibration, size = protocol.child("ObjectiveCalibration"), _below(protocol, "Camera", "Size")
     if calibration is None:
         raise protocol.problem("ObjectiveCalibration", "is missing, so the pixel size is not known")
-    least, most = PIXEL_SIZES_UM
     return Frame(
         size.attribute_integer("width", least=1, most=MAX_SIZE) if size is not None else None,
         size.attribute_integer("height", least=1, most=MAX_SIZE) if size is not None else None,
-        calibration.attribute_number("pixel_width", least=least, most=most),
-        calibration.attribute_number("pixel_height", least=least, most=most),
+        _pixel_um(calibration, "pixel_width"),
+        _pixel_um(calibration, "pixel_height"),
     )
+
+
+def _pixel_um(calibration: XmlRecord, name: str) -> float:
+    # a unit that is not understood is a µ that was copied badly
+    factor = float(exact_factor(calibration.attributes.get("unit", ""), "µm") or 1)
+    least, most = PIXEL_SIZES_UM
+    return calibration.attribute_number(name, least=least / factor, most=most / factor) * factor
 
 
 def _wave(record: XmlRecord) -> Wave:
