@@ -1,8 +1,8 @@
 """Indices and steps of planes along z and t, by the numbers, heights and times that the instrument states.
 
 Z. The index of a plane is the rank of its number. Heights differ between channels (focus offsets) and fields (autofocus),
-so the step is taken inside one well, field, channel and time point, never over them. A step that the metadata state goes before it;
-heights that contradict it are said.
+so the step is taken inside one well, field, channel and time point, never over them. A step that the metadata state goes
+before it; heights that contradict it are said.
 
 Time. Frames are numbered by rank. The time of a frame is the median over all its planes of the seconds since the start,
 else of the clock from the first image of each well. Where times are unknown, the numbers of the frames count intervals, so that
