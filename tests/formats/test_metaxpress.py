@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -260,6 +261,23 @@ def test_wells_imaged_differently_need_all_headers(tmp_path: Path) -> None:
     absent = [PlaneKey(well, 6, c, z) for well in ("B03", "B04") for c in (0, 1) for z in (0, 1)]
     truth = write_metaxpress(tmp_path / "in", layout=(2, 3), wells=("B03", "B04", "C03"), missing=absent)
     convert_and_compare(truth, tmp_path / "out", format_name="metaxpress")
+
+
+def test_sites_that_lie_differently_in_the_wells_that_were_read_are_said(tmp_path: Path) -> None:
+    """All headers of three wells would tell; those of two are read, and decide for the third."""
+    truth = write_metaxpress(tmp_path, wells=("B03", "B04", "C03"), planes=1)
+    assert not any("lie differently" in each for each in _scan(truth).warnings)
+    for path in truth.folders[0].rglob("*_B04_*.TIF"):
+        with tifffile.TiffFile(path) as file:
+            text, pixels = file.pages.first.description, file.asarray()
+        moved = re.sub(r'(OffsetFromWellCenterUmX" type="string" value="-?)', r"\g<1>3", text)
+        assert moved != text
+        tifffile.imwrite(path, pixels, description=moved, metadata=None)
+    said = [each for each in _scan(truth).warnings if "lie differently" in each]
+    assert (
+        len(said) == 1 and "Sites [1, 2, 3, 4]" in said[0] and "1 other wells" in said[0] and "read_all_tags" in said[0]
+    )
+    assert not any("lie differently" in each for each in _scan(truth, read_all_tags=True).warnings)
 
 
 def test_files_without_tags_ask_for_pixel_size_and_grid(tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ from fractal_omezarr_converters.formats.plane_table import joint_ranks
 type Centre = tuple[float, float]
 
 PLANNED_SIZE = 2048
+MOST_SHOWN = 6
+MOST_JITTER = 0.02
+"""Stages are right to about 0.7 % of a step; as a part of the field."""
 
 
 def frames_of_waves(
@@ -90,10 +93,31 @@ def site_centres(
         if all(site in of_site for _, _, site in places):
             found = {place: stated.get(place, of_site[place[2]]) for place in places}
             if not _on_one_spot(found):
+                _warn_of_guessed(found, stated, frame, warnings)
                 return found
         if len({site for _, _, site in places}) == 1:
             return dict.fromkeys(places, (0.0, 0.0))
     return _in_grid(places, frame, grid, plan, warnings)
+
+
+def _warn_of_guessed(
+    found: Mapping[tuple[int, int, int], Centre],
+    stated: Mapping[tuple[int, int, int], Centre],
+    frame: Frame,
+    warnings: list[str],
+) -> None:
+    """Say that sites lie differently in the wells that were read, when those of other wells are taken from them."""
+    centres: dict[int, list[Centre]] = defaultdict(list)
+    for (_, _, site), centre in stated.items():
+        centres[site].append(centre)
+    most = MOST_JITTER * min((frame.width or 1) * frame.pixel_x, (frame.height or 1) * frame.pixel_y)
+    apart = [site for site, each in sorted(centres.items()) if np.ptp(each, axis=0).max() > most]
+    guessed = {(row, column) for row, column, _ in set(found) - set(stated)}
+    if apart and guessed:
+        warnings.append(
+            f"Sites {apart[:MOST_SHOWN]} lie differently in the wells whose headers were read; those of {len(guessed)} other"
+            " wells are put where the first of these has them. Set read_all_tags to read the headers of all images."
+        )
 
 
 def _stated(files: Sequence[TreeFile], tags: Mapping[int, PlaneTags]) -> dict[tuple[int, int, int], Centre]:
