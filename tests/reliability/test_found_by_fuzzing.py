@@ -19,12 +19,17 @@ from pydantic import ValidationError
 
 from fractal_omezarr_converters.convert import convert, plan, verify
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
+from fractal_omezarr_converters.fractal.acquisition_inputs import AcquisitionInput
+from fractal_omezarr_converters.fractal.compute import generic_compute_task
 from fractal_omezarr_converters.fractal.handover import tiled_image_from_json_str
+from fractal_omezarr_converters.fractal.init import init_acquisitions
 from fractal_omezarr_converters.models.chunking import FovBasedChunking
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
+from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.models.plain_tiff import read_plain_tiff
 from fractal_omezarr_converters.ngff.info import info
 from fractal_omezarr_converters.ngff.reader import open_image
+from fractal_omezarr_converters.pipelines.plan import plan_image
 from fractal_omezarr_converters.testing import write_hcsai, write_operetta, write_scanr, write_squid
 
 
@@ -224,10 +229,6 @@ def test_a_stack_of_planes_without_rows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("harm", ['"original"', '"steps"', '"fov"', '"fov_names"', '"zoned"', '"blocks"'])
 def test_a_job_that_lost_a_part_is_refused(tmp_path: Path, harm: str) -> None:
-    from fractal_omezarr_converters.fractal.acquisition_inputs import AcquisitionInput
-    from fractal_omezarr_converters.fractal.compute import generic_compute_task
-    from fractal_omezarr_converters.fractal.init import init_acquisitions
-
     truth = write_operetta(tmp_path / "in", wells=("B03",), layout=(1, 2), overlap=0, field_shape=(20, 24))
     made = init_acquisitions(
         "operetta",
@@ -244,6 +245,31 @@ def test_a_job_that_lost_a_part_is_refused(tmp_path: Path, harm: str) -> None:
     if text != job["init_args"]["tiled_image_json_str"]:
         with pytest.raises(ConvertersToolsUserError, match="not what the init step wrote"):
             generic_compute_task(zarr_url=job["zarr_url"], init_args={**job["init_args"], "tiled_image_json_str": text})
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "said"),
+    [
+        ("data_type", "uint1616", "'uint1616' is no type of pixels"),
+        ("data_type", "U4", "'U4' is no type of pixels"),
+        ("channels", [], "holds channels 0 to 0, but the image has 0 channels"),
+    ],
+)
+def test_a_job_of_pixels_or_channels_that_there_are_not_is_refused(
+    tmp_path: Path, part: str, value: object, said: str
+) -> None:
+    truth = write_operetta(tmp_path / "in", wells=("B03",), layout=(1, 2), overlap=0, field_shape=(20, 24))
+    made = init_acquisitions(
+        "operetta",
+        zarr_dir=str(tmp_path / "out"),
+        acquisitions=[AcquisitionInput(path=str(truth.folders[0]))],
+        converter_options={},
+    )
+    (job,) = made["parallelization_list"]
+    document = json.loads(job["init_args"]["tiled_image_json_str"])
+    document[part] = value
+    with pytest.raises(ConvertersToolsUserError, match=said):
+        plan_image(tiled_image_from_json_str(json.dumps(document)), converter_options=ConverterOptions())
 
 
 Document = dict[str, Any]
@@ -267,10 +293,6 @@ REGIONS: dict[str, tuple[Callable[[Document], object], str]] = {
 
 @pytest.mark.parametrize("harm", REGIONS)
 def test_a_description_whose_parts_do_not_belong_together_is_refused(tmp_path: Path, harm: str) -> None:
-    from fractal_omezarr_converters.fractal.acquisition_inputs import AcquisitionInput
-    from fractal_omezarr_converters.fractal.compute import generic_compute_task
-    from fractal_omezarr_converters.fractal.init import init_acquisitions
-
     truth = write_operetta(tmp_path / "in", wells=("B03",), layout=(1, 2), overlap=0, field_shape=(20, 24))
     given = [AcquisitionInput(path=str(truth.folders[0]))]
     made = init_acquisitions("operetta", zarr_dir=str(tmp_path / "out"), acquisitions=given, converter_options={})

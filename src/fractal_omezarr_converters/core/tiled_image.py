@@ -98,6 +98,19 @@ class TiledImage(CheckedModel, Generic[CollectionInterfaceType, ImageLoaderInter
             return Regions.from_slices(value)
         return value
 
+    @field_validator("data_type")
+    @classmethod
+    def _check_data_type(cls, value: str) -> str:
+        import numpy as np
+
+        try:
+            kind = np.dtype(value).kind
+        except (TypeError, ValueError):
+            kind = "?"
+        if kind not in "buif":
+            raise ValueError(f"'{value}' is no type of pixels; give one such as uint16.")
+        return value
+
     @field_validator("axes", mode="before")
     @classmethod
     def _check_axes(cls, value: Any) -> Any:

@@ -11,6 +11,7 @@ from fractal_omezarr_converters.core.geometry import round_edges
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.grouping import StagePositionCorrections
+from fractal_omezarr_converters.pipelines.plan_checks import check_channels
 from fractal_omezarr_converters.pipelines.sequence_steps import (
     distinct_places,
     even_places,
@@ -228,6 +229,7 @@ def reindex_channels(tiled_image: Image, *, stage_position_corrections: Any = No
     """Renumber the channels that occur to 0, 1, ...; channels that no tile holds leave the metadata."""
     if not _wanted(stage_position_corrections, "reindex_channels"):
         return tiled_image.copy_with()
+    check_channels(tiled_image)
     columns = tiled_image.columns
     first = np.rint(columns.start[:, C]).astype(np.int64)
     count = np.maximum(np.rint(columns.length[:, C]).astype(np.int64), 1)

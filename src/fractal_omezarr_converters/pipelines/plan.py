@@ -26,7 +26,7 @@ from fractal_omezarr_converters.ngff.memory_need import memory_need
 from fractal_omezarr_converters.ngff.read_ahead import AHEAD
 from fractal_omezarr_converters.pipelines.header_checks import check_sources
 from fractal_omezarr_converters.pipelines.image_steps import pixel_steps
-from fractal_omezarr_converters.pipelines.plan_checks import check_positions, check_size, check_times
+from fractal_omezarr_converters.pipelines.plan_checks import check_channels, check_positions, check_size, check_times
 from fractal_omezarr_converters.pipelines.registration import (
     RegistrationStep,
     apply_registration_pipeline,
@@ -153,6 +153,7 @@ def plan_image(
     if steps is None:
         steps = default_steps(options)
     check_positions(tiled_image)
+    check_channels(tiled_image)
     check_times(tiled_image)
     measured = steps_on_pixels(steps)
     known: str | None = None

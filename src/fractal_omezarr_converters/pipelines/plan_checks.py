@@ -37,6 +37,24 @@ def check_positions(image: TiledImage[Any, Any]) -> None:
             )
 
 
+def check_channels(image: TiledImage[Any, Any]) -> None:
+    """Refuse tiles of channels that the image does not have.
+
+    Raises:
+        ConvertersToolsUserError: a tile lies before the first or beyond the last channel.
+    """
+    first = image.columns.start[:, 1]
+    last = first + image.columns.length[:, 1]
+    count = len(image.channels) if image.channels is not None else np.inf
+    wrong = np.flatnonzero((first < 0) | (last > count))
+    if len(wrong):
+        row = int(wrong[0])
+        raise ConvertersToolsUserError(
+            f"{_tile(image, row)} of image '{image.path}' holds channels {first[row]:g} to {last[row] - 1:g}, but the image has"
+            f" {count:g} channels, counted from 0; correct start_c and length_c, or name all channels."
+        )
+
+
 def check_times(image: TiledImage[Any, Any]) -> None:
     """Refuse time points that lie further apart than any experiment lasts.
 
