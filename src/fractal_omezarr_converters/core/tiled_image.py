@@ -104,10 +104,10 @@ class TiledImage(CheckedModel, Generic[CollectionInterfaceType, ImageLoaderInter
         import numpy as np
 
         try:
-            kind = np.dtype(value).kind
+            is_number = np.dtype(value).kind in "buif"
         except (TypeError, ValueError):
-            kind = "?"
-        if kind not in "buif":
+            is_number = False
+        if not is_number:
             raise ValueError(f"'{value}' is no type of pixels; give one such as uint16.")
         return value
 
