@@ -170,6 +170,15 @@ def test_files_that_are_named_by_identifiers_alone(tmp_path: Path, own: str, ref
         convert_and_compare(truth, tmp_path / "out", format_name="ome_plate")
 
 
+def test_an_image_of_two_wells_is_said(tmp_path: Path) -> None:
+    truth = write_ome_plate(tmp_path, planes=1, companion=True, layout=(1, 2))
+    assert not any("another plane" in each for each in _scan(truth).warnings)
+    scan = _scan(_edited(truth, '<ImageRef ID="Image:C05-2"/>', '<ImageRef ID="Image:B03-2"/>'))
+    said = next(each for each in scan.warnings if "another plane" in each)
+    assert said.startswith("2 planes of ") and "'B03_2.ome.tif': well B03 field 2 channel DAPI" in said
+    assert "and well C05 field 2 channel DAPI plane 0 time 0); it is written to both places" in said
+
+
 def test_images_without_a_plate_are_not_a_plate(tmp_path: Path, shared_data: Path) -> None:
     source = shared_data / "ometiff" / "ome-types"
     assert not registry.get("ome_plate").recognises(source)

@@ -64,6 +64,7 @@ def sort_planes(measured: Measurement, planes: PlaneTable) -> SortedPlanes:
     for number in np.setdiff1d(np.arange(len(planes)), named, assume_unique=True).tolist():
         found.states.count("named_empty", planes[number].label(measured.channels))
     kept = _without_repeats(measured, planes.select(named), files.paths)
+    _warn_of_shared(measured, planes.select(named), files.paths, kept[present[kept]])
     for number in kept[~present[kept]].tolist():
         found.states.count("missing_file", planes.file[named[number]] or "")
     found.states.present = int(present[kept].sum())
@@ -129,6 +130,19 @@ def _without_repeats(measured: Measurement, planes: PlaneTable, files: Sequence[
         f"{len(planes) - int(kept.sum())} records of '{described_in}' repeat another record and are left out."
     )
     return np.flatnonzero(kept)
+
+
+def _warn_of_shared(measured: Measurement, planes: PlaneTable, files: Sequence[str], there: Ints) -> None:
+    """Say when two planes name one image: at one of both places it is not what was taken there."""
+    sources = list(zip(files, planes.page.tolist(), strict=True))
+    first: dict[tuple[str, int], int] = {}
+    shared = [(at, before) for at in there.tolist() if (before := first.setdefault(sources[at], at)) != at]
+    if shared:
+        one, other = (planes[number].label(measured.channels) for number in reversed(shared[0]))
+        measured.warnings.append(
+            f"{len(shared)} planes of '{measured.described_in}' name an image that another plane names, too (for example"
+            f" '{planes.file[shared[0][0]]}': {one}, and {other}); it is written to both places. Check the metadata."
+        )
 
 
 class _Fields:
