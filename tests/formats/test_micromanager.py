@@ -219,6 +219,21 @@ def test_pages_without_numbers_have_those_of_the_index_map(tmp_path: Path) -> No
     convert_and_compare(truth, tmp_path / "out", format_name="micromanager")
 
 
+def test_pages_without_the_label_of_their_position_have_that_of_the_file(tmp_path: Path) -> None:
+    """The number at the end of ``B03-Site_1`` is the site, not that of a file beyond 4 GB."""
+    truth = _small(tmp_path / "in", files="stacks", wells=("B03", "C05"), layout=(1, 2))
+    for path in truth.folders[0].glob("*.tif"):
+        path.write_bytes(path.read_bytes().replace(b'"PositionName"', b'"PositionNone"'))
+    # the second file of a position
+    path = next(truth.folders[0].glob("*_C05-Site_1.ome.tif"))
+    path.rename(path.with_name(path.name.replace("Site_1", "Site_1_1")))
+    scan = _scan(truth)
+    assert not scan.warnings
+    assert {(tile.collection.well, tile.fov_name) for tile in scan.tiles} == {
+        (well, name) for well in truth.wells for name in ("FOV_1", "FOV_2")
+    }
+
+
 @pytest.mark.parametrize("files", KINDS)
 def test_parts_of_planes_and_files_that_shrink(tmp_path: Path, files: str) -> None:
     truth = _small(tmp_path, files=files, layout=(1, 1))

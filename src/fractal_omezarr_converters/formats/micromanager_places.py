@@ -162,6 +162,11 @@ def site_of(label: str) -> tuple[int, int, int] | None:
     return (row, column, int(found["site"])) if row <= MAX_ROW and column <= MAX_COLUMN else None
 
 
+def states_place(label: str) -> bool:
+    """Say whether a label names a well and site, or a cell of a grid."""
+    return site_of(label) is not None or _GRID.fullmatch(label) is not None
+
+
 def grid_cell(key: PositionKey, listed: Mapping[str, Any]) -> tuple[int, int] | None:
     """Give the row and column of a position in a grid, by its axes, the list of positions, or its label."""
     if key.row is not None and key.column is not None:

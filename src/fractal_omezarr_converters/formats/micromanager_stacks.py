@@ -23,9 +23,10 @@ from fractal_omezarr_converters.errors import (
 from fractal_omezarr_converters.formats.micromanager_frames import Acquired, RawPlane, frame_facts, index_axes
 from fractal_omezarr_converters.formats.micromanager_ome import stated_plate
 from fractal_omezarr_converters.formats.micromanager_pages import StackFile
+from fractal_omezarr_converters.formats.micromanager_places import states_place
 from fractal_omezarr_converters.models.placeholders import open_binary
 
-_STACK = re.compile(r"(?P<name>.*)_MMStack(?:_(?P<label>.*?))?(?:_\d+)?(?:\.ome)?\.tiff?", re.IGNORECASE)
+_STACK = re.compile(r"(?P<name>.*)_MMStack(?:_(?P<label>.*?))?(?P<part>_\d+)?(?:\.ome)?\.tiff?", re.IGNORECASE)
 _FRAME_KEY = re.compile(r"FrameKey-(\d+)-(\d+)-(\d+)")
 _IMAGE_NAME = re.compile(
     r"img_channel(?P<channel>\d+)_position(?P<position>\d+)_time(?P<time>\d+)_z(?P<z>\d+)\.tiff?", re.IGNORECASE
@@ -61,8 +62,7 @@ def read_stacks(source: Path, files: list[Path]) -> Acquired:
 
 
 def _take_pages(found: Acquired, stack: StackFile, path: Path, index_map: Mapping[int, Mapping[str, Any]]) -> None:
-    matched = _STACK.fullmatch(path.name)
-    label = (matched["label"] if matched else None) or ""
+    label = _label_in(path.name)
     for page in stack.pages:
         said = stack.metadata(page.metadata_offset, page.metadata_length)
         facts = frame_facts(said)
@@ -72,6 +72,13 @@ def _take_pages(found: Acquired, stack: StackFile, path: Path, index_map: Mappin
         axes = index_axes(said, index_map.get(page.offset, {}))
         found.planes.append(RawPlane(axes, facts, path.name, page.number, page.pixels, page.stored))
     warn_if_cut(found, stack)
+
+
+def _label_in(name: str) -> str:
+    """The label of the position in the name of a stack; a number at its end may be a part of it, or that of the file."""
+    matched = _STACK.fullmatch(name)
+    label, part = (matched["label"] or "", matched["part"] or "") if matched else ("", "")
+    return label + part if states_place(label + part) else label
 
 
 def warn_if_cut(found: Acquired, stack: StackFile) -> None:
