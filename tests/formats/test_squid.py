@@ -126,6 +126,23 @@ def test_free_regions_beside_wells_do_not_take_theirs(tmp_path: Path) -> None:
     assert _said(scan, "manual0 in A02")
 
 
+def test_names_of_regions_may_hold_underscores_and_numbers(tmp_path: Path) -> None:
+    """``slide_2_0_1_BF.tiff`` is field 0 of region ``slide_2``, as the coordinates say."""
+    truth = write_squid(tmp_path, **SMALL)
+    folder = truth.folders[0]
+    for path in (folder / "0").glob("B3_*"):
+        path.rename(path.with_name(path.name.replace("B3_", "slide_2_", 1)))
+    for name in ("coordinates.csv", "0/coordinates.csv"):
+        _edited(truth, name, "B3,", "slide_2,")
+    scan = _scan(truth)
+    assert {tile.fov_name for tile in scan.tiles} == {"FOV_0", "FOV_1"} and scan.states.present == 4
+    assert _said(scan, "1 regions are no wells; they are put into wells of row A: slide_2 in A01")
+    assert [each.channel_label for each in scan.tiles.acquisitions[0].channels or ()] == [
+        "Fluorescence 638 nm Ex",
+        "BF LED matrix/full",
+    ]
+
+
 def test_red_green_and_blue_files_are_channels_of_their_colour(tmp_path: Path) -> None:
     truth = write_squid(tmp_path, **SMALL)
     for path in sorted((truth.folders[0] / "0").glob("*_BF_*")):

@@ -6,11 +6,11 @@ import html
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.squid_places import Coordinates
@@ -19,6 +19,7 @@ from fractal_omezarr_converters.formats.squid_settings import name_in_files
 OME = "ome_tiff"
 ZARR = ("plate.ome.zarr", "zarr")
 _IMAGE = re.compile(r"(.+?)_(\d+)_(\d+)_(.+)\.(?:tiff?|bmp|png|jpe?g)")
+_IN_REGION = re.compile(r"(\d+)_(\d+)_(.+)\.(?:tiff?|bmp|png|jpe?g)")
 _STACK = re.compile(r"(.+?)_(\d+)_stack\.tiff?")
 _OME_FILE = re.compile(r"(.+?)_(\d+)\.ome\.tiff?")
 _FOCUS = re.compile(r"focus[_ ]camera|laser[_ ]af[_ ]camera", re.IGNORECASE)
@@ -81,8 +82,9 @@ def list_images(source: Path, times: Sequence[TimePoint]) -> Images:
     """
     found = Images()
     for time in times:
+        regions = {region for region, _ in time.coordinates.fields} if time.coordinates else set()
         for name in _files(source / time.name):
-            _add_image(found, source, time, name)
+            _add_image(found, source, time, name, regions)
     _add_ome(found, source, times)
     if not found.planes:
         zarr = next((name for name in ZARR if (source / name).is_dir()), None)
@@ -104,7 +106,7 @@ def _files(folder: Path) -> list[str]:
         return sorted(each.name for each in entries if not each.name.startswith("."))
 
 
-def _add_image(found: Images, source: Path, time: TimePoint, name: str) -> None:
+def _add_image(found: Images, source: Path, time: TimePoint, name: str, regions: Collection[str]) -> None:
     # called for every file: patterns that few files match are tried on their endings only
     if name.endswith(_OME_ENDINGS):
         return
@@ -116,9 +118,9 @@ def _add_image(found: Images, source: Path, time: TimePoint, name: str) -> None:
         for page, (z, channel) in enumerate(_pages(source / file)):
             found.planes.append(NamedPlane(region, number, z, time.number, name_in_files(channel), file, page))
         return
-    image = _IMAGE.fullmatch(name)
-    if image is not None:
-        region, of_region, z_level, channel = image.groups()
+    parts = _parts(name, regions)
+    if parts is not None:
+        region, of_region, z_level, channel = parts
         if _is_of_focus_camera(channel):
             return
         found.modes.add("individual")
@@ -126,6 +128,18 @@ def _add_image(found: Images, source: Path, time: TimePoint, name: str) -> None:
         found.planes.append(NamedPlane(region, int(of_region), int(z_level), time.number, channel, file))
     elif name.endswith((".tiff", ".tif", ".bmp")) and not _is_of_focus_camera(name):
         found.skipped.append(f"{time.name}/{name}")
+
+
+def _parts(name: str, regions: Collection[str]) -> tuple[str | Any, ...] | None:
+    """Region, field, plane and channel in the name of an image; ``regions`` are known, and may hold underscores themselves."""
+    image = _IMAGE.fullmatch(name)
+    if image is None or not regions or image.group(1) in regions:
+        return image.groups() if image is not None else None
+    for region in sorted(regions, key=len, reverse=True):
+        inside = _IN_REGION.fullmatch(name, len(region) + 1) if name.startswith(f"{region}_") else None
+        if inside is not None:
+            return region, *inside.groups()
+    return image.groups()
 
 
 @lru_cache(maxsize=256)
