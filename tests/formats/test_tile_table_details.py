@@ -94,6 +94,26 @@ def test_pixel_sizes_of_imagej(tmp_path: Path) -> None:
     assert details.z_spacing == 3
 
 
+@pytest.mark.parametrize(
+    ("unit", "resolution", "more"),
+    [
+        ("CENTIMETER", (40_000, 20_000), {"unit": "um", "spacing": 3}),
+        ("CENTIMETER", (40_000, 20_000), {"unit": "cm", "spacing": 0.0003}),
+        ("NONE", (4, 2000), {"unit": "um", "yunit": "mm", "zunit": "nm", "spacing": 3000}),
+        ("NONE", (4, 2), {"unit": "um", "yunit": "\\u00B5m", "spacing": 3}),
+    ],
+)
+def test_units_of_imagej(tmp_path: Path, unit: str, resolution: tuple[float, float], more: dict[str, object]) -> None:
+    """Axes in units of their own; pixels per centimetre beside a unit of µm, as ImageJ understands its own files."""
+    metadata = {"axes": "ZYX", **more}
+    pixels = np.zeros((3, 30, 40), np.uint16)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, pixels, imagej=True, resolution=resolution, resolutionunit=unit, metadata=metadata)
+    write_folder(tmp_path, [{"file_path": "a.tif", "well": "A1"}], None, images=False)
+    details = scan(tmp_path).tiles.acquisitions[0]
+    assert (details.xy_pixel_size, details.y_pixel_size, details.z_spacing) == pytest.approx((0.25, 0.5, 3))
+
+
 def test_pixel_sizes_that_nobody_states_are_said(tmp_path: Path) -> None:
     write_image(tmp_path / "a.tif", resolution=(300, 300), resolutionunit="inch")
     write_folder(tmp_path, [{"file_path": "a.tif", "well": "A1"}], None, images=False)

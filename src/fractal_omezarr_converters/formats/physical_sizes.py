@@ -2,8 +2,9 @@
 
 Sources: OME-XML schema 2016-06, element Pixels (PhysicalSizeX/Y/Z, default unit µm; TimeIncrement, default unit s;
 schemas up to 2013-06 have no units and mean the same). ImageJ: ImageDescription with ``unit``, ``spacing``,
-``finterval``; pixels per unit in the tags XResolution and YResolution (ij.io.FileInfo, TiffEncoder). Resolution tags
-without ImageJ's description are print resolutions and say nothing of the specimen.
+``finterval``; pixels per unit in the tags XResolution and YResolution (ij.io.FileInfo, TiffEncoder); ``yunit`` and ``zunit``
+where y and z are in other units; where ResolutionUnit is centimetre and the unit is ``um``, pixels per centimetre. Resolution
+tags without ImageJ's description are print resolutions and say nothing of the specimen.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _PIXELS = re.compile(r"<(?:\w+:)?Pixels\s([^>]*)>")
 _ATTRIBUTE = re.compile(r"""([\w:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _INCH = ("inch", "in", "inches")
+_CENTIMETRE = 3
 
 
 class PhysicalSizes(NamedTuple):
@@ -82,21 +84,27 @@ def _with_unit(values: Mapping[str, Any], name: str, target: Target, unit: str |
 
 
 def _of_imagej(values: Mapping[str, Any], tags: Any) -> PhysicalSizes:
-    unit = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), str(values.get("unit", "")))
-    scale = Decimal(25400) if unit.lower() in _INCH else exact_factor(unit, "µm")
+    along_x, along_y, along_z = (_imagej_scale(values, name) for name in ("unit", "yunit", "zunit"))
     # ImageJ writes the frame interval in seconds unless "tunit" says otherwise
     t = _with_unit(values, "finterval", "s", str(values.get("tunit", "s")))
-    if scale is None:
-        return PhysicalSizes(t=t)
-    x, y = (_pixel_length(tags, name, scale) for name in ("XResolution", "YResolution"))
+    per_centimetre = "ResolutionUnit" in tags and tags["ResolutionUnit"].value == _CENTIMETRE
+    if per_centimetre and values.get("unit") == "um":
+        along_x, along_y = Decimal(10_000), Decimal(10_000) if along_y == 1 else along_y
+    x, y = _pixel_length(tags, "XResolution", along_x), _pixel_length(tags, "YResolution", along_y)
     spacing = _positive(values.get("spacing"))
-    return PhysicalSizes(x, y, None if spacing is None else _possible(spacing * scale), t)
+    return PhysicalSizes(x, y, None if spacing is None or along_z is None else _possible(spacing * along_z), t)
 
 
-def _pixel_length(tags: Any, name: str, scale: Decimal) -> float | None:
+def _imagej_scale(values: Mapping[str, Any], name: str) -> Decimal | None:
+    """The µm of an axis' unit; an axis without its own has that of x."""
+    unit = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), str(values.get(name, values.get("unit", ""))))
+    return Decimal(25400) if unit.lower() in _INCH else exact_factor(unit, "µm")
+
+
+def _pixel_length(tags: Any, name: str, scale: Decimal | None) -> float | None:
     """Turn pixels per unit, a fraction, into µm per pixel."""
     tag = tags.get(name)
-    if tag is None:
+    if tag is None or scale is None:
         return None
     above, below = tag.value
     return _possible(Decimal(below) / Decimal(above) * scale) if above > 0 and below > 0 else None
