@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,13 @@ def test_f21_every_plane_is_read_once(mosaic, tmp_path, reads):
         convert(mosaic, tmp_path)
     assert set(reads.values()) == {1}
     assert len(reads) == len(mosaic)
+
+
+def test_sources_that_name_no_file_need_no_fetching_ahead(make_tile, tmp_path, monkeypatch):
+    failed = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    convert([make_tile(f"F{x}", file=f"F{x}", start_x=16.0 * x) for x in range(3)], tmp_path)
+    assert failed == []
 
 
 @pytest.mark.parametrize("writer", list(WriterMode))

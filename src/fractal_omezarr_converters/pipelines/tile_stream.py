@@ -127,10 +127,11 @@ class ImageTiles:
         """The object of a store that holds this tile and no other; those that hold many are kept open where they are read."""
         loaders = self._columns.loaders
         number, place = int(loaders.block[row]), int(loaders.row[row])
+        names = loaders.blocks[number].columns().get("file_path")
+        if names is None or not isinstance(text := names[place], str):  # a converter's own loader need not read a file
+            return None
         if number not in self._tiles_of_file:
-            names = loaders.blocks[number].columns().get("file_path", ())
             self._tiles_of_file[number] = Counter(names[at] for at in loaders.row[loaders.block == number].tolist())
-        text = next(iter(loaders.blocks[number].columns().get("file_path", [""])[place : place + 1]), "")
         url = clean_url(text)
         return url if is_remote_url(url) and "#" not in url and self._tiles_of_file[number][text] == 1 else None
 
