@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +42,19 @@ class Elsewhere(CollectionInterface):
 
 @pytest.mark.parametrize(
     ("row", "name"),
-    [(1, "A"), ("1", "A"), ("01", "A"), ("a", "A"), (26, "Z"), (27, "AA"), (32, "AF"), ("af", "AF"), (1.0, "A")],
+    [
+        (1, "A"),
+        ("1", "A"),
+        ("01", "A"),
+        ("a", "A"),
+        (26, "Z"),
+        (27, "AA"),
+        (32, "AF"),
+        ("af", "AF"),
+        (1.0, "A"),
+        (np.int64(2), "B"),
+        (np.float32(27), "AA"),
+    ],
 )
 def test_f33_rows_are_letters_beyond_z(row: Any, name: str) -> None:
     image = ImageInPlate(plate_name="P", row=row, column=3)
@@ -70,6 +83,20 @@ def test_wells_are_read_as_instruments_write_them(text: str, well: str) -> None:
     assert well_name(*parse_well(text)) == well
     image = ImageInPlate(plate_name="P", well=text, acquisition=2)
     assert image.well == well
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{"row": None, "column": None}, {"row": np.int64(2), "column": np.int64(3)}, {"row": " b", "column": "03.0"}],
+)
+def test_a_well_may_stand_beside_the_same_row_and_column(beside: dict[str, Any]) -> None:
+    assert ImageInPlate(plate_name="P", well="B3", **beside).well == "B03"
+
+
+@pytest.mark.parametrize("beside", [{"row": "C"}, {"column": 4}, {"column": "three"}, {"row": ["B"]}])
+def test_a_well_that_is_another_one_than_row_and_column_is_refused(beside: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="are not the same well; keep one of them"):
+        ImageInPlate(plate_name="P", well="B3", **beside)
 
 
 def test_the_paths_of_an_image_in_a_plate() -> None:

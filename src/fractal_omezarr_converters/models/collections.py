@@ -6,6 +6,7 @@ import re
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, TypeVar
 
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator, model_validator
@@ -66,9 +67,10 @@ class ImageInPlate(CollectionInterface):
         if not isinstance(values, Mapping) or values.get("well") is None:
             return values
         row, column = parse_well(str(values["well"]))
-        rest = {key: value for key, value in values.items() if key != "well"}
-        given = rest.setdefault("row", row), rest.setdefault("column", column)
-        if (parse_row(given[0]), int(given[1])) != (row, column):
+        rest: dict[str, Any] = {"row": row, "column": column}
+        rest |= {key: value for key, value in values.items() if key != "well" and not (key in rest and value is None)}
+        given = rest["row"], rest["column"]
+        if (_row_letters(given[0]), _column_number(given[1])) != (row, column):
             raise ValueError(
                 f"well {values['well']!r} and row {given[0]!r}, column {given[1]!r} are not the same well; keep one of them."
             )
@@ -82,17 +84,12 @@ class ImageInPlate(CollectionInterface):
     @field_validator("row", mode="before")
     @classmethod
     def _row_as_letter(cls, row: Any) -> Any:
-        if isinstance(row, float) and row.is_integer():
-            row = int(row)
-        return parse_row(row) if isinstance(row, str | int) else row
+        return _row_letters(row)
 
     @field_validator("column", mode="before")
     @classmethod
     def _column_as_number(cls, column: Any) -> Any:
-        if isinstance(column, bool):
-            raise ValueError(f"column {column!r} is not a column of a plate; columns count from 1.")
-        found = re.fullmatch(r"\s*0*(\d+)(?:\.0+)?\s*", column) if isinstance(column, str) else None
-        return int(found.group(1)) if found else column
+        return _column_number(column)
 
     @property
     def well(self) -> str:
@@ -146,6 +143,21 @@ class SingleImage(CollectionInterface):
         """Path of the image relative to the output directory, with ``.zarr`` at the end."""
         stem = self.image_path.removesuffix(".zarr")
         return f"{stem}{self._suffix}.zarr"
+
+
+def _row_letters(row: Any) -> Any:
+    """Letters of a row given as text or as a number, also one of numpy's; anything else is left to the field's type."""
+    if isinstance(row, str | bool):
+        return parse_row(row)
+    whole = isinstance(row, Real) and float(row).is_integer()
+    return parse_row(int(row)) if whole else row
+
+
+def _column_number(column: Any) -> Any:
+    if isinstance(column, bool):
+        raise ValueError(f"column {column!r} is not a column of a plate; columns count from 1.")
+    found = re.fullmatch(r"\s*0*(\d+)(?:\.0+)?\s*", column) if isinstance(column, str) else None
+    return int(found.group(1)) if found else column
 
 
 def _said(name_and_warning: tuple[str, str | None]) -> str:
