@@ -119,6 +119,12 @@ class TestOneImage:
         (made,) = tiled_image_from_tiles(tiles=tiles)
         assert made.attributes == {"drug": ["A", "B"], "dose": [1.0, 2.5]}
 
+    def test_an_attribute_without_values_leaves_the_others(self) -> None:
+        (made,) = tiled_image_from_tiles(tiles=[tile("a", attributes={"drug": ["A", "B"], "dose": [1], "note": []})])
+        assert made.attributes == {"drug": ["A", "B"], "dose": [1, 1], "note": [None, None]}
+        (made,) = tiled_image_from_tiles(tiles=[tile("a", attributes={"drug": ["A"], "note": []})])
+        assert made.attributes == {"drug": ["A"], "note": [None]}
+
     def test_tiles_that_do_not_belong_together_are_named(self) -> None:
         tiles = [tile("a.tif"), tile("b.tif", fov="F2", x=6, acquisition=details(xy_pixel_size=2))]
         with pytest.raises(ConvertersToolsUserError, match=r"b\.tif.*a\.tif.*pixel sizes"):

@@ -43,18 +43,19 @@ _Row = dict[str, Any]
 
 
 def attribute_rows(attributes: Mapping[str, AttributeType], where: str) -> list[_Row]:
-    """Give the rows that attributes stand for; a single value stands beside every value of the others.
+    """Give the rows that attributes stand for; a single value, or none, stands beside every value of the others.
 
     Raises:
         ConvertersToolsUserError: two attributes have different numbers of values.
     """
-    sizes = {key: len(values) for key, values in attributes.items() if len(values) != 1}
+    columns: dict[str, list[Any]] = {key: [*values] or [None] for key, values in attributes.items()}
+    sizes = {key: len(values) for key, values in columns.items() if len(values) != 1}
     if len(set(sizes.values())) > 1:
         raise ConvertersToolsUserError(
             f"The attributes of {where} have different numbers of values ({sizes}); give one value each, or equally many."
         )
     rows = next(iter(sizes.values()), 1)
-    return [{key: values[0 if len(values) == 1 else row] for key, values in attributes.items()} for row in range(rows)]
+    return [{key: values[0 if len(values) == 1 else row] for key, values in columns.items()} for row in range(rows)]
 
 
 def union_of_attributes(sets: Iterable[Mapping[str, AttributeType]], where: str) -> dict[str, AttributeType]:
