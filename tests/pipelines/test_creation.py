@@ -99,6 +99,11 @@ def test_f21_every_plane_is_read_once(mosaic, tmp_path, reads):
     assert len(reads) == len(mosaic)
 
 
+def test_a_table_that_csv_would_change_is_named_with_its_image(make_tile, tmp_path):
+    with pytest.warns(ConvertersToolsWarning, match=r"Table 'FOV_ROI_table' of 'Plate\.zarr/B/03/0' is stored as JSON"):
+        convert([make_tile("001"), make_tile("002", start_x=16.0)], tmp_path)
+
+
 def test_sources_that_name_no_file_need_no_fetching_ahead(make_tile, tmp_path, monkeypatch):
     failed = []
     monkeypatch.setattr(threading, "excepthook", failed.append)

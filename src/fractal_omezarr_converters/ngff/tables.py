@@ -44,6 +44,7 @@ def write_table(
     backend: Backend = "csv",
     index_key: str | None = None,
     version: str,
+    called: str | None = None,
 ) -> Backend:
     """Write one table below an image or plate and list it in the ``tables`` group; an older one of the name is replaced.
 
@@ -56,6 +57,7 @@ def write_table(
         backend: How it is stored. Text that CSV cannot give back (a field called ``001``) is stored as JSON, with a warning.
         index_key: Column that names the rows; its values must differ.
         version: OME-Zarr version of the image or plate.
+        called: What messages call the image or plate; by default its path, which is empty in a store of its own.
 
     Returns:
         The backend that was used.
@@ -65,7 +67,7 @@ def write_table(
             an infinite number in a JSON table, or an unknown backend.
     """
     version = written_version(version)
-    where = f"Table '{name}' of '{path}'"
+    where = f"Table '{name}' of '{called or path}'"
     if not _NAME.fullmatch(name):
         raise ConvertersToolsUserError(f"{where}: name a table with letters, digits, '_', '-' or '.'.")
     plain = checked_columns(columns, index_key, where)

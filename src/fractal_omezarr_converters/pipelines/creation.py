@@ -216,6 +216,7 @@ def _write_tables(store: Store, plan: ImagePlan, converter_options: ConverterOpt
             backend=backend,
             index_key=each.index_key,
             version=plan.layout.version,
+            called=plan.path,
         )
 
 
