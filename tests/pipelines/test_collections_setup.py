@@ -15,6 +15,7 @@ from fractal_omezarr_converters.errors import (
 )
 from fractal_omezarr_converters.models import (
     ConverterOptions,
+    ImageInPlate,
     OmeZarrOptions,
     OverwriteMode,
     PerFovGrouping,
@@ -168,6 +169,22 @@ def test_an_overwritten_single_image_says_what_is_lost_and_replaces_no_plate(mak
     other = tiled_image_from_tiles(tiles=[make_tile(collection=SingleImage(image_path="Plate"))])
     with pytest.raises(ConvertersToolsOutputExistsError, match="is a plate, which an image does not replace"):
         setup_singleimage(str(tmp_path), other, overwrite_mode=OverwriteMode.OVERWRITE)
+
+
+@pytest.mark.parametrize(
+    ("collection", "kind"),
+    [
+        (ImageInPlate(plate_name="P", well="A01"), "SingleImage"),
+        (SingleImage(image_path="a"), "ImageInPlate"),
+    ],
+)
+def test_a_collection_type_that_the_images_are_not_of_is_refused(make_tile, tmp_path, collection, kind):
+    images = tiled_image_from_tiles(tiles=[make_tile(collection=collection)])
+    with pytest.raises(
+        ConvertersToolsUserError, match=f"belongs? to a plate.* give '{type(collection).__name__}', or leave"
+    ):
+        setup_ome_zarr_collection(tiled_images=images, collection_type=kind, zarr_dir=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_single_images_only_need_a_free_place(make_tile, tmp_path):

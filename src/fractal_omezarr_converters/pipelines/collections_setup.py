@@ -176,7 +176,10 @@ def setup_plates(
     by_plate: dict[str, list[Image]] = defaultdict(list)
     for image in tiled_images:
         if not isinstance(image.collection, ImageInPlate):
-            raise ConvertersToolsUserError(f"Image '{image.path}' does not belong to a plate.")
+            raise ConvertersToolsUserError(
+                f"Image '{image.path}' does not belong to a plate, and collection_type says that it does: "
+                f"give '{type(image.collection).__name__}', or leave it out."
+            )
         by_plate[image.collection.plate_path()].append(image)
     write_plates(
         store,
@@ -197,6 +200,12 @@ def setup_singleimage(
 ) -> None:
     """Check that nothing is in the way of images that stand alone, and nobody writes them now; say what is lost."""
     del ngff_version
+    for image in tiled_images:
+        if isinstance(image.collection, ImageInPlate):
+            raise ConvertersToolsUserError(
+                f"Image '{image.path}' belongs to a plate, which would lack its documents with the collection_type "
+                f"'{SingleImage.__name__}': give '{ImageInPlate.__name__}', or leave it out."
+            )
     store = open_store(absolute(zarr_dir))
     mode = OverwriteMode(overwrite_mode)
     in_the_way = [path for path in (image.path for image in tiled_images) if _is_in_the_way(store, path, mode)]
