@@ -16,14 +16,26 @@ import pytest
 import tifffile
 from small_plates import AS_FILES, MODES, OVER, details, files_below, init, is_exact, tiles
 
+from fractal_omezarr_converters.core.tile import Tile
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError, ConvertersToolsWarning
 from fractal_omezarr_converters.fractal.compute import generic_compute_task
+from fractal_omezarr_converters.models.collections import SingleImage
 from fractal_omezarr_converters.models.image_files import load_npy, load_png, load_tiff
-from fractal_omezarr_converters.models.loaders import DefaultImageLoader
+from fractal_omezarr_converters.models.loaders import DefaultImageLoader, ImageLoaderInterface
 from fractal_omezarr_converters.ngff.stores import open_store
 from fractal_omezarr_converters.ngff.zarr_arrays import open_array
 
 BAD = "A_0_1.tif"
+ERRORS = {error.__name__: error for error in (OSError, KeyError, RuntimeError)}
+
+
+class FailingLoader(ImageLoaderInterface):
+    """A loader of another package, which lets any error through."""
+
+    error: str
+
+    def load_data(self, resource: Any | None = None) -> np.ndarray[Any, Any]:
+        raise ERRORS[self.error]("no such frame")
 
 
 def cut_in_half(file: Path) -> None:
@@ -284,3 +296,19 @@ def test_overwrite_with_a_bad_file_keeps_the_old_plate(tmp_path: Path, harm: Cal
     with pytest.raises(ConvertersToolsUserError, match=BAD):
         init(some, tmp_path / "out", OVER)
     assert files_below(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("stated", ["autodetect", "uint16"])
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_loader_that_fails_is_named_and_the_output_is_not_blamed(tmp_path: Path, stated: str, error: str) -> None:
+    tile = Tile(
+        fov_name="F1", start_x=0, start_y=0, length_x=6, length_y=4, collection=SingleImage(image_path="image"),
+        image_loader=FailingLoader(error=error), acquisition_details=details(data_type=stated),
+    )  # fmt: skip
+    with pytest.raises(
+        ConvertersToolsUserError, match=r"FailingLoader\(error=.* cannot be read .*no such frame"
+    ) as caught:
+        [job] = init([tile], tmp_path / "out")
+        generic_compute_task(**job)
+    assert isinstance(caught.value.__cause__, ERRORS[error])
+    assert "written" not in str(caught.value)

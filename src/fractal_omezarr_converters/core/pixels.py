@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from fractal_omezarr_converters.core.geometry import AXES
 from fractal_omezarr_converters.core.pixel_types import cast_exactly
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.models.blocks import as_block
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
 
@@ -28,6 +29,25 @@ class Source(NamedTuple):
         return load_block(self.loader, self.axes, self.lengths, resource=resource, fov_name=self.fov_name)
 
 
+@contextmanager
+def naming_the_source(loader: ImageLoaderInterface, resource: Any = None, fov_name: str = "") -> Iterator[None]:
+    """Say which source it was when a loader fails; such an error is never one of the output.
+
+    Raises:
+        ConvertersToolsUserError: the loader raised something that does not say so itself.
+    """
+    try:
+        yield
+    except (ConvertersToolsError, MemoryError):
+        raise
+    except Exception as error:  # code of others: a converter's own loader may fail in any way
+        field = f" (field of view '{fov_name}')" if fov_name else ""
+        raise ConvertersToolsUserError(
+            f"{loader.describe_source(resource)}{field} cannot be read ({type(error).__name__}: {error}); check that it is "
+            f"there and whole, or correct the loader {type(loader).__name__}."
+        ) from error
+
+
 def load_block(
     loader: ImageLoaderInterface,
     axes: str,
@@ -39,10 +59,11 @@ def load_block(
     """Read a loader's pixels and give them as a 5-D block in the order ``t c z y x``.
 
     Raises:
-        ConvertersToolsUserError: the source's axes or lengths are not those of the tile.
+        ConvertersToolsUserError: the source cannot be read, or its axes or lengths are not those of the tile.
     """
-    data = np.asarray(loader.load_data(resource))
-    named = loader.data_axes(resource)
+    with naming_the_source(loader, resource, fov_name):
+        data = np.asarray(loader.load_data(resource))
+        named = loader.data_axes(resource)
 
     def where() -> str:
         return f"{loader.describe_source(resource)} (field of view '{fov_name}')"

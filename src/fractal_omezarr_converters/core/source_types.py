@@ -9,6 +9,7 @@ import numpy as np
 
 from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 from fractal_omezarr_converters.core.pixel_types import promoted
+from fractal_omezarr_converters.core.pixels import naming_the_source
 from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each, distinct_rows, header_of_row
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
@@ -29,7 +30,7 @@ def data_type_of(
     per kind of loader; that the others agree is checked when they are read.
 
     Raises:
-        ConvertersToolsUserError: no type holds all sources.
+        ConvertersToolsUserError: no type holds all sources, or one cannot be read.
     """
     stated = {str(details.data_type.value) for details in acquisitions}
     if "autodetect" not in stated:
@@ -60,10 +61,15 @@ def _types_of_sources(loaders: LoaderColumns, choice: HeaderChoice | None, resou
             return header[1]
         loader = asked.loader(row)
         if type(loader).find_data_type is not ImageLoaderInterface.find_data_type:
-            return str(np.dtype(loader.find_data_type(resource)))
+            return _type_of(loader, resource)
         silent.setdefault(type(loader), loader)
         return None
 
     answers = ask_each(np.arange(len(asked)), ask)
     found = {str(np.dtype(answer)) for answer in set(answers) if answer is not None}
-    return found | {str(np.dtype(loader.find_data_type(resource))) for loader in silent.values()}
+    return found | {_type_of(loader, resource) for loader in silent.values()}
+
+
+def _type_of(loader: ImageLoaderInterface, resource: Any) -> str:
+    with naming_the_source(loader, resource):
+        return str(np.dtype(loader.find_data_type(resource)))

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, TypedDict
 from pydantic import ConfigDict, Field
 
 from fractal_omezarr_converters.core.pixel_types import cast_exactly
+from fractal_omezarr_converters.core.pixels import naming_the_source
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.user_facing import UserFacingModel
@@ -96,7 +97,8 @@ def probe_shape_and_dtype(tiled_image: Any, *, validator_params: Any, resource: 
     for index in range(len(columns.loaders)):
         columns.loaders.loader(index).preflight(resource)
     loader = columns.loaders.loader(0)
-    pixels = loader.load_data(resource)
+    with naming_the_source(loader, resource):
+        pixels = loader.load_data(resource)
     expected = expected_shape(tiled_image)[0]
     problem = shape_problem(pixels.shape, loader.data_axes(resource), expected, "".join(tiled_image.axes))
     if problem is None:
