@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import warnings
+import zipfile
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,3 +101,18 @@ def test_a_whole_number_of_any_size_is_an_attribute() -> None:
     tiles = hcs_images_from_dataframe(tiles_table=table, acquisition_details=AcquisitionDetails(data_type="uint8"))
     assert tiles[0].attributes["barcode"] == [str(10**400)]
     assert place(tiled_image_from_tiles(tiles=tiles)[0]).shape[-1] == 8
+
+
+@pytest.mark.parametrize("name", ["tiles.xlsx", "tiles.csv"])
+def test_a_workbook_is_no_table_and_its_bytes_are_not_shown(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / name, "w") as book:
+        book.writestr("xl/worksheets/sheet1.xml", "<worksheet/>")
+    with pytest.raises(ConvertersToolsUserError, match=r"'[^']*' is not a text file; save it as CSV in UTF-8\.$"):
+        hcs_images_from_dataframe(tiles_table=tmp_path / name, acquisition_details=AcquisitionDetails())
+
+
+def test_a_table_in_utf_16_is_text(tmp_path: Path) -> None:
+    rows = ["file_path,well,length_x,length_y,length_z,length_c,length_t", "µ.tif,A1,4,4,1,1,1"]
+    (tmp_path / "tiles.csv").write_text("\n".join(rows), encoding="utf-16")
+    [tile] = hcs_images_from_dataframe(tiles_table=tmp_path / "tiles.csv", acquisition_details=AcquisitionDetails())
+    assert tile.image_loader.file_path == "µ.tif"

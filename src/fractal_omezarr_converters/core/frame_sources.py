@@ -21,6 +21,7 @@ from fractal_omezarr_converters.errors import (
 )
 from fractal_omezarr_converters.models.urls import refuse_special_file
 
+_MARKS_OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 # pandas reads these words (all but Nan and NAN) as "no value"; tables of existing users were written with that in mind
 EMPTY_WORDS = frozenset(
@@ -220,19 +221,25 @@ def _text_cells(cells: list[Any], empty: frozenset[str]) -> list[Any]:
 def _bytes_of(path: Path) -> bytes:
     refuse_special_file(path)
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise ConvertersToolsUserError(f"Table '{path}' cannot be read ({error}); check the path.") from error
+    if b"\0" in data and not data.startswith(_MARKS_OF_UTF_16):  # a workbook, an image: its first "line" is no title
+        raise _no_text(path)
+    return data
 
 
 def _decoded(path: Path, data: bytes) -> str:
-    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    for encoding in ("utf-16",) if marked else ("utf-8-sig", "cp1252"):
+    for encoding in ("utf-16",) if data.startswith(_MARKS_OF_UTF_16) else ("utf-8-sig", "cp1252"):
         try:
             return data.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise ConvertersToolsUserError(f"Table '{path}' is not a text file; save it as CSV in UTF-8.")
+    raise _no_text(path)
+
+
+def _no_text(path: Path) -> ConvertersToolsUserError:
+    return ConvertersToolsUserError(f"Table '{path}' is not a text file; save it as CSV in UTF-8.")
 
 
 def _listed(name: str, key: str, cells: Any) -> Cells:
