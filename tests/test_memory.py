@@ -24,6 +24,7 @@ from fractal_omezarr_converters import (
 )
 from fractal_omezarr_converters.convert import convert, plan, verify
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.fractal.compute import generic_compute_task
 from fractal_omezarr_converters.fractal.init import build_parallelization_list
 from fractal_omezarr_converters.pipelines.write_settings import PROGRAM_BYTES
 from fractal_omezarr_converters.testing.synthetic_operetta import write_operetta
@@ -36,6 +37,10 @@ generic_compute_task(**json.loads(open(sys.argv[1]).read()))
 lines = open("/proc/self/status").read().splitlines()
 print(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) // 1024)
 """
+VERIFY = WRITE_ONE.replace(
+    "generic_compute_task(**json.loads(open(sys.argv[1]).read()))",
+    "from fractal_omezarr_converters.convert import verify\nassert verify(sys.argv[1]).ok",
+)
 
 
 def mosaic(
@@ -145,6 +150,26 @@ def test_a_process_stays_below_its_limit(  # noqa: PLR0917
     )
     assert int(ran.stdout) <= limit_mb
     assert verify(tmp_path / "out").ok
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is read from /proc")
+def test_verify_does_not_hold_a_deep_stack_several_times(tmp_path: Path) -> None:
+    """A file of 300 planes, 220 MB, that is one tile."""
+    [tile] = mosaic(tmp_path / "source", 1, 600, 640)
+    (tmp_path / "source" / "0.tif").unlink()
+    plane = tifffile.imread(tmp_path / "source" / "first.tif")
+    with tifffile.TiffWriter(tmp_path / "source" / "0.tif") as stack:
+        for z in range(300):
+            stack.write(plane + z, contiguous=True)
+    chosen = options()
+    [image] = tiles_aggregation_pipeline([tile.model_copy(update={"length_z": 300})], converter_options=chosen)
+    (tmp_path / "out").mkdir()
+    [job] = build_parallelization_list([image], zarr_dir=str(tmp_path / "out"), converter_options=chosen)
+    generic_compute_task(**job)
+    ran = subprocess.run(
+        [sys.executable, "-c", VERIFY, str(tmp_path / "out")], capture_output=True, text=True, check=True
+    )
+    assert int(ran.stdout) <= 600
 
 
 def test_a_limit_that_is_too_small_is_refused_in_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

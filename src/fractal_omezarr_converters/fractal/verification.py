@@ -30,6 +30,7 @@ from fractal_omezarr_converters.fractal.file_verification import (
 )
 from fractal_omezarr_converters.fractal.level_verification import wrong_levels
 from fractal_omezarr_converters.fractal.output_images import images_below
+from fractal_omezarr_converters.fractal.source_pixels import SourcePixels
 from fractal_omezarr_converters.fractal.source_record import read_record
 from fractal_omezarr_converters.models.remote_calls import store_errors
 from fractal_omezarr_converters.ngff import completion
@@ -38,11 +39,9 @@ from fractal_omezarr_converters.ngff.stores import Store, open_store
 from fractal_omezarr_converters.ngff.zarr_arrays import DECODE_ERRORS, open_array, read_part
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
 from fractal_omezarr_converters.pipelines.registration import with_found_shifts
-from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
 
-#: Pixels of one block that is compared at a time, per axis y and x, and bytes of source tiles kept for the next block.
+#: Pixels of one block that is compared at a time, per axis y and x.
 BLOCK_EDGE = 2048
-CACHE_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ def verify_image(url: str) -> ImageVerification:
 def _compare(store: Store, plan: ImagePlan, lost: Collection[str]) -> tuple[int, int, list[str]]:
     """Compare level 0 block by block; give planes and pixels compared, and a sentence per wrong chunk that is not ``lost``."""
     array = open_array(store, plan.layout.levels[0].path)
-    tiles = _TileCache(plan)
+    tiles = SourcePixels(plan)
     shape, chunks = np.asarray(plan.placement.shape), np.asarray(plan.layout.level_chunks(0))
     axes = ["tczyx".index(axis) for axis in plan.axes]
     pixels, count, wrong = 0, 0, []
@@ -174,16 +173,16 @@ def _compare(store: Store, plan: ImagePlan, lost: Collection[str]) -> tuple[int,
 
     for begin, end in _blocks(shape, np.asarray(plan.layout.chunks), tiles.deepest):
         wanted = tiles.expected(begin, end, plan.dtype)
-        pixels += wanted[0].size
+        pixels += wanted.size
         with contextlib.suppress(*DECODE_ERRORS):
-            if _same(read(begin, end), wanted[0]):
+            if _same(read(begin, end), wanted):
                 continue
         for chunk in product(
             *(range(a // c, -(-b // c)) for a, b, c in zip(begin.tolist(), end.tolist(), chunks.tolist()))
         ):
             low, high = np.maximum(np.asarray(chunk) * chunks, begin), np.minimum((np.asarray(chunk) + 1) * chunks, end)
             inside = tuple(slice(a, b) for a, b in zip((low - begin).tolist(), (high - begin).tolist()))
-            expected = wanted[0][inside], wanted[1][inside]
+            expected = wanted[inside]
             name = chunk_name(plan.layout, 0, chunk)
             try:
                 found = read(low, high)
@@ -191,7 +190,7 @@ def _compare(store: Store, plan: ImagePlan, lost: Collection[str]) -> tuple[int,
                 spans = ", ".join(f"{'tczyx'[k]} {low[k]} to {high[k] - 1}" for k in axes)
                 said = f"Level 0 cannot be read at {spans}: chunk {name} is damaged ({error}); convert the image again."
             else:
-                if chunk_file(plan.layout, 0, chunk)[0] in lost or _same(found, expected[0]):
+                if chunk_file(plan.layout, 0, chunk)[0] in lost or _same(found, expected):
                     continue
                 said = f"{_difference(found, expected, low, plan, tiles)} in chunk {name}."
             count += 1
@@ -230,14 +229,13 @@ def _same(found: Any, expected: Any) -> bool:
     return bool(np.array_equal(found, expected, equal_nan=found.dtype.kind in "fc"))
 
 
-def _difference(found: Any, wanted: tuple[Any, Any], begin: Any, plan: ImagePlan, tiles: _TileCache) -> str:
-    expected, source = wanted
+def _difference(found: Any, expected: Any, begin: Any, plan: ImagePlan, tiles: SourcePixels) -> str:
     differs = found != expected
     if found.dtype.kind in "fc":
         differs &= ~(np.isnan(found) & np.isnan(expected))
     first = tuple(int(number) for number in np.argwhere(differs)[0])
     t, c, z, y, x = (int(a) + b for a, b in zip(begin, first))
-    tile = int(source[first])
+    tile = tiles.source_of((t, c, z, y, x))
     origin = f"source {tiles.describe(tile)}" if tile >= 0 else "no source covers it"
     channels = plan.image.channels or []
     label = f" ({channels[c].channel_label})" if c < len(channels) else ""
@@ -245,46 +243,3 @@ def _difference(found: Any, wanted: tuple[Any, Any], begin: Any, plan: ImagePlan
         f"Plane t={t} c={c}{label} z={z} differs, first at y={y} x={x}: {found[first]} is written, "
         f"{expected[first]} expected ({origin}); {int(differs.sum())} pixels differ"
     )
-
-
-class _TileCache:
-    """Source tiles, the last used ones kept while they are small."""
-
-    def __init__(self, plan: ImagePlan) -> None:
-        self.plan = plan
-        self.tiles = ImageTiles(plan.image, plan.placement)
-        self.end = self.tiles.start + self.tiles.length
-        self.deepest = int(self.tiles.length[:, 2].max())
-        self._kept: dict[int, Any] = {}
-        self._bytes = 0
-
-    def expected(self, begin: Any, end: Any, dtype: Any) -> tuple[Any, Any]:
-        """The pixels that a block must have, and which tile each comes from (-1: none); later tiles win."""
-        block = np.zeros(end - begin, dtype=dtype)
-        source = np.full(end - begin, -1, dtype=np.int32)
-        meets = np.flatnonzero(((self.tiles.start < end) & (self.end > begin)).all(axis=1))
-        for index in meets.tolist():
-            low = np.maximum(self.tiles.start[index], begin)
-            high = np.minimum(self.end[index], end)
-            inside = tuple(slice(int(a), int(b)) for a, b in zip(low - begin, high - begin))
-            cut = tuple(
-                slice(int(a), int(b)) for a, b in zip(low - self.tiles.start[index], high - self.tiles.start[index])
-            )
-            block[inside] = self._read(index)[cut]
-            source[inside] = index
-        return block, source
-
-    def describe(self, index: int) -> str:
-        """Where a tile comes from, in words."""
-        row = int(np.asarray(self.plan.placement.order)[index])
-        columns = self.plan.image.columns
-        return f"{columns.loaders.loader(row).describe_source()}, field of view '{columns.fov_name(row)}'"
-
-    def _read(self, index: int) -> Any:
-        if index not in self._kept:
-            pixels = self.tiles.read(index)
-            while self._kept and self._bytes + pixels.nbytes > CACHE_BYTES:
-                self._bytes -= self._kept.pop(next(iter(self._kept))).nbytes
-            self._kept[index] = pixels
-            self._bytes += pixels.nbytes
-        return self._kept[index]
