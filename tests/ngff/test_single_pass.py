@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -141,6 +142,25 @@ def test_memory_stays_within_the_limit_where_tiles_cross_chunks(tmp_path, parts,
     )
     assert held.largest_memory <= limit + 32 * 32 * 2  # the tile in hand
     assert free.overlapped_pixels == held.overlapped_pixels > 0
+
+
+def test_thousands_of_small_tiles_take_no_memory_beside_the_pixels(tmp_path):
+    side, tile = 2048, (1, 1, 1, 9, 9)
+    corners = np.random.default_rng(0).integers(0, side - 9, (1500, 2)).tolist()
+    tiles = slow_writer.BoxTiles([([0, 0, 0, *corner], tile) for corner in corners], [np.ones(tile, "u1")] * 1500)
+    layout = make_layout(
+        version="0.5", axes="yx", shape=(1, 1, 1, side, side), dtype="u1", pixel_size=(1,) * 5, origin=(0,) * 5,
+        chunks=(1, 1, 1, side, side), levels=1,
+    )  # fmt: skip
+    planned = memory_need(layout, tiles).usual(1)
+    tracemalloc.start()
+    report = write_pixels(LocalStore(tmp_path), layout, tiles, threads=1)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most <= planned + (16 << 20)
+    _, sourced = slow_writer.lay(layout.shape, "u1", tiles)
+    assert report.pixels_without_source == (~sourced).sum()
+    assert report.overlapped_pixels == 1500 * 81 - sourced.sum()
 
 
 def test_small_chunks_of_large_fields_decode_each_field_once(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -11,6 +12,8 @@ import numpy as np
 from fractal_omezarr_converters.ngff.histogram import Histogram
 
 Array = np.ndarray[Any, Any]
+_CELLS_AT_A_TIME = 1 << 18
+"""Thousands of small tiles cut a chunk into about as many cells as it has pixels."""
 
 
 class Coverage(NamedTuple):
@@ -62,14 +65,23 @@ def _covered(lows: bytes, highs: bytes, shape: tuple[int, ...]) -> Coverage:
         return Coverage(shape, (low, high), tuple(per_channel), 0)
     edges = [np.array(sorted({0, shape[k], *low[:, k].tolist(), *high[:, k].tolist()})) for k in range(5)]
     edges[1] = np.arange(shape[1] + 1)
-    layers = np.zeros([len(edge) - 1 for edge in edges], np.int64)
     begin = [np.searchsorted(edges[k], low[:, k]) for k in range(5)]
     end = [np.searchsorted(edges[k], high[:, k]) for k in range(5)]
-    for box in range(len(low)):
-        layers[tuple(slice(int(begin[k][box]), int(end[k][box])) for k in range(5))] += 1
-    volume: Array = np.ones((1,) * 5, np.int64)
-    for k in range(5):
-        volume = volume * np.diff(edges[k]).reshape([-1 if axis == k else 1 for axis in range(5)])
-    covered = np.where(layers > 0, volume, 0).sum(axis=(0, 2, 3, 4))
-    hidden = int((np.maximum(layers - 1, 0) * volume).sum())
+    widths = [np.diff(edge) for edge in edges]
+    cells = [len(width) for width in widths]
+    rows = max(1, _CELLS_AT_A_TIME * cells[3] // math.prod(cells))
+    covered, hidden = np.zeros(shape[1], np.int64), 0
+    for first in range(0, cells[3], rows):
+        last = min(first + rows, cells[3])
+        layers = np.zeros([*cells[:3], last - first, cells[4]], np.int64)
+        for box in np.flatnonzero((begin[3] < last) & (end[3] > first)).tolist():
+            place = [slice(int(begin[k][box]), int(end[k][box])) for k in range(5)]
+            place[3] = slice(max(place[3].start, first) - first, min(place[3].stop, last) - first)
+            layers[tuple(place)] += 1
+        volume: Array = np.ones((1,) * 5, np.int64)
+        for k in range(5):
+            width = widths[k][first:last] if k == 3 else widths[k]
+            volume = volume * width.reshape([-1 if axis == k else 1 for axis in range(5)])
+        covered += np.where(layers > 0, volume, 0).sum(axis=(0, 2, 3, 4))
+        hidden += int((np.maximum(layers - 1, 0) * volume).sum())
     return Coverage(shape, (low, high), tuple(int(n) for n in covered), hidden)
