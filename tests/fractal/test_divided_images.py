@@ -213,8 +213,42 @@ def test_a_worker_that_was_given_up_brings_no_folder_back(tmp_path: Path) -> Non
     assert not (tmp_path / "image").exists()
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are read from /proc")
+def test_parts_that_are_given_up_keep_no_file_open(tmp_path: Path) -> None:
+    """The error is kept as long as the outcome of the image; files of shards that lanes meet in would be as well."""
+    from fractal_omezarr_converters.fractal.acquisition_inputs import AcquisitionInput
+    from fractal_omezarr_converters.fractal.compute import compute_image
+    from fractal_omezarr_converters.fractal.init import init_acquisitions
+    from fractal_omezarr_converters.fractal.lane_jobs import in_lanes
+    from fractal_omezarr_converters.models import ConverterOptions
+
+    def open_files() -> list[str]:
+        links = [str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+        return [link for link in links if link.startswith(str(tmp_path / "out"))]
+
+    def crew(jobs: Any) -> Iterator[int]:
+        for job in jobs[:-1]:
+            yield write_lane_job(**job)
+        assert open_files()
+        raise ConvertersToolsUserError("the cluster is gone")
+
+    given = {"path": str(mosaic(tmp_path).folders[0]), "plate_name": "P"}
+    chosen = ConverterOptions.model_validate(options("0.5", shards=True, chunk=16))
+    made = init_acquisitions(
+        "operetta",
+        zarr_dir=str(tmp_path / "out"),
+        acquisitions=[AcquisitionInput(**given)],
+        converter_options=chosen,
+    )
+    (job,) = made["parallelization_list"]
+    with pytest.raises(ConvertersToolsUserError, match="the cluster is gone") as kept:
+        compute_image(**job, write=in_lanes(crew, 4, chosen))
+    assert kept.value.__traceback__ is not None
+    assert not open_files()
+
+
 @pytest.mark.parametrize("remote", [False, True])
-def test_parts_that_are_given_up_leave_nothing_that_looks_like_an_image(tmp_path: Path, remote: bool) -> None:
+def test_parts_that_are_given_up_leave_leave_nothing_that_looks_like_an_image(tmp_path: Path, remote: bool) -> None:
     from fractal_omezarr_converters.fractal.acquisition_inputs import AcquisitionInput
     from fractal_omezarr_converters.fractal.compute import compute_image
     from fractal_omezarr_converters.fractal.init import init_acquisitions

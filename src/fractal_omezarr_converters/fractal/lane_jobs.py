@@ -64,15 +64,18 @@ def in_lanes(crew: Crew, writers: int, options: ConverterOptions) -> PixelWriter
             "layout": _digest_of_layout(plan.layout, plan.placement),
         }
         description = json.dumps(document).encode()
+        join = LaneJoin(store, plan.layout, ImageTiles(plan.image, plan.placement), split)
         begin_lanes(store, plan.layout)
         try:
             store.put(DESCRIPTION, description)
-            join = LaneJoin(store, plan.layout, ImageTiles(plan.image, plan.placement), split)
             logger.info("%s is written in %d parts by %d workers", plan.path, join.count, writers)
             common = {"store": store.url, "unit": list(split.unit), "lanes": split.lanes}
             common["digest"] = digest_of(description)
             for lane in crew([{"lane": number, **common} for number in range(join.count)]):
                 join.take(lane)
+        except BaseException:
+            join.abandon()  # the error may be kept for long, and with it the files of shards that lanes meet in
+            raise
         finally:
             end_lanes(store)  # a worker that was given up and still writes finds no place for it any more
         return join.report()

@@ -108,6 +108,10 @@ class LaneJoin:
         while len(self._reports) in self._finished:
             self._join(len(self._reports))
 
+    def abandon(self) -> None:
+        """Close what is open after a failure; the files stay unfinished in the staging folder."""
+        self._files.abandon()
+
     def report(self) -> PixelReport:
         """The account of the whole image, once all lanes were taken."""
         layout, reports = self._layout, self._reports
