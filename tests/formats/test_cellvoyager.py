@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +227,28 @@ def test_a_series_keeps_its_times_and_wells_stay_comparable(tmp_path: Path) -> N
     assert scan.tiles.acquisitions[0].t_spacing == pytest.approx(47.5)
     second = [t.start_t for t in scan.tiles if t.collection.row == "C"]
     assert sorted(set(second)) == pytest.approx([scan.facts["frame_times_s"][0], scan.facts["frame_times_s"][2]])
+
+
+@pytest.mark.parametrize("slower", [0.0, 5.0, 3600.0])
+def test_wells_of_another_rhythm_are_said(tmp_path: Path, slower: float) -> None:
+    truth = write_cellvoyager(tmp_path, planes=1, times=3, seconds=47.5, wells=("B03", "B04", "C05"))
+    path = truth.folders[0] / "MeasurementData.mlf"
+
+    def later(found: re.Match[str]) -> str:
+        time = datetime.fromisoformat(found["time"]) + timedelta(seconds=slower * (int(found["point"]) - 1))
+        return found[0].replace(found["time"], time.isoformat())
+
+    record = re.compile(
+        r'<bts:MeasurementRecord(?=[^>]*Row="3")(?=[^>]*TimePoint="(?P<point>\d+)")[^>]*bts:Time="(?P<time>[^"]*)"'
+    )
+    path.write_text(record.sub(later, path.read_text("utf-8-sig")), "utf-8-sig")
+    scan = _scan(truth)
+    said = [each for each in scan.warnings if "another rhythm" in each]
+    assert len(said) == (slower > 47.5 / 2)
+    assert np.diff(scan.facts["frame_times_s"]) == pytest.approx([47.5, 47.5], abs=1)
+    if said:
+        assert re.search(r"\(1 of 3, for example C05: frame 1 is \+3600 s from 4\d\.\d+ s\)", said[0])
+    assert scan.tiles.moments is not None
 
 
 @pytest.mark.parametrize("step", [0.25, 3.0])

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fractal_omezarr_converters.formats.plane_table import PlaneTable, joint_ranks, ranked
+from fractal_omezarr_converters.formats.plane_table import WELL_COLUMNS, PlaneTable, joint_ranks, ranked
+from fractal_omezarr_converters.models.well_names import row_name
 
 if TYPE_CHECKING:
     from fractal_omezarr_converters.formats.plane_records import PlaneRecord
@@ -60,7 +61,7 @@ def plane_axes(
 ) -> PlaneAxes:
     """Rank planes and frames over all planes, so that a missing file moves no other one; give those of ``kept``."""
     z_index, (t_numbers, t_index) = ranked(listed.z)[1], ranked(listed.t)
-    times = frame_times(listed, t_index)
+    times = frame_times(listed, t_index, warnings)
     offsets = z_offsets(listed, z_index, kept)
     return PlaneAxes(
         z_index=z_index[kept],
@@ -163,10 +164,11 @@ def z_offsets(planes: PlaneTable, z_index: Ints, kept: Ints) -> dict[int, float]
     return found
 
 
-def frame_times(planes: PlaneTable, t_index: Ints) -> list[float | None]:
+def frame_times(planes: PlaneTable, t_index: Ints, warnings: list[str]) -> list[float | None]:
     """Give the time of each frame in s: median of its planes since the start, else since the first image of their well.
 
-    Wells are imaged one after the other, so clock times count from each well's own beginning.
+    Wells are imaged one after the other, so clock times count from each well's own beginning. Wells that were imaged in
+    another rhythm are said: all wells have one time axis.
     """
     frames = int(t_index.max(initial=-1)) + 1
     found = _medians(planes.seconds, t_index, frames)
@@ -177,7 +179,38 @@ def frame_times(planes: PlaneTable, t_index: Ints) -> list[float | None]:
         clock = _medians(planes.clock - begin[well], t_index, frames)
         first = next((value for value in clock if value is not None), 0.0)
         found = [None if value is None else round(value - first, 6) for value in clock]
+        _warn_of_other_rhythms(planes, planes.clock - begin[well], t_index, found, warnings)
+    else:
+        _warn_of_other_rhythms(planes, planes.seconds, t_index, found, warnings)
     return found
+
+
+def _warn_of_other_rhythms(
+    planes: PlaneTable, seconds: Floats, t_index: Ints, times: Sequence[float | None], warnings: list[str]
+) -> None:
+    """Say when frames of a well lie more than half an interval from where the common time axis has them."""
+    common = np.array([np.nan if time is None else time for time in times])
+    steps = np.diff(common[np.isfinite(common)])
+    if not steps.size or np.median(steps) <= 0:
+        return
+    numbers, well = ranked(planes.wells())
+    known = np.isfinite(seconds) & np.isfinite(common[t_index])
+    place, size = (well * len(common) + t_index)[known], len(numbers) * len(common)
+    with np.errstate(invalid="ignore"):
+        own = np.bincount(place, seconds[known], size) / np.bincount(place, minlength=size)
+    late = own.reshape(len(numbers), len(common)) - common
+    with_frames = np.isfinite(late).any(axis=1)
+    late = late[with_frames] - late[with_frames, np.isfinite(late[with_frames]).argmax(axis=1)][:, None]
+    far = np.nan_to_num(np.abs(late)) > np.median(steps) / 2
+    if not far.any():
+        return
+    at, frame = (int(number) for number in np.argwhere(far)[0])
+    row, column = divmod(int(numbers[with_frames][at]), WELL_COLUMNS)
+    warnings.append(
+        f"Some wells were imaged in another rhythm ({int(far.any(axis=1).sum())} of {len(late)}, for example"
+        f" {row_name(row)}{column:02d}: frame {frame} is {late[at, frame]:+.4g} s from {common[frame]:.4g} s); all wells get the"
+        " same times. Where the instrument states them, the true times are in the table time_points."
+    )
 
 
 def _medians(values: Floats, groups: Ints, number: int) -> list[float | None]:
