@@ -96,6 +96,38 @@ def test_without_positions_a_grid_is_asked_for(tmp_path: Path) -> None:
     assert len({(t.start_x, t.start_y) for t in scan.tiles}) == 4
 
 
+def _without_positions(truth: SyntheticOmePlate, image: str, channel: int | None = None) -> SyntheticOmePlate:
+    """Take the positions of the planes of an image out, of one channel or of all."""
+    path = truth.folders[0] / "plate.companion.ome"
+    before, begin, after = path.read_text("utf-8").partition(f'<Image ID="{image}"')
+    mine, end, after = after.partition("</Image>")
+    plane = rf'(<Plane TheC="{r"\d" if channel is None else channel}"[^>]*?) PositionX="[^"]*" PositionY="[^"]*"'
+    mine, count = re.subn(plane, r"\1", mine)
+    assert count
+    path.write_text(before + begin + mine + end + after, "utf-8")
+    return truth
+
+
+def test_planes_without_a_position_lie_where_the_others_of_their_field_do(tmp_path: Path) -> None:
+    truth = write_ome_plate(tmp_path / "in", planes=1, companion=True, layout=(2, 2))
+    for well in truth.wells:
+        for number in truth.fields:
+            _without_positions(truth, f"Image:{well}-{number}", channel=1)
+    convert_and_compare(truth, tmp_path / "out", format_name="ome_plate")
+
+
+def test_a_field_without_a_position_is_refused_unless_it_is_alone_or_on_a_grid(tmp_path: Path) -> None:
+    settings = {"planes": 1, "companion": True}
+    truth = _without_positions(write_ome_plate(tmp_path / "a", layout=(1, 3), **settings), "Image:C05-3")
+    with pytest.raises(
+        ConvertersToolsUserError, match=r"of 1 fields \(for example field 3 of well C05\), but of others"
+    ):
+        _scan(truth)
+    assert len(_scan(truth, field_grid={"columns": 3}).tiles) == 12
+    alone = _without_positions(write_ome_plate(tmp_path / "b", layout=(1, 1), **settings), "Image:C05-1")
+    assert len(_scan(alone).tiles) == 4
+
+
 def test_a_field_that_was_not_imaged_keeps_its_number_and_its_place_in_the_grid(tmp_path: Path) -> None:
     truth = write_ome_plate(tmp_path, positions="none", planes=1, layout=(1, 3), companion=True)
     _edited(truth, '<ImageRef ID="Image:C05-2"/>', "")

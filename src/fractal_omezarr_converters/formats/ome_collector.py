@@ -14,7 +14,8 @@ from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame
 class OmePlanes:
     """Collects the planes of images; channels are told apart by their name, nameless ones by their place.
 
-    ``own_file`` is the file of planes that name none. ``y_up`` turns stage positions whose y grows upwards.
+    ``own_file`` is the file of planes that name none. ``y_up`` turns stage positions whose y grows upwards. ``unplaced`` are the
+    fields (row, column, number) of which nothing states a position.
     """
 
     described_in: str
@@ -23,6 +24,7 @@ class OmePlanes:
     pixel_size: float | None = None
     planes: list[PlaneRecord] = field(default_factory=list)
     channels: dict[int, ChannelFacts] = field(default_factory=dict)
+    unplaced: list[tuple[int, int, int]] = field(default_factory=list)
     _frames: dict[Frame, int] = field(default_factory=dict)
     _numbers: dict[tuple[str, int, int], int] = field(default_factory=dict)
 
@@ -36,18 +38,19 @@ class OmePlanes:
     ) -> None:
         """Take all planes of an image that is field ``number`` of a well; ``at`` is its position where no plane states one.
 
+        Often the first plane alone states where all are.
+
         Raises:
             ConvertersToolsUserError: the image has no pixel size.
         """
         frame = self._frames.setdefault(self._frame(image), len(self._frames))
         channels = self._channels(image)
-        # planes that state no position lie where others of their image do
-        own_x = next((plane.x for plane in image.planes.values() if plane.x is not None), at[0] if at else 0.0)
-        own_y = next((plane.y for plane in image.planes.values() if plane.y is not None), at[1] if at else 0.0)
+        of_field = next((where for _, each in sorted(image.planes.items()) if (where := _place(each))), at)
+        if of_field is None:
+            self.unplaced.append((row, column, number))
         for (c, z, t), place in image.places.items():
             found = image.planes.get((c, z, t), OmePlane())
-            x = found.x if found.x is not None else own_x
-            y = found.y if found.y is not None else own_y
+            x, y = _place(found) or of_field or (0.0, 0.0)
             self.planes.append(
                 PlaneRecord(
                     row,
@@ -91,6 +94,10 @@ class OmePlanes:
         return ConvertersToolsUserError(
             f"{self.described_in}, line {image.line}: image '{image.name or image.id}' {what}."
         )
+
+
+def _place(plane: OmePlane) -> tuple[float, float] | None:
+    return None if plane.x is None or plane.y is None else (plane.x, plane.y)
 
 
 def _clock(image: OmeImageRecord, plane: OmePlane, t: int) -> float | None:

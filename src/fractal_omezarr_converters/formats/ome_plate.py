@@ -12,6 +12,7 @@ knows more. Facts and traps: docs/formats/ome_plate.md.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,7 @@ from fractal_omezarr_converters.formats.plate_format import PlateFormat
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 from fractal_omezarr_converters.models.plate_facts import PlateFacts, utc_in_words
 from fractal_omezarr_converters.models.urls import is_file_there
+from fractal_omezarr_converters.models.well_names import row_name
 
 COMPANIONS = ("*.companion.ome", "*.ome.xml")
 MAX_NAMED = 4
@@ -268,12 +270,20 @@ def _take_well(document: OmeDocument, well: OmeWell, found: OmePlanes, problems:
 
 
 def _check_positions(found: OmePlanes, document: OmeDocument, options: OmePlateOptions) -> None:
+    if options.field_grid is not None:
+        return
     fields = {(each.row, each.column, each.field): (each.x, each.y) for each in found.planes}
-    several = len(fields) > len({key[:2] for key in fields})
-    if several and len(set(fields.values())) == 1 and options.field_grid is None:
+    in_well = Counter(key[:2] for key in fields)
+    if len(fields) > len(in_well) and len(set(fields.values())) == 1:
         raise ConvertersToolsUserError(
             f"The OME-XML of '{document.path}' states no positions of the fields, or the same for all; set field_grid"
             " (number of columns, order, overlap) in the options of the format."
+        )
+    if lost := [key for key in found.unplaced if in_well[key[:2]] > 1]:
+        row, column, number = lost[0]
+        raise ConvertersToolsUserError(
+            f"The OME-XML of '{document.path}' states no position (x and y) of {len(lost)} fields (for example field {number} of"
+            f" well {row_name(row)}{column:02d}), but of others; correct it, or set field_grid in the options of the format."
         )
 
 
