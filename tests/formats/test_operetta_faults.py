@@ -160,6 +160,9 @@ def test_images_that_harmony_corrected_lie_in_a_folder_of_their_own(tmp_path: Pa
     assert any("which Harmony corrected for uneven illumination" in each for each in scan.warnings)
     with pytest.raises(ConvertersToolsUserError, match=r"flex' were corrected by Harmony .* set flat_field to 'off'"):
         registry.get("operetta").scan(str(truth.folders[0]), options={"flat_field": "divide"})
+    min((images / "flex").iterdir()).unlink()
+    states = registry.get("operetta").scan(str(truth.folders[0])).states
+    assert (states.present, states.missing_file) == (7, 1)
 
 
 def test_folders_that_are_not_operetta(tmp_path: Path) -> None:

@@ -153,9 +153,12 @@ class Operetta(PlateFormat[OperettaOptions]):
 
 def _in_flex_folder(planes: PlaneTable, index_file: Path, options: OperettaOptions, warnings: list[str]) -> PlaneTable:
     """Planes by the names that an export with flat-field correction gives them, if only those are there."""
-    first = next(filter(None, planes.file), None)
     folder = index_file.parent
-    if first is None or is_file_there(folder / first) or not is_file_there(folder / f"{FLEX}{first}"):
+    if not (folder / FLEX).parent.is_dir():
+        return planes
+    # the first image that is there decides, as some may be missing
+    places = ((start, name) for name in filter(None, planes.file) for start in ("", FLEX))
+    if next((start for start, name in places if is_file_there(folder / f"{start}{name}")), "") != FLEX:
         return planes
     if options.flat_field != "off":
         raise ConvertersToolsUserError(
