@@ -108,6 +108,35 @@ def _without_positions(truth: SyntheticOmePlate, image: str, channel: int | None
     return truth
 
 
+def test_positions_in_pixels_are_those_in_micrometres(tmp_path: Path) -> None:
+    truth = write_ome_plate(tmp_path / "in", planes=2, companion=True, layout=(2, 2), pixel_size=0.4, pixel_size_y=0.65)
+    path = truth.folders[0] / "plate.companion.ome"
+    as_they_were = _scan(truth)
+
+    def in_pixels(found: re.Match[str]) -> str:
+        size = {
+            "X": as_they_were.tiles.acquisitions[0].xy_pixel_size,
+            "Y": as_they_were.tiles.acquisitions[0].y_pixel_size,
+        }
+        return f'Position{found[1]}="{float(found[2]) / size[found[1]]!r}" Position{found[1]}Unit="pixel"'
+
+    text, count = re.subn(r'Position([XY])="([^"]*)"', in_pixels, path.read_text("utf-8"))
+    assert count
+    path.write_text(text, "utf-8")
+    np.testing.assert_allclose(_scan(truth).tiles.start, as_they_were.tiles.start, atol=1e-9)
+
+
+def test_positions_in_a_frame_of_their_own_are_said(tmp_path: Path) -> None:
+    truth = write_ome_plate(tmp_path / "in", planes=1, companion=True, layout=(2, 2))
+    assert not any("reference frame" in each for each in _scan(truth).warnings)
+    path = truth.folders[0] / "plate.companion.ome"
+    path.write_text(
+        path.read_text("utf-8").replace(' PositionX="', ' PositionXUnit="reference frame" PositionX="'), "utf-8"
+    )
+    (said,) = [each for each in _scan(truth).warnings if "reference frame" in each]
+    assert said.startswith(f"'{path}' states positions") and said.endswith("they are taken as µm.")
+
+
 def test_planes_without_a_position_lie_where_the_others_of_their_field_do(tmp_path: Path) -> None:
     truth = write_ome_plate(tmp_path / "in", planes=1, companion=True, layout=(2, 2))
     for well in truth.wells:

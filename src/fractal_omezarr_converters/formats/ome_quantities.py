@@ -20,13 +20,21 @@ def positive_quantity(record: XmlRecord, name: str, target: Target) -> float | N
     return found if found is not None and found > 0 else None
 
 
-def position(record: XmlRecord, name: str) -> float | None:
+def position(record: XmlRecord, name: str, pixel_um: float | None = None) -> float | None:
     """Give a position on the stage in µm; None when it is absent.
+
+    Args:
+        record: the element that states it.
+        name: its attribute, whose unit is in the attribute ``<name>Unit``.
+        pixel_um: µm per pixel along this axis, for positions that are stated in pixels.
 
     Raises:
         ConvertersToolsUserError: it is no number, has an unknown unit, or lies where no stage reaches.
     """
-    value = quantity(record, name, "µm")
+    if pixel_um is not None and record.attributes.get(f"{name}Unit", "").strip() == "pixel":
+        value = pixel_um * record.attribute_number(name) if record.attributes.get(name, "").strip() else None
+    else:
+        value = quantity(record, name, "µm")
     if value is not None and abs(value) > MAX_POSITION_UM:
         raise record.attribute_problem(name, f"is {value:g} µm, which no stage reaches")
     return value

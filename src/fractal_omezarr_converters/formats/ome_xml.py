@@ -39,7 +39,8 @@ class OmePlane(NamedTuple):
 class OmeImageRecord:
     """One image; keys of planes are (c, z, t). Pixel sizes are µm, ``t_step`` s, ``acquired`` seconds since 1970.
 
-    ``nameless`` are the files that are named by their UUID alone.
+    ``nameless`` are the files that are named by their UUID alone; ``in_own_frame`` says that positions are in a unit that only
+    the instrument knows.
     """
 
     id: str
@@ -58,6 +59,7 @@ class OmeImageRecord:
     planes: dict[Key, OmePlane] = field(default_factory=dict)
     places: dict[Key, PlanePlace] = field(default_factory=dict)
     nameless: set[str] = field(default_factory=set)
+    in_own_frame: bool = False
     line: int = 0
 
 
@@ -111,6 +113,10 @@ def read_ome_xml(
         document.creator = root.attributes.get("Creator", "")
         document.uuid = root.attributes.get("UUID")
     document.warnings.extend(stream.warnings)
+    if any(image.in_own_frame for image in document.images.values()):
+        document.warnings.append(
+            f"'{path}' states positions in the unit 'reference frame', which only the instrument knows; they are taken as µm."
+        )
     problems.extend(_nameless_files(document, is_in_file=content is not None))
     raise_together(problems, f"The OME-XML of '{path}' cannot be used")
     return document
@@ -187,9 +193,11 @@ def _color(record: XmlRecord) -> str | None:
 
 
 def _take_planes(image: OmeImageRecord, pixels: XmlRecord) -> None:
+    sizes = {"X": image.pixel_x, "Y": image.pixel_y, "Z": image.z_step}
     for each in pixels.every("Plane"):
         c, z, t = (each.attribute_integer(f"The{axis}", least=0, default=0) for axis in "CZT")
-        x, y, height = (position(each, f"Position{axis}") for axis in "XYZ")
+        x, y, height = (position(each, f"Position{axis}", size) for axis, size in sizes.items())
+        image.in_own_frame |= "reference frame" in (each.attributes.get(f"Position{axis}Unit") for axis in sizes)
         image.planes[c, z, t] = OmePlane(x, y, height, quantity(each, "DeltaT", "s"))
 
 
