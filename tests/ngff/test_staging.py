@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsUserError,
     ConvertersToolsWarning,
 )
-from fractal_omezarr_converters.ngff import completion
+from fractal_omezarr_converters.ngff import completion, staging_owner
 from fractal_omezarr_converters.ngff.completion import Completion
 from fractal_omezarr_converters.ngff.living_writers import refuse_while_written
 from fractal_omezarr_converters.ngff.remote_store import RemoteStore
@@ -258,6 +260,25 @@ def test_two_runs_at_once_do_not_touch_each_others_staging(tmp_path, mode, first
         other.commit()
     assert completion.is_complete(LocalStore(tmp_path), "image", "second")
     assert [path.name for path in tmp_path.iterdir()] == ["image"]
+
+
+def test_a_writer_whose_disk_is_away_for_a_while_is_seen_to_live_afterwards(tmp_path, monkeypatch):
+    monkeypatch.setattr(staging_owner, "_TOUCH_SECONDS", 0.05)
+    disk, link, other = tmp_path / "disk", tmp_path / "mounted", tmp_path / "other"
+    disk.mkdir()
+    link.symlink_to(disk)
+    with StagedImage(link, "image") as staged:
+        claim = staged.store.path / staging_owner.OWNER_FILE
+        other.touch()
+        other.replace(link)  # below a file, a path is refused in another way than one that is not there
+        time.sleep(0.3)
+        other.symlink_to(disk)
+        other.replace(link)
+        os.utime(claim, (0, 0))
+        end = time.monotonic() + 10
+        while claim.stat().st_mtime == 0 and time.monotonic() < end:
+            time.sleep(0.02)
+        assert claim.stat().st_mtime > 0
 
 
 def test_a_living_writer_whom_the_system_hides_is_not_taken_for_dead(tmp_path, monkeypatch):

@@ -58,8 +58,10 @@ class Owner:
         while not self._released.wait(_TOUCH_SECONDS):
             try:
                 os.utime(path)
-            except OSError:
+            except FileNotFoundError:
                 return
+            except OSError:  # a network disk that does not answer now may do so the next time
+                continue
 
     def stop(self) -> None:
         """Touch the file no more."""
