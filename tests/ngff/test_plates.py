@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -289,6 +290,23 @@ with plate_lock(LocalStore(sys.argv[1]), "P"):
     with plate_lock(LocalStore(tmp_path), "P", timeout=1):
         assert lock.exists()
     assert not lock.exists()
+
+
+def test_the_lock_of_another_computer_is_judged_by_the_clock_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, now = tmp_path / ".P.being-set-up", time.time
+    lock.write_text(json.dumps({"host": "another", "pid": 1}))
+    monkeypatch.setattr(time, "time", lambda: now() + 3600)  # the clock of this computer is fast
+    with (
+        pytest.raises(ConvertersToolsUserError, match="process 1 on another"),
+        plate_lock(LocalStore(tmp_path), "P", timeout=0.2),
+    ):
+        pass
+    os.utime(lock, (now() - 3600, now() - 3600))
+    with plate_lock(LocalStore(tmp_path), "P", timeout=0.2):
+        pass
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_lock_that_is_held_is_respected(tmp_path: Path) -> None:

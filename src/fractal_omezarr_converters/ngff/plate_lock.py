@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.ngff.staging_owner import process_start, still_runs
+from fractal_omezarr_converters.ngff.staging_owner import is_silent, process_start, still_runs
 from fractal_omezarr_converters.ngff.stores import LocalStore, Store
 
 logger = logging.getLogger(__name__)
@@ -142,7 +142,9 @@ def _dead_owner(lock: Path) -> bytes | None:
     except (ValueError, KeyError, TypeError):
         return content if age > STALE_SECONDS else None
     if host != socket.gethostname():
-        return content if age > STALE_SECONDS else None
+        # the clock of this computer may be far from that of the disk: whether the lock is old is asked there
+        is_old = age > STALE_SECONDS and is_silent(LocalStore(lock.parent), lock, STALE_SECONDS)
+        return content if is_old else None
     return None if still_runs(process, owner.get("started")) else content
 
 

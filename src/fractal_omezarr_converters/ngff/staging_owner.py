@@ -114,7 +114,7 @@ def living_writer(root: LocalStore, folder: str) -> Writer | None:
     ):  # finished just now, or no claim of ours
         return None
     if not writer.here:
-        return None if _is_silent(root, root.path / folder / OWNER_FILE, ALIVE_SECONDS) else writer
+        return None if is_silent(root, root.path / folder / OWNER_FILE, ALIVE_SECONDS) else writer
     return writer if writer.pid != os.getpid() and still_runs(writer.pid, started) else None
 
 
@@ -129,7 +129,7 @@ def is_left_behind(root: LocalStore, folder: str, token: str) -> bool:
     if gone is not None:
         return gone
     claim = root.path / folder / OWNER_FILE
-    return _is_silent(root, claim if claim.exists() else root.path / folder)
+    return is_silent(root, claim if claim.exists() else root.path / folder)
 
 
 def writer_is_gone(token: str) -> bool | None:
@@ -151,7 +151,7 @@ def _user() -> str:
         return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
 
 
-def _is_silent(root: LocalStore, path: Path, seconds: float = _SILENT_SECONDS) -> bool:
+def is_silent(root: LocalStore, path: Path, seconds: float = _SILENT_SECONDS) -> bool:
     """True when a file was not touched for long, measured by the clock that stamps files there."""
     probe = f".{os.getpid()}-{threading.get_ident()}.clock"
     try:
