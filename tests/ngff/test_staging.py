@@ -115,6 +115,27 @@ def test_f54_the_old_image_stays_until_the_new_one_is_whole(root):
     assert len(list(root.list())) == 3
 
 
+@pytest.mark.parametrize("ends", [True, False])
+def test_an_image_whose_writer_died_right_after_its_mark_stays_until_the_new_one_is_whole(ends):
+    root = RemoteStore(f"memory://{uuid.uuid4().hex}/out")
+    place = "plate/A/1/0"
+    with StagedImage(root, place) as old:
+        write(old, "old")
+        claim = root.get(f"{place}/{staging_owner.OWNER_FILE}")
+        old.commit()
+    whole = sorted(root.list())
+    root.put(f"{place}/{staging_owner.OWNER_FILE}", claim)
+    with contextlib.suppress(InterruptedError), StagedImage(root, place, "Overwrite") as new:
+        write(new, "new")
+        assert completion.is_complete(root, place, "old") and set(whole) < set(root.list())
+        if not ends:
+            raise InterruptedError
+        new.commit()
+    assert completion.is_complete(root, place, "new" if ends else "old")
+    assert [key for key in sorted(root.list()) if not key.endswith(staging_owner.OWNER_FILE)] == whole
+    assert root.get(f"{place}/0/c/0") == (b"new" if ends else b"old")
+
+
 class FailingCopies(MemoryFileSystem):
     """An object store that refuses to copy after some objects."""
 

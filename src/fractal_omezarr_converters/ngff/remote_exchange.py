@@ -24,9 +24,13 @@ LONGEST_WRITE = 7 * 24 * 3600.0
 
 
 def holds_image(store: Store, image_path: str) -> bool:
-    """Whether an image is in the place, other than one that is only begun."""
+    """Whether an image is in the place, other than one that is only begun.
+
+    One that is marked complete is whole: whoever wrote it may have died before they gave it up.
+    """
     has_documents = any(store.get(join(image_path, name)) is not None for name in DOCUMENTS)
-    return has_documents and store.get(join(image_path, OWNER_FILE)) is None
+    begun = store.get(join(image_path, OWNER_FILE)) is not None
+    return has_documents and (not begun or completion.read(store, image_path) is not None)
 
 
 def exchange(root: RemoteStore, staged: str, image_path: str) -> None:
