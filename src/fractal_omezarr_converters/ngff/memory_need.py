@@ -71,11 +71,12 @@ def memory_need(layout: ImageLayout, tiles: TileStream, plan: BlockPlan | None =
     boxes = np.ascontiguousarray([tiles.start, tiles.length], np.int64).tobytes()
     plane = _read_whole(layout, tiles)
     key = (geometry, plane, hashlib.blake2b(boxes, digest_size=16).digest())
-    if key not in _KNOWN:
+    need = _KNOWN.get(key)
+    if need is None:
         if len(_KNOWN) >= _MOST_KNOWN:
             _KNOWN.clear()
-        _KNOWN[key] = _need(layout, tiles, plan or plan_blocks(layout, tiles, 2), plane)
-    return _KNOWN[key]
+        need = _KNOWN[key] = _need(layout, tiles, plan or plan_blocks(layout, tiles, 2), plane)
+    return need
 
 
 def _read_whole(layout: ImageLayout, tiles: TileStream) -> int:
