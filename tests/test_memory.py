@@ -156,9 +156,9 @@ def test_a_process_stays_below_its_limit(  # noqa: PLR0917
 def test_verify_does_not_hold_a_deep_stack_several_times(tmp_path: Path) -> None:
     """A file of 300 planes, 220 MB, that is one tile."""
     [tile] = mosaic(tmp_path / "source", 1, 600, 640)
-    (tmp_path / "source" / "0.tif").unlink()
+    (tmp_path / "source" / "0_0.tif").unlink()
     plane = tifffile.imread(tmp_path / "source" / "first.tif")
-    with tifffile.TiffWriter(tmp_path / "source" / "0.tif") as stack:
+    with tifffile.TiffWriter(tmp_path / "source" / "0_0.tif") as stack:
         for z in range(300):
             stack.write(plane + z, contiguous=True)
     chosen = options()
