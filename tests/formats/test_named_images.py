@@ -121,6 +121,9 @@ def test_names_that_hold_numbers_are_in_the_order_of_the_numbers(tmp_path: Path)
     scan = registry.get("named_images").scan(str(tmp_path), options=options)
     places = {tile.start_x: int(tile.image_loader.load_data()[0, 0]) for tile in scan.tiles}
     assert [places[x] for x in sorted(places)] == list(range(1, 12))
+    assert {tile.fov_name: int(tile.image_loader.load_data()[0, 0]) for tile in scan.tiles} == {
+        f"Pos{number}": number for number in range(1, 12)
+    }
     channels = scan.tiles.acquisitions[0].channels or ()
     assert [each.channel_label for each in channels] == ["1", "2", "10"]
 

@@ -101,9 +101,8 @@ class NamedImages(PlateFormat[NamedImagesOptions]):
         labels = sorted({each.channel for each in found}, key=natural)
         stated = physical_sizes(source / found[0].file)
         size = _pixel_size(source, options, stated)
-        positions = None
-        if options.position_table:
-            positions = read_positions(source, options.position_table, field_numbers(expression, names))
+        words = field_numbers(expression, names)
+        positions = read_positions(source, options.position_table, words) if options.position_table else None
         if positions is None and options.field_grid is None:
             _refuse_several_fields(source, found)
         planes = []
@@ -139,6 +138,7 @@ class NamedImages(PlateFormat[NamedImagesOptions]):
                 acquisition_name=source.name,
             ),
             field_grid=options.field_grid,
+            field_names={number: word for word, number in words.items()},
             z_step=options.z_spacing or stated.z,
             t_step=options.t_spacing or stated.t,
             make_loaders=_palette_loaders(options.palette),
