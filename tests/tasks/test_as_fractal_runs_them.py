@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,16 @@ def test_f50_a_relative_folder_is_made_absolute(plate: SyntheticOperetta, tmp_pa
     assert job.code == 0, job.log
     item = job.result["parallelization_list"][0]
     assert item["zarr_url"] == f"{tmp_path}/jobs/relative out/Synthetic Plate.zarr/B/03/0"
+
+
+def test_images_begin_with_the_zarr_dir_that_fractal_gave_letter_by_letter(
+    plate: SyntheticOperetta, tmp_path: Path
+) -> None:
+    composed, decomposed = (tmp_path / unicodedata.normalize(form, "Größe") / "out" for form in ("NFC", "NFD"))
+    decomposed.mkdir(parents=True)
+    for update in run_all(plate, composed, tmp_path / "jobs"):
+        assert update["zarr_url"].startswith(f"{composed}/"), "else Fractal refuses the image"
+        assert Path(update["zarr_url"]).is_dir()
 
 
 def test_what_a_user_did_wrong_is_one_sentence(plate: SyntheticOperetta, tmp_path: Path) -> None:

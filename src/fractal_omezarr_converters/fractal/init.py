@@ -28,6 +28,7 @@ from fractal_omezarr_converters.models.urls import (
     existing_local_path,
     is_remote_url,
     join_url_paths,
+    local_url_to_path,
 )
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def setup_images_for_conversion(
     from fractal_omezarr_converters.pipelines.collections_setup import setup_ome_zarr_collection
 
     _check_version(converter_options, ngff_version)
-    place = absolute_zarr_dir(zarr_dir)
+    place = stated_zarr_dir(zarr_dir)
     images = list(tiled_images)
     check_images(images)
     make_zarr_dir(place)
@@ -94,7 +95,7 @@ def build_parallelization_list(
     run: str | None = None,
 ) -> list[dict[str, Any]]:
     """Give one ``{"zarr_url", "init_args"}`` per image; descriptions travel inside while they are small, else as files."""
-    place = absolute_zarr_dir(zarr_dir)
+    place = stated_zarr_dir(zarr_dir)
     stamped = [_with_stamps(image) for image in tiled_images]
     descriptions = [(join_url_paths(place, image.path), image.model_dump_json()) for image in stamped]
     handing = converter_options.runtime_settings.temp_json_options
@@ -166,11 +167,21 @@ def _source_of(image: TiledImage[Any, Any]) -> str:
     return str(loaders.loader(0).describe_source()) if len(loaders) else "an image without planes"
 
 
-def absolute_zarr_dir(zarr_dir: str) -> str:
-    """The output folder as an absolute path or URL; a relative path is taken from the current folder."""
+def stated_zarr_dir(zarr_dir: str) -> str:
+    """The output folder as an absolute path or URL, its letters as they came; a relative path is taken from the current folder.
+
+    Fractal takes only images whose URL begins with the zarr_dir that it gave: other letters of the same name (``ü`` as one
+    or as two) would not do, even where the disk has them.
+    """
     if not clean_url(str(zarr_dir)):
         raise ConvertersToolsUserError("The folder to write into (zarr_dir) is empty; give a path or an s3:// URL.")
     place = absolute_url(str(zarr_dir))
+    return place if is_remote_url(place) else str(local_url_to_path(place))
+
+
+def absolute_zarr_dir(zarr_dir: str) -> str:
+    """The output folder as an absolute path or URL, spelled as the disk does, for what people type."""
+    place = stated_zarr_dir(zarr_dir)
     return place if is_remote_url(place) else str(existing_local_path(place))
 
 
