@@ -282,6 +282,14 @@ def test_form_options_refuse_contradictions_and_unknown_keys() -> None:
             ConverterFormOptions.model_validate(values)
 
 
+@pytest.mark.parametrize("part", ["omezarr_options", "runtime_settings", "stage_position_corrections", "grouping"])
+@pytest.mark.parametrize("value", [None, [1], "none", 0])
+def test_form_options_refuse_a_part_that_holds_no_options(part: str, value: Any) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ConverterFormOptions.model_validate({"num_levels": 2, part: value})
+    assert caught.value.errors()[0]["loc"] == (part,)
+
+
 @pytest.mark.parametrize("model", [ConverterFormOptions, ConverterOptions])
 @pytest.mark.parametrize(
     ("given", "expected"),

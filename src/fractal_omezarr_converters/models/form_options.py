@@ -93,9 +93,10 @@ class ConverterFormOptions(UserFacingModel):
         others: dict[str, Any] = {key: given.pop(key) for key in hidden if key in given}
         if "omezarr_options" in others:
             written = others["omezarr_options"]
-            written = written.model_dump() if hasattr(written, "model_dump") else newer_omezarr_options(written)
-            others["omezarr_options"] = written
-            version = written.get("ngff_version")
+            written = written.model_dump() if hasattr(written, "model_dump") else written
+            if isinstance(written, Mapping):
+                others["omezarr_options"] = written = newer_omezarr_options(written)
+            version = written.get("ngff_version") if isinstance(written, Mapping) else None
             if version is not None and given.setdefault("ngff_version", version) != version:
                 raise ValueError(
                     f"ngff_version is {given['ngff_version']!r}, and {version!r} in 'omezarr_options'; keep one of them."
@@ -107,10 +108,11 @@ class ConverterFormOptions(UserFacingModel):
 
     def to_converter_options(self) -> ConverterOptions:
         """Give the complete options."""
-        written = dict(self._others.get("omezarr_options", {}))
-        written["ngff_version"] = self.ngff_version
-        if self.num_levels is not None:
-            written = newer_omezarr_options({**written, "num_levels": self.num_levels})
+        written = self._others.get("omezarr_options", {})
+        if isinstance(written, Mapping):  # else the model says that these are no options
+            written = {**written, "ngff_version": self.ngff_version}
+            if self.num_levels is not None:
+                written = newer_omezarr_options({**written, "num_levels": self.num_levels})
         arranged = self.grouping
         mosaic = arranged if isinstance(arranged, PerFovGrouping) else MosaicGrouping(tiling_strategy=arranged)
         return ConverterOptions.model_validate(
