@@ -206,6 +206,15 @@ def test_the_log_of_a_refused_task_ends_with_a_sentence_not_a_traceback(
         assert all(word in job.log.splitlines()[-1] for word in words), job.log
 
 
+def test_a_contradiction_in_the_arguments_is_one_sentence_with_one_full_stop(
+    plate: SyntheticOperetta, tmp_path: Path
+) -> None:
+    options = {"grouping": {"mode": "Per-FOV"}, "tiling_mode": "Auto"}
+    job = Job(INIT, arguments(plate, tmp_path / "out", converter_options=options), tmp_path / "jobs")
+    assert job.code == 1, job.log
+    assert job.log.rstrip().endswith("keep only 'grouping'."), job.log
+
+
 def test_arguments_of_older_converters_load(plate: SyntheticOperetta, tmp_path: Path) -> None:
     options = {"tiling_mode": "No Tiling", "omezarr_options": {"num_levels": 2, "table_backend": "anndata"}}
     updates = run_all(plate, tmp_path / "out", tmp_path / "jobs", converter_options=options)

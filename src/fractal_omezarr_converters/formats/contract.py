@@ -217,5 +217,5 @@ def _in_words(error: Mapping[str, Any]) -> str:
     place = ".".join(map(str, error["loc"])) or "options"
     if error["type"] == "extra_forbidden":
         return f"there is no option '{place}'"
-    text = str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "should be")
+    text = str(error["msg"]).removeprefix("Value error, ").removesuffix(".").replace("Input should be", "should be")
     return f"'{place}' {text}, not {error['input']!r}" if text.startswith("should") else f"'{place}': {text}"

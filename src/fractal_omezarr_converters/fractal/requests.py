@@ -171,7 +171,7 @@ def _plainly(error: Mapping[str, Any]) -> str:
         return "there is no such option"
     if error["type"] == "union_tag_invalid":
         return f"'{error['ctx']['tag']}' is not one of {error['ctx']['expected_tags']}"
-    return str(error["msg"]).removeprefix("Value error, ")
+    return str(error["msg"]).removeprefix("Value error, ").removesuffix(".")  # it becomes a part of a sentence
 
 
 def _options(given: Any, configured: Any, ngff_version: str | None) -> ConverterOptions:
