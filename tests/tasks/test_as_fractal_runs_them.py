@@ -184,6 +184,16 @@ def test_what_a_user_did_wrong_is_one_sentence(plate: SyntheticOperetta, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+def test_a_reference_channel_that_does_not_exist_is_refused_before_any_work(
+    plate: SyntheticOperetta, tmp_path: Path
+) -> None:
+    options = {"grouping": {"mode": "Stitch", "channel": "Dapi"}}
+    job = Job(INIT, arguments(plate, tmp_path / "out", converter_options=options), tmp_path / "jobs")
+    assert job.code == 1 and job.result is None
+    assert "'Dapi' for stitching does not exist; the channels of the image are 'DAPI'" in job.log.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_log_of_a_refused_task_ends_with_a_sentence_not_a_traceback(
     plate: SyntheticOperetta, tmp_path: Path
 ) -> None:

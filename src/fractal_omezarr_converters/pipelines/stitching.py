@@ -96,12 +96,19 @@ def stitch_fields(
     return _moved(fields, corners, notes, {**facts, "placed_by_stage_only": unmeasured})
 
 
-def stitching_to_come(tiled_image: Image, *, max_shift: float = LARGEST_SHIFT, **_: Any) -> Image:
-    """What a plan can say before pixels are read: fields where the stage puts them, and how far they may still move."""
+def stitching_to_come(
+    tiled_image: Image, *, channel: str | None = None, max_shift: float = LARGEST_SHIFT, **_: Any
+) -> Image:
+    """What a plan can say before pixels are read: fields where the stage puts them, and how far they may still move.
+
+    Raises:
+        ConvertersToolsUserError: the channel does not exist, or two fields lie on one place.
+    """
     fields = Fields(tiled_image)
     fields.refuse_collisions(fields.corner, "Inplace")
     image = tiled_image.copy_with()
     if len(fields.names) > 1:
+        channel_index(tiled_image, channel)
         image.remarks = [
             *image.remarks,
             "The fields of view are stitched by their pixels when the image is written: positions and size of the image are "
