@@ -75,18 +75,20 @@ class ConvertersToolsWarning(UserWarning):
     """Something a user should read, which does not stop the run."""
 
 
-def raise_together(problems: Sequence[str], heading: str) -> None:
-    """Raise one user error that lists all problems, one per line; do nothing when there are none.
+def raise_together(problems: Sequence[str], heading: str, *, shown: int | None = None) -> None:
+    """Raise one user error that lists all problems, or the first ``shown``, one per line; do nothing when there are none.
 
     Raises:
-        ConvertersToolsUserError: ``heading`` followed by every problem.
+        ConvertersToolsUserError: ``heading`` followed by the number of problems and the problems.
     """
     if not problems:
         return
     if len(problems) == 1:
         raise ConvertersToolsUserError(problems[0])
-    indented = (problem.replace("\n", "\n  ") for problem in problems)  # a problem may be such a list itself
+    indented = (problem.replace("\n", "\n  ") for problem in problems[:shown])  # a problem may be such a list itself
     listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(indented, 1))
+    if shown is not None and len(problems) > shown:
+        listed += f"\n  ... and {len(problems) - shown} more."
     raise ConvertersToolsUserError(f"{heading} ({len(problems)} problems):\n{listed}")
 
 

@@ -75,6 +75,9 @@ def test_problems_are_told_at_once() -> None:
     with pytest.raises(ConvertersToolsUserError) as caught:
         raise_together(["Well Q99 is wrong.", "Well 0 is wrong."], "Wells are wrong")
     assert str(caught.value) == "Wells are wrong (2 problems):\n  1. Well Q99 is wrong.\n  2. Well 0 is wrong."
+    with pytest.raises(ConvertersToolsUserError) as caught:
+        raise_together(["One.", "Two.", "Three."], "Wells are wrong", shown=2)
+    assert str(caught.value) == "Wells are wrong (3 problems):\n  1. One.\n  2. Two.\n  ... and 1 more."
 
 
 def test_errors_are_the_same_classes_where_converters_import_them_from() -> None:

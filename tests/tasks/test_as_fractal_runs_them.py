@@ -194,6 +194,17 @@ def test_a_reference_channel_that_does_not_exist_is_refused_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
+def test_of_many_problems_all_are_counted_and_the_first_are_shown(tmp_path: Path) -> None:
+    wells = [f"{row}{column:02}" for row in "BCD" for column in range(1, 9)]
+    plate = write_operetta(tmp_path / "source", wells=wells, layout=(1, 2), field_shape=(16, 16), planes=1)
+    options = {"grouping": {"mode": "Stitch", "channel": "Dapi"}}
+    job = Job(INIT, arguments(plate, tmp_path / "out", converter_options=options), tmp_path / "jobs")
+    assert job.code == 1, job.log
+    assert "(24 problems)" in job.log
+    assert "\n  20. " in job.log and "\n  21. " not in job.log
+    assert job.log.splitlines()[-1].strip() == "... and 4 more."
+
+
 def test_the_log_of_a_refused_task_ends_with_a_sentence_not_a_traceback(
     plate: SyntheticOperetta, tmp_path: Path
 ) -> None:

@@ -90,7 +90,7 @@ def planned_images(
         _say(notes)
     absent = missing_sources(table.loaders, resource, fresh=not just_scanned)
     if files_needed:
-        raise_together(_first(absent), "Sources cannot be read")
+        raise_together(absent, "Sources cannot be read", shown=SHOWN)
     choice = header_choice(table, resource)
     images: list[Image] = tiled_image_from_tiles(
         tiles=table, split_per_fov=converter_options.grouping.split_per_fov, resource=resource, headers=choice
@@ -146,20 +146,13 @@ def check_images(
             continue
         notes += findings.warnings
         remarks |= dict.fromkeys(findings.remarks)
-    raise_together(_first(problems), "The images cannot be converted")
+    raise_together(problems, "The images cannot be converted", shown=SHOWN)
     _say(notes)
     for remark in list(remarks)[:SHOWN]:
         logger.info("%s", remark)
     if len(remarks) > SHOWN:
         logger.info("%d more remarks of the same kind are in the plan.", len(remarks) - SHOWN)
     return Plans(images, lambda image: planner.plan(image, sources_of(image, resource)))
-
-
-def _first(problems: Sequence[str]) -> list[str]:
-    """The first problems, and how many more there are."""
-    if len(problems) <= SHOWN:
-        return list(problems)
-    return [*problems[:SHOWN], f"... and {len(problems) - SHOWN} more."]
 
 
 def _say(notes: Sequence[str]) -> None:

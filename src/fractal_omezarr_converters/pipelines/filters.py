@@ -101,7 +101,7 @@ def filter_tiles(
     unreadable: list[str] = []
     result = _filtered(tiles, filters_config, resource, unreadable)
     if files_needed:
-        raise_together(list(dict.fromkeys(unreadable))[:20], "Sources cannot be read")
+        raise_together(list(dict.fromkeys(unreadable)), "Sources cannot be read", shown=20)
     return result
 
 
