@@ -185,6 +185,7 @@ def test_the_pixel_size_may_come_from_the_options(tmp_path: Path) -> None:
 
 def test_one_of_several_plates_is_chosen_by_name(tmp_path: Path) -> None:
     truth = write_ome_plate(tmp_path, planes=1, companion=True)
+    assert len(_scan(truth, plate="").tiles) == 16, "an empty text names none"
     _edited(truth, "</Plate>", '</Plate><Plate ID="Plate:1" Name="Other"/>')
     with pytest.raises(ConvertersToolsUserError, match="describes the plates Synthetic Plate, Other; name one"):
         _scan(truth)

@@ -189,9 +189,9 @@ def _chosen_plate(document: OmeDocument, name: str | None) -> OmePlate:
     names = [each.name or each.id for each in document.plates]
     if not document.plates:
         raise ConvertersToolsUserError(f"The OME-XML of '{document.path}' describes no plate, but images alone.")
-    if name is not None and name in names:
+    if name and name in names:
         return document.plates[names.index(name)]
-    if name is not None or len(names) > 1:
+    if name or len(names) > 1:
         raise ConvertersToolsUserError(
             f"The OME-XML of '{document.path}' describes the plates {', '.join(names)}; name one of them (option plate)."
         )
