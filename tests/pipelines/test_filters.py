@@ -266,6 +266,23 @@ def test_stacks_below_a_resource_are_cropped_too(make_tile, tmp_path):
     assert image.load_data(str(tmp_path))[0, 0, :, 0, 0].tolist() == [768, 2 * 768]
 
 
+def test_a_plane_at_the_end_of_a_range_is_kept_whatever_floating_point_makes_of_its_height(
+    make_tile, details, tmp_path
+):
+    """3 x 0.3 is a trifle less than 0.9: the whole stack was left out, and the plane of a file of its own."""
+    details = details.model_copy(update={"z_spacing": 0.3})
+    stack = stacks(make_tile, tmp_path, "a")
+    planes = [make_tile(acquisition_details=details, start_z=number * 0.3) for number in range(4)]
+    for tiles, resource in (([stack("a.tif", acquisition_details=details)], str(tmp_path)), (planes, None)):
+        [image] = tiles_aggregation_pipeline(
+            tiles,
+            converter_options=ConverterOptions(),
+            filters=[ZRangeFilter(min_z=0.9, max_z=5.0)],
+            resource=resource,
+        )
+        assert image.shape() == (1, 1, 1, 24, 32)
+
+
 def test_movies_are_cropped_to_the_range_of_time(make_tile, tmp_path):
     movie = np.arange(5 * 24 * 32, dtype=np.uint16).reshape(5, 24, 32)
     tifffile.imwrite(tmp_path / "movie.tif", movie, imagej=True, metadata={"axes": "TYX"})

@@ -33,6 +33,9 @@ from fractal_omezarr_converters.pipelines.well_patterns import Well, wells_meant
 Mask = npt.NDArray[np.bool_]
 MaskFunction = Callable[[TileTable, Any, TileTable], Mask]
 
+_NOISE, _RELATIVE_NOISE = 1e-9, 1e-14
+"""Numbers that differ by less, in µm or seconds or as a share of them, are the same: floating point leaves such remainders."""
+
 
 def regex_mask(table: TileTable, params: RegexFilter, _everything: TileTable) -> Mask:
     """Tiles whose image path matches."""
@@ -133,12 +136,12 @@ def channel_mask(table: TileTable, params: ChannelFilter, everything: TileTable)
 
 def z_range_mask(table: TileTable, params: ZRangeFilter, _everything: TileTable) -> Mask:
     """Tiles that begin inside the range of z."""
-    return _within(table.start[:, 2], params.min_z, params.max_z)
+    return within(table.start[:, 2], params.min_z, params.max_z)
 
 
 def t_range_mask(table: TileTable, params: TRangeFilter, _everything: TileTable) -> Mask:
     """Tiles that begin inside the range of time."""
-    return _within(table.start[:, 0], params.min_t, params.max_t)
+    return within(table.start[:, 0], params.min_t, params.max_t)
 
 
 BUILT_IN_MASKS: dict[str, MaskFunction] = {
@@ -153,12 +156,13 @@ BUILT_IN_MASKS: dict[str, MaskFunction] = {
 }
 
 
-def _within(values: npt.NDArray[np.float64], low: float | None, high: float | None) -> Mask:
+def within(values: npt.NDArray[np.float64], low: float | None, high: float | None) -> Mask:
+    """Values in a range, both ends included; 3 x 0.3, which is a trifle less than 0.9, begins a range from 0.9 on."""
     keep = np.ones(len(values), dtype=np.bool_)
     if low is not None:
-        keep &= values >= low
+        keep &= (values >= low) | np.isclose(values, low, rtol=_RELATIVE_NOISE, atol=_NOISE)
     if high is not None:
-        keep &= values <= high
+        keep &= (values <= high) | np.isclose(values, high, rtol=_RELATIVE_NOISE, atol=_NOISE)
     return keep
 
 

@@ -11,6 +11,7 @@ from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 from fractal_omezarr_converters.pipelines.cropped_loader import CroppedLoader
+from fractal_omezarr_converters.pipelines.filter_masks import within
 
 CROPPING = {"Z Range Filter": ("z", 2), "Time Range Filter": ("t", 0)}
 
@@ -38,10 +39,7 @@ def crop_to_range(
     changed: dict[int, CroppedLoader] = {}
     for row in several.tolist():
         positions = start[row, column] + np.arange(counts[row]) * steps[row]
-        inside = np.ones(len(positions), dtype=np.bool_)
-        inside &= True if low is None else positions >= low - 1e-9
-        inside &= True if high is None else positions <= high + 1e-9
-        kept = np.flatnonzero(inside)
+        kept = np.flatnonzero(within(positions, low, high))
         loader = loaders.loader(row)
         if not len(kept) or len(kept) == len(positions) or not loader.reads_parts():
             continue
