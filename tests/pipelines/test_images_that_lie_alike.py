@@ -78,6 +78,30 @@ def test_findings_are_those_of_every_image_by_itself(
     assert sum(plan.missing_planes.count for plan in report.plans) == 3
 
 
+def test_numbers_of_frames_and_equal_times_in_seconds_are_told_apart(tmp_path: Path) -> None:
+    """The second acquisition, whose frames 0, 1 and 3 s make three frames, was said to lack a plane."""
+    for number, space in enumerate(("pixel", "world")):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        tifffile.imwrite(folder / "a.tif", np.ones((SIDE, SIDE), "u2"))
+        lines = ["file_path,well,fov_name,start_x,start_y,start_t"]
+        for time in (0, 1, 3):
+            (folder / f"{time}.tif").hardlink_to(folder / "a.tif")
+            lines.append(f"{time}.tif,A01,F,0,0,{time}")
+        (folder / "tiles.csv").write_text("\n".join(lines) + "\n")
+        (folder / "acquisition_details.toml").write_text(
+            f'channel_names = ["a"]\nxy_pixel_size = 1.0\nt_spacing = 1.0\nstart_t_space = "{space}"\n'
+        )
+    requests = [AcquisitionRequest(str(tmp_path / f"{n}"), plate_name="P", acquisition=n) for n in (0, 1)]
+    with pytest.warns(ConvertersToolsWarning) as caught:
+        _, report = read_acquisitions(requests, ConverterOptions())
+    told = [str(one.message) for one in caught]
+    planned = [text for plan in report.plans for text in plan.warnings]
+    assert sorted(told) == sorted(planned)
+    assert "P.zarr/A/01/0" in "".join(planned)
+    assert "P.zarr/A/01/1" not in "".join(planned)
+
+
 def test_what_is_wrong_with_every_image_is_said_of_every_image(tmp_path: Path) -> None:
     write_plate(tmp_path, {}, set())
     with pytest.raises(ConvertersToolsUserError) as caught:

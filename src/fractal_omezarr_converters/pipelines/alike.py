@@ -114,7 +114,7 @@ class Planner:
         digest = hashlib.blake2b(b"".join([part.tobytes() for part in parts]), digest_size=16)
         labels = None if image.channels is None else tuple(channel.channel_label for channel in image.channels)
         described = (len(columns), "".join(image.axes), image.data_type, tuple(steps.tolist()), labels)
-        return (*described, digest.digest())
+        return (*described, image.numbered_frames, digest.digest())
 
 
 class Plans(MadeSequence[ImagePlan]):
