@@ -13,7 +13,9 @@ from fractal_omezarr_converters.models import ConverterOptions, DefaultImageLoad
 from fractal_omezarr_converters.pipelines import (
     AcquisitionOptions,
     AcquisitionRequest,
+    AttributeFilter,
     ChannelFilter,
+    IntValue,
     PixelSizeModel,
     WellFilter,
     ZRangeFilter,
@@ -22,7 +24,9 @@ from fractal_omezarr_converters.pipelines import (
     read_acquisitions,
     setup_ome_zarr_collection,
     tiled_image_creation_pipeline,
+    tiles_aggregation_pipeline,
 )
+from fractal_omezarr_converters.pipelines.acquisitions import with_options
 from fractal_omezarr_converters.testing import write_operetta
 
 OPTIONS = ConverterOptions()
@@ -60,6 +64,23 @@ def test_options_filters_and_conditions_reach_the_images(folder, tmp_path):
     assert image.attributes == {"drug": ["dA"], "dose": [1]}
     [[count]] = report.filter_counts
     assert (count.before, count.after) == (4, 2)
+
+
+def test_images_are_filtered_by_the_conditions_of_a_table(folder, tmp_path):
+    """As the form promises; the filter said that there is no such attribute."""
+    (tmp_path / "conditions.csv").write_text("well,dose\nA01,1\nB01,2\n")
+    dose = AttributeFilter(key="dose", values=[IntValue(value=2)])
+    options = AcquisitionOptions(condition_table_path=str(tmp_path / "conditions.csv"), filters=[dose])
+    [image], report = read_acquisitions([AcquisitionRequest(str(folder), plate_name="P", options=options)], OPTIONS)
+    assert image.path == "P.zarr/B/01/0"
+    assert image.attributes == {"drug": ["dB"], "dose": [2]}
+    [[count]] = report.filter_counts
+    assert (count.before, count.after) == (4, 2)
+    options = AcquisitionOptions(condition_table_path=str(tmp_path / "conditions.csv"))
+    table = with_options(report.scans[0].tiles, options)
+    for tiles in (table, list(table)):
+        [image] = tiles_aggregation_pipeline(tiles, converter_options=OPTIONS, filters=[dose])
+        assert image.attributes == {"drug": ["dB"], "dose": [2]}
 
 
 def test_f37_a_condition_for_a_well_that_does_not_exist_is_an_error(folder, tmp_path):

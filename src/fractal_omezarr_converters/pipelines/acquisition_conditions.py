@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,11 @@ import numpy.typing as npt
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.pipelines.conditions import ConditionTable, join, read_conditions
+from fractal_omezarr_converters.pipelines.filter_models import AttributeFilter, FilterModel
+from fractal_omezarr_converters.pipelines.filters import resolve_filter
+
+if TYPE_CHECKING:
+    from fractal_omezarr_converters.core.tile import Tile
 
 Mask = npt.NDArray[np.bool_]
 
@@ -38,6 +45,20 @@ def with_condition_tables(table: TileTable, before: TileTable) -> tuple[TileTabl
         if joined.wells_without:
             notes.append(f"{conditions.name} has no conditions for the wells {', '.join(joined.wells_without)}.")
     return table, notes
+
+
+def with_conditions_to_filter_by[T](tiles: T, filters: Sequence[FilterModel | dict[str, Any]] | None) -> T | TileTable:
+    """Give the tiles with their conditions when a filter looks at conditions; else they get them once they are filtered.
+
+    Raises:
+        ConvertersToolsFileNotFoundError: a condition table does not exist.
+        ConvertersToolsUserError: a condition table does not fit the wells.
+    """
+    if not any(isinstance(resolve_filter(one), AttributeFilter) for one in filters or ()):
+        return tiles
+    table = tiles if isinstance(tiles, TileTable) else TileTable.from_tiles(cast("list[Tile[Any, Any]]", tiles))
+    named = any(table.acquisitions[index].condition_table_path for index in np.unique(table.acquisition))
+    return with_condition_tables(table, table)[0] if named else tiles
 
 
 def _rows_that_name(table: TileTable, path: str) -> Mask:

@@ -22,7 +22,10 @@ from fractal_omezarr_converters.formats.store_folders import kept_folders
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
-from fractal_omezarr_converters.pipelines.acquisition_conditions import with_condition_tables
+from fractal_omezarr_converters.pipelines.acquisition_conditions import (
+    with_condition_tables,
+    with_conditions_to_filter_by,
+)
 from fractal_omezarr_converters.pipelines.acquisition_options import AcquisitionOptions
 from fractal_omezarr_converters.pipelines.aggregation import no_tiles_left, planned_images
 from fractal_omezarr_converters.pipelines.filter_models import FilterModel
@@ -122,7 +125,8 @@ def _read(request: AcquisitionRequest, report: ReadReport, *, files_needed: bool
     said = [f"{request.source}: {_below(request.source, text)}" for text in [*scan.warnings, *scan.states.sentences()]]
     table = with_options(scan.tiles, request.options)
     filters = [*request.options.filters, *request.filters]
-    kept, counts = filter_tiles(table, filters_config=filters, files_needed=files_needed)
+    judged = with_conditions_to_filter_by(table, filters)
+    kept, counts = filter_tiles(judged, filters_config=filters, files_needed=files_needed)
     report.filter_counts.append(counts)
     if not len(kept):
         raise ConvertersToolsUserError(f"{request.source}: {no_tiles_left(len(table), counts)}")

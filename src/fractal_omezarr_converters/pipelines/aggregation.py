@@ -13,7 +13,10 @@ from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning, raise_together
 from fractal_omezarr_converters.models.options import ConverterOptions
-from fractal_omezarr_converters.pipelines.acquisition_conditions import with_condition_tables
+from fractal_omezarr_converters.pipelines.acquisition_conditions import (
+    with_condition_tables,
+    with_conditions_to_filter_by,
+)
 from fractal_omezarr_converters.pipelines.alike import Planner, Plans
 from fractal_omezarr_converters.pipelines.filter_models import FilterModel
 from fractal_omezarr_converters.pipelines.filters import FilterCount, filter_tiles
@@ -80,6 +83,8 @@ def planned_images(
     are not looked at again.
     """
     given = tiles if isinstance(tiles, TileTable) else list(tiles)
+    if not conditions_joined:
+        given = with_conditions_to_filter_by(given, filters)
     kept, counts = filter_tiles(given, filters_config=filters, resource=resource, files_needed=files_needed)
     if not len(kept):
         raise ConvertersToolsUserError(no_tiles_left(len(given), counts))
