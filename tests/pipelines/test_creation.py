@@ -125,6 +125,25 @@ def test_writer_modes_give_the_same_pixels_also_where_tiles_overlap(make_tile, t
     np.testing.assert_array_equal(pixels, expected)
 
 
+def test_the_same_field_is_shown_in_the_overlaps_of_all_planes(make_tile, tmp_path):
+    """The first image of A is listed after that of B: B lay over A in the second channel, and A over B in the first."""
+    fields = {"A": (0.0, 100), "B": (14.0, 200)}
+    tiles = [
+        make_tile(field, start_x=fields[field][0], start_c=c, value=fields[field][1] + 10 * c)
+        for field, c in (("B", 0), ("A", 1), ("B", 1), ("A", 0))
+    ]
+    options = ConverterOptions(grouping=MosaicGrouping(tiling_strategy=InplaceTiling()))
+    convert(tiles, tmp_path, options)
+    written = tmp_path / "Plate.zarr/B/03/0"
+    (said,) = attributes(written)["fractal_omezarr_converters"]["notes"]
+    assert "'A' over 'B'" in said
+    pixels = level_zero(written)
+    for tile in tiles:
+        shown = slice(0, 32) if tile.fov_name == "A" else slice(32, 60)
+        expected = tile.image_loader.pixels()[:, -(shown.stop - shown.start) :]
+        np.testing.assert_array_equal(pixels[0, tile.start_c, 0, :, shown], expected)
+
+
 def test_the_plan_counts_pixels_that_later_fields_hide_once(make_tile):
     """Where four fields meet, three lie over the first, and over each other."""
     corners = [(x, y) for y in (0, 20, 39) for x in (0, 28, 50)]

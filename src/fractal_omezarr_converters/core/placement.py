@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fractal_omezarr_converters.core.geometry import AXES, C, Integers
+from fractal_omezarr_converters.core.geometry import AXES, C, Integers, T, Y, Z
 from fractal_omezarr_converters.core.lazy_pixels import whole_pixels
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
 if TYPE_CHECKING:
     from typing import Any
+
+    from numpy.typing import NDArray
 
     from fractal_omezarr_converters.core.tiled_image import TiledImage
 
@@ -21,7 +23,7 @@ ON_GRID_PX = 1e-3
 class Placement(NamedTuple):
     """Whole-pixel boxes of all tiles (n x 5, ``tczyx``), shape of the image, and the order in which they are written.
 
-    Tiles are written in ``order``; where two overlap, the later one wins.
+    Tiles are written in ``order``; where two overlap, the later one wins: in all planes the same field of view.
     """
 
     start: Integers
@@ -70,7 +72,24 @@ def place(image: TiledImage[Any, Any]) -> Placement:
             )
         shape[C] = len(image.channels)
     t, c, z, y, x = shape
-    return Placement(start, length, (t, c, z, y, x), axes, np.arange(len(columns), dtype=np.int64))
+    return Placement(start, length, (t, c, z, y, x), axes, _writing_order(columns.fov, start))
+
+
+def _writing_order(fov: NDArray[np.int32], start: Integers) -> Integers:
+    """Give the tiles as they are listed; field by field when fields do not follow each other alike in all planes.
+
+    A field whose first image is missing appears later than it is listed in other planes, and would lie over its neighbour in
+    one channel and under it in another.
+    """
+    as_listed = np.arange(len(fov), dtype=np.int64)
+    if (fov[1:] >= fov[:-1]).all():
+        return as_listed
+    _, channels, depth = (start[:, :Y].max(axis=0) + 1).tolist()
+    plane = (start[:, T] * channels + start[:, C]) * depth + start[:, Z]
+    planes = np.argsort(plane, kind="stable")
+    if ((np.diff(plane[planes]) > 0) | (np.diff(fov[planes]) >= 0)).all():
+        return as_listed
+    return np.argsort(fov, kind="stable").astype(np.int64)
 
 
 def _refuse_two_in_one_place(image: TiledImage[Any, Any], start: Integers, length: Integers) -> None:
