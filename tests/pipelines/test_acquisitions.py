@@ -83,6 +83,22 @@ def test_images_are_filtered_by_the_conditions_of_a_table(folder, tmp_path):
         assert image.attributes == {"drug": ["dB"], "dose": [2]}
 
 
+def test_rows_of_an_acquisition_that_is_converted_too_are_used(folder, tmp_path, recwarn):
+    """One table for both cycles: each was said not to be converted."""
+    (tmp_path / "conditions.csv").write_text("well,acquisition,dose\nA01,0,1\nB01,0,2\nA01,1,3\nB01,1,4\nA01,2,5\n")
+    options = AcquisitionOptions(condition_table_path=str(tmp_path / "conditions.csv"))
+    requests = [AcquisitionRequest(str(folder), plate_name="P", acquisition=n, options=options) for n in (0, 1)]
+    images, report = read_acquisitions(requests, OPTIONS)
+    assert [image.attributes["dose"] for image in images] == [[1], [2], [3], [4]]
+    told = [text for text in report.warnings if "are not used" in text]
+    assert told == [text for text in map(str, [one.message for one in recwarn]) if "are not used" in text]
+    [note] = told
+    assert "rows of acquisition 2 are not used; it is not converted" in note
+    requests[1] = AcquisitionRequest(str(folder), plate_name="P", acquisition=1)
+    _, report = read_acquisitions(requests, OPTIONS)
+    assert any("rows of acquisition 1 are not used; it does not name this table" in one for one in report.warnings)
+
+
 def test_f37_a_condition_for_a_well_that_does_not_exist_is_an_error(folder, tmp_path):
     (tmp_path / "conditions.csv").write_text("well,dose\nA01,1\nH12,2\n")
     options = AcquisitionOptions(condition_table_path=str(tmp_path / "conditions.csv"))

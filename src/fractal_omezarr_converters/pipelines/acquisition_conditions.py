@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.models.collections import ImageInPlate
-from fractal_omezarr_converters.pipelines.conditions import ConditionTable, join, read_conditions
+from fractal_omezarr_converters.pipelines.conditions import ConditionTable, join, read_conditions, rows_not_used
 from fractal_omezarr_converters.pipelines.filter_models import AttributeFilter, FilterModel
 from fractal_omezarr_converters.pipelines.filters import resolve_filter
 
@@ -21,8 +21,24 @@ if TYPE_CHECKING:
 Mask = npt.NDArray[np.bool_]
 
 
-def with_condition_tables(table: TileTable, before: TileTable) -> tuple[TileTable, list[str]]:
-    """Give the tiles with their conditions as attributes, and what to say about it.
+class WithConditions(NamedTuple):
+    """Tiles with their conditions as attributes, what to say about it, and rows of acquisitions that are not among them."""
+
+    table: TileTable
+    notes: list[str]
+    elsewhere: list[RowsElsewhere]
+
+
+class RowsElsewhere(NamedTuple):
+    """A condition table, by its path and as it is called in messages, and an acquisition that it names."""
+
+    path: str
+    name: str
+    acquisition: int
+
+
+def with_condition_tables(table: TileTable, before: TileTable) -> WithConditions:
+    """Give the tiles with their conditions as attributes.
 
     Args:
         table: Tiles that are left.
@@ -33,6 +49,7 @@ def with_condition_tables(table: TileTable, before: TileTable) -> tuple[TileTabl
         ConvertersToolsUserError: a condition table does not fit the wells.
     """
     notes: list[str] = []
+    elsewhere: list[RowsElsewhere] = []
     paths = [table.acquisitions[index].condition_table_path for index in np.unique(table.acquisition)]
     for path in dict.fromkeys(path for path in paths if path):
         conditions = read_conditions(path)
@@ -41,10 +58,26 @@ def with_condition_tables(table: TileTable, before: TileTable) -> tuple[TileTabl
         part = table.select(mine)
         joined = join(part, _for_wells_of(part, conditions))
         table = _with_attributes(table, mine, joined.joined)
-        notes += joined.notes
+        elsewhere += [RowsElsewhere(path, conditions.name, number) for number in joined.elsewhere]
         if joined.wells_without:
             notes.append(f"{conditions.name} has no conditions for the wells {', '.join(joined.wells_without)}.")
-    return table, notes
+    return WithConditions(table, notes, elsewhere)
+
+
+def notes_on_rows_elsewhere(elsewhere: Iterable[RowsElsewhere], tables: Sequence[TileTable]) -> list[str]:
+    """Say which rows of condition tables are not used by any of the tiles that are converted together."""
+    used, converted = set(), set()
+    for table in tables:
+        for index, collection in np.unique(np.stack([table.acquisition, table.collection], axis=1), axis=0).tolist():
+            place = table.collections[collection]
+            if isinstance(place, ImageInPlate):
+                converted.add(place.acquisition)
+                used.add((table.acquisitions[index].condition_table_path, place.acquisition))
+    return [
+        rows_not_used(one.name, one.acquisition, is_converted=one.acquisition in converted)
+        for one in dict.fromkeys(elsewhere)
+        if (one.path, one.acquisition) not in used
+    ]
 
 
 def with_conditions_to_filter_by[T](tiles: T, filters: Sequence[FilterModel | dict[str, Any]] | None) -> T | TileTable:
@@ -58,7 +91,7 @@ def with_conditions_to_filter_by[T](tiles: T, filters: Sequence[FilterModel | di
         return tiles
     table = tiles if isinstance(tiles, TileTable) else TileTable.from_tiles(cast("list[Tile[Any, Any]]", tiles))
     named = any(table.acquisitions[index].condition_table_path for index in np.unique(table.acquisition))
-    return with_condition_tables(table, table)[0] if named else tiles
+    return with_condition_tables(table, table).table if named else tiles
 
 
 def _rows_that_name(table: TileTable, path: str) -> Mask:

@@ -23,6 +23,8 @@ from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.pipelines.acquisition_conditions import (
+    RowsElsewhere,
+    notes_on_rows_elsewhere,
     with_condition_tables,
     with_conditions_to_filter_by,
 )
@@ -83,10 +85,12 @@ def read_acquisitions(
     if not requests:
         raise ConvertersToolsUserError("There is no acquisition to convert; name at least one folder.")
     report = ReadReport()
+    elsewhere: list[RowsElsewhere] = []
     with kept_folders():
-        tables = [_read(request, report, files_needed=files_needed) for request in requests]
+        tables = [_read(request, report, elsewhere, files_needed=files_needed) for request in requests]
     _refuse_shared_numbers(requests, report.scans, tables)
     _refuse_repeated_fields(requests, tables)
+    _say(notes_on_rows_elsewhere(elsewhere, tables), report)
     images, report.plans = planned_images(
         tables[0] if len(tables) == 1 else TileTable.concat(tables),
         converter_options=converter_options,
@@ -110,7 +114,9 @@ def _record_corrections(images: list[TiledImage[Any, Any]], scans: list[Scan], t
         image.provenance = [*steps.get(image.collection.path(), []), *image.provenance]
 
 
-def _read(request: AcquisitionRequest, report: ReadReport, *, files_needed: bool) -> TileTable:
+def _read(
+    request: AcquisitionRequest, report: ReadReport, elsewhere: list[RowsElsewhere], *, files_needed: bool
+) -> TileTable:
     chosen = registry.get(request.format_name) if request.format_name else registry.detect(request.source)
     scan = registry.scan(
         chosen,
@@ -133,11 +139,9 @@ def _read(request: AcquisitionRequest, report: ReadReport, *, files_needed: bool
     if files_needed and request.options.orientation != "as read":
         kept, found = _with_orientation(kept, apply=request.options.orientation == "auto")
         said += [f"{request.source}: {text}" for text in found]
-    joined, notes = with_condition_tables(kept, before=table)
-    said += notes
-    report.warnings += said
-    for text in said:
-        warnings.warn(text, ConvertersToolsWarning, stacklevel=4)
+    joined, notes, others = with_condition_tables(kept, before=table)
+    elsewhere += others
+    _say([*said, *notes], report)
     for one in joined.collections:
         if isinstance(one, ImageInPlate):
             facts = scan.facts_of(one.acquisition)
@@ -146,6 +150,12 @@ def _read(request: AcquisitionRequest, report: ReadReport, *, files_needed: bool
             if request.options.copy_metadata:
                 report.metadata_files[one.plate_path(), one.acquisition] = list(scan.metadata_files)
     return joined
+
+
+def _say(texts: list[str], report: ReadReport) -> None:
+    report.warnings += texts
+    for text in texts:
+        warnings.warn(text, ConvertersToolsWarning, stacklevel=5)
 
 
 def _refuse_without_files(source: str, scan: Scan) -> None:

@@ -14,6 +14,7 @@ from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning, raise_together
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.pipelines.acquisition_conditions import (
+    notes_on_rows_elsewhere,
     with_condition_tables,
     with_conditions_to_filter_by,
 )
@@ -91,8 +92,8 @@ def planned_images(
     before = given if isinstance(given, TileTable) else TileTable.from_tiles(given)
     table = before if not counts else kept if isinstance(kept, TileTable) else TileTable.from_tiles(kept)
     if not conditions_joined:
-        table, notes = with_condition_tables(table, before)
-        _say(notes)
+        table, notes, elsewhere = with_condition_tables(table, before)
+        _say([*notes, *notes_on_rows_elsewhere(elsewhere, [table])])
     absent = missing_sources(table.loaders, resource, fresh=not just_scanned)
     if files_needed:
         raise_together(absent, "Sources cannot be read", shown=SHOWN)

@@ -88,11 +88,15 @@ class ConditionTable:
 
 @dataclass
 class JoinedConditions[T]:
-    """Images or tiles with their conditions as attributes, the wells that have none, and what else to say."""
+    """Images or tiles with their conditions as attributes, the wells that have none, and what else to say.
+
+    ``elsewhere``: acquisitions that the table names, and of which no item is.
+    """
 
     joined: T
     wells_without: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    elsewhere: list[int] = field(default_factory=list)
 
 
 def read_conditions(path: str | Path) -> ConditionTable:
@@ -135,7 +139,7 @@ def join(items: TileTable | list[TiledImage[Any, Any]], table: ConditionTable) -
     places, attributes = [image.collection for image in items], [image.attributes for image in items]
     merged, report = _merge(places, attributes, table)
     images = [image.model_copy(update={"attributes": each}) for image, each in zip(items, merged)]
-    return JoinedConditions(images, report.wells_without, report.notes)
+    return JoinedConditions(images, report.wells_without, report.notes, report.elsewhere)
 
 
 def _join_tiles(tiles: TileTable, table: ConditionTable) -> JoinedConditions[TileTable]:
@@ -145,7 +149,7 @@ def _join_tiles(tiles: TileTable, table: ConditionTable) -> JoinedConditions[Til
     attributes = [tiles.attribute_sets[each] for _, each in distinct.tolist()]
     merged, report = _merge(places, attributes, table)
     joined = tiles.replaced(attribute_sets=merged, attribute_set=inverse.reshape(-1))
-    return JoinedConditions(joined, report.wells_without, report.notes)
+    return JoinedConditions(joined, report.wells_without, report.notes, report.elsewhere)
 
 
 def _merge(
@@ -179,8 +183,14 @@ def _merge(
     problems.extend(_absent_wells(table.name, absent, places))
     raise_together(list(dict.fromkeys(problems)), f"{table.name} does not fit the images")
     elsewhere = sorted({key.acquisition for key in unused if key.acquisition is not None})
-    notes = [f"{table.name}: rows of acquisition {number} are not used; it is not converted." for number in elsewhere]
-    return merged, JoinedConditions(None, list(without), notes)
+    notes = [rows_not_used(table.name, number, is_converted=False) for number in elsewhere]
+    return merged, JoinedConditions(None, list(without), notes, elsewhere)
+
+
+def rows_not_used(name: str, acquisition: int, *, is_converted: bool) -> str:
+    """Say that a table has rows of an acquisition which they do not reach."""
+    why = "it does not name this table" if is_converted else "it is not converted"
+    return f"{name}: rows of acquisition {acquisition} are not used; {why}."
 
 
 def _absent_wells(name: str, absent: Sequence[WellKey], places: Iterable[ImageInPlate]) -> list[str]:
