@@ -160,6 +160,18 @@ def test_the_plan_counts_pixels_that_later_fields_hide_once(make_tile):
     assert f"{hidden} pixels of each plane are overwritten" in said
 
 
+@pytest.mark.parametrize("planes", [[(1, 3)], [(0, 1), (1, 1), (2, 1)], [(2, 4)]])
+def test_the_plan_counts_hidden_pixels_of_stacks_that_begin_within_others(make_tile, tmp_path, planes):
+    """A stack of three planes, and beside it one that begins higher, or single planes: none of their pixels were counted."""
+    tiles = [make_tile("A", shape=(3, 24, 32))] + [
+        make_tile("B", start_x=14.0, start_z=2.0 * z, shape=(n, 24, 32) if n > 1 else (24, 32)) for z, n in planes
+    ]
+    options = ConverterOptions(grouping=MosaicGrouping(tiling_strategy=InplaceTiling()))
+    _, [made] = convert(tiles, tmp_path, options)
+    shared = sum(max(0, min(3, z + n) - z) for z, n in planes)
+    assert made.plan.overlaps == made.report.overlapped_pixels == shared * 24 * 4
+
+
 @pytest.mark.parametrize("shards", [False, True])
 def test_writer_modes_and_schedulers_give_the_same_files(make_tile, tmp_path, shards):
     tiles = [

@@ -273,7 +273,7 @@ def missing_planes(image: TiledImage[Any, Any], placement: Placement) -> Missing
 
 def _overlapped_pixels(placement: Placement) -> int:
     """Source pixels that a later tile hides, as the difference of what is laid and what is covered, plane by plane."""
-    start, length = placement.start, placement.length
+    start, length = _cut_where_others_begin(placement.start, placement.length)
     plane = number_rows([*start[:, :3].T, *length[:, :3].T])
     from fractal_omezarr_converters.pipelines.tiling import hidden_pixels, overlaps
 
@@ -289,6 +289,30 @@ def _overlapped_pixels(placement: Placement) -> int:
             patterns[key] = sum(hidden_pixels(corners, sizes, overlaps(corners, sizes)).values())
         total += patterns[key] * int(np.prod(length[rows[0], :3]))
     return total
+
+
+def _cut_where_others_begin(
+    start: npt.NDArray[np.int64], length: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The boxes of tiles, cut into single frames, channels or planes where some begin or end within others.
+
+    Two boxes then hold either the same planes or none in common.
+    """
+    for axis in range(3):
+        count = length[:, axis]
+        if (count == 1).all() or int(count.sum()) > LARGEST_MISSING:
+            continue
+        stop = start[:, axis] + count
+        edges = np.unique(start[:, axis] * (int(stop.max()) + 1) + stop)
+        begins, ends = np.divmod(edges, int(stop.max()) + 1)
+        if (begins[1:] >= np.maximum.accumulate(ends)[:-1]).all():
+            continue
+        row = np.repeat(np.arange(len(count)), count)
+        within = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+        start, length = start[row], length[row]
+        start[:, axis] += within
+        length[:, axis] = 1
+    return start, length
 
 
 def fingerprint(
