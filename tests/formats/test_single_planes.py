@@ -63,3 +63,17 @@ def test_a_well_without_stacks_stays_flat(tmp_path: Path) -> None:
     truth = write_cellvoyager(tmp_path, **settings, absent=flat)
     scan = registry.get("cellvoyager").scan(str(truth.folders[0]), options=REPEAT)
     assert len(scan.tiles) == 6 + 2 and not any("were added" in each for each in scan.warnings)
+
+
+def test_what_is_left_of_a_stack_whose_files_are_missing_is_not_repeated(tmp_path: Path) -> None:
+    """The only plane that was left of three was shown in the places of the two that are missing."""
+    missing = [PlaneKey("B03", 1, 0, z, 0) for z in (1, 2)]
+    settings = {**SMALL, "times": 1}
+    truth = write_cellvoyager(tmp_path / "in", **settings, missing=missing)
+    done = convert(truth.folders[0], tmp_path / "out", workers=1, format="cellvoyager", format_options=REPEAT)
+    [plan] = done.plan.images
+    assert plan.missing_planes.count == 2
+    pixels = open_image(done.updates[0]["zarr_url"]).read(0)  # c, z, y, x
+    half = pixels.shape[-1] // 2
+    assert pixels[0, 0, :, :half].all()
+    assert not pixels[0, 1:, :, :half].any()

@@ -16,18 +16,20 @@ if TYPE_CHECKING:
 
 
 def repeat_single_planes(
-    planes: PlaneTable, found: SortedPlanes, axes: PlaneAxes, warnings: list[str]
+    listed: PlaneTable, planes: PlaneTable, found: SortedPlanes, axes: PlaneAxes, warnings: list[str]
 ) -> tuple[PlaneTable, SortedPlanes, PlaneAxes]:
     """Give a plane that is alone in its channel, field and frame once for every plane that its well has.
 
     Args:
+        listed: all planes that the metadata name: what is left of a stack whose files are missing is no single plane.
         planes: the planes to convert.
         found: their files, in the same order.
         axes: their indices.
         warnings: takes what was repeated.
     """
-    stack = joint_ranks(planes.row, planes.column, planes.field, planes.channel, planes.t)[0]
-    alone = (np.bincount(stack)[stack] == 1).tolist()
+    stack = joint_ranks(listed.row, listed.column, listed.field, listed.channel, listed.t)[0]
+    distinct = joint_ranks(stack, listed.z)[1]
+    alone = (np.bincount(stack[distinct])[stack[found.kept]] == 1).tolist()
     wells = planes.wells()
     depths = {well: np.unique(axes.z_index[wells == well]).tolist() for well in np.unique(wells).tolist()}
     taken: list[int] = []

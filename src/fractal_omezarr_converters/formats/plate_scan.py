@@ -55,7 +55,7 @@ def plate_scan(measured: Measurement, acquisition: int, *, repeat_single: bool =
     axes = plane_axes(listed, found.kept, measured.warnings, z_step=measured.z_step, t_step=measured.t_step)
     planes = listed.select(found.kept)
     if repeat_single:
-        planes, found, axes = repeat_single_planes(planes, found, axes, measured.warnings)
+        planes, found, axes = repeat_single_planes(listed, planes, found, axes, measured.warnings)
     loaders = _loaders(measured, found, planes)
     numbers = ranked(listed.channel)[0].tolist()
     channels = ColourChannels.of(measured, numbers, planes, loaders if found.files_there else None)
