@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 from collections.abc import Sequence
 from types import FrameType
 
@@ -12,6 +10,7 @@ from cyclopts import App, CycloptsError
 
 from fractal_omezarr_converters.cli import exit_codes
 from fractal_omezarr_converters.cli.exit_codes import WrongUsageError
+from fractal_omezarr_converters.cli.streams import open_closed_streams, say
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsInternalError
 
 HELP = """Turn what microscopes write into OME-Zarr.
@@ -45,36 +44,32 @@ def make_app() -> App:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command and give its exit code; errors for users become one sentence on stderr."""
+    open_closed_streams()
     signal.signal(signal.SIGTERM, _interrupt)
     app = make_app()
     try:
         code = app(list(arguments), exit_on_error=False, result_action="return_value")
     except CycloptsError:
         return exit_codes.WRONG_USAGE  # cyclopts has said on stderr what is wrong
+    except SystemExit:  # rich leaves like this when nobody reads its help
+        return exit_codes.DONE
     except KeyboardInterrupt:
-        _say("interrupted: what is finished stays; run the same command with --extend to go on")
+        say("interrupted: what is finished stays; run the same command with --extend to go on")
         return exit_codes.INTERRUPTED
     except WrongUsageError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return exit_codes.WRONG_USAGE
     except ConvertersToolsInternalError as error:
-        _say(f"internal error: {error}")
+        say(f"internal error: {error}")
         return exit_codes.FAILED
     except ConvertersToolsError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return exit_codes.FAILED
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  (nobody reads on: do not complain while closing)
-        return exit_codes.DONE
     return code if isinstance(code, int) else exit_codes.DONE
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
 
 
 def _version() -> str:

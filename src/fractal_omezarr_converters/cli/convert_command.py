@@ -17,14 +17,13 @@ from fractal_omezarr_converters.cli.parameters import (
     conversion_arguments,
 )
 from fractal_omezarr_converters.cli.plan_command import show_plan
+from fractal_omezarr_converters.cli.streams import say, write_text
 from fractal_omezarr_converters.cli.terminal import (
     Progress,
-    say,
     say_warnings,
     set_up_messages,
     warnings_held_back,
     write_json,
-    write_text,
 )
 
 

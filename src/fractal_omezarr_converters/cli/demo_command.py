@@ -13,7 +13,8 @@ from cyclopts import Parameter
 
 from fractal_omezarr_converters.cli import exit_codes
 from fractal_omezarr_converters.cli.parameters import RUN, MessageOptions
-from fractal_omezarr_converters.cli.terminal import say, set_up_messages, write_json, write_text
+from fractal_omezarr_converters.cli.streams import say, write_text
+from fractal_omezarr_converters.cli.terminal import set_up_messages, write_json
 from fractal_omezarr_converters.errors import ConvertersToolsError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from cyclopts import Parameter
 
 from fractal_omezarr_converters.cli import exit_codes
 from fractal_omezarr_converters.cli.parameters import RUN
-from fractal_omezarr_converters.cli.terminal import write_json, write_text
+from fractal_omezarr_converters.cli.streams import write_text
+from fractal_omezarr_converters.cli.terminal import write_json
 
 
 def formats_command(*, json: Annotated[bool, Parameter(group=RUN, negative="")] = False) -> int:

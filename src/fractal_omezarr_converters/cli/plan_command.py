@@ -16,14 +16,8 @@ from fractal_omezarr_converters.cli.parameters import (
     OutputOptions,
     conversion_arguments,
 )
-from fractal_omezarr_converters.cli.terminal import (
-    say,
-    say_warnings,
-    set_up_messages,
-    warnings_held_back,
-    write_json,
-    write_text,
-)
+from fractal_omezarr_converters.cli.streams import say, write_text
+from fractal_omezarr_converters.cli.terminal import say_warnings, set_up_messages, warnings_held_back, write_json
 
 
 def plan_command(

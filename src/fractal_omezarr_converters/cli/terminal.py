@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
+from fractal_omezarr_converters.cli.streams import say, write_text
 from fractal_omezarr_converters.errors import ConvertersToolsWarning
 
 _SAID: set[str] = set()
@@ -19,17 +20,7 @@ _SAID: set[str] = set()
 
 def write_json(document: Any) -> None:
     """Write one JSON document to stdout."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_text(text: str) -> None:
-    """Write text to stdout."""
-    sys.stdout.write(text.rstrip("\n") + "\n")
-
-
-def say(text: str) -> None:
-    """Write a line to stderr."""
-    sys.stderr.write(text + "\n")
+    write_text(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def set_up_messages(*, verbose: bool, quiet: bool) -> None:

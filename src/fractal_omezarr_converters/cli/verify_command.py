@@ -8,7 +8,8 @@ from cyclopts import Parameter
 
 from fractal_omezarr_converters.cli import exit_codes
 from fractal_omezarr_converters.cli.parameters import RUN, MessageOptions
-from fractal_omezarr_converters.cli.terminal import Progress, set_up_messages, write_json, write_text
+from fractal_omezarr_converters.cli.streams import write_text
+from fractal_omezarr_converters.cli.terminal import Progress, set_up_messages, write_json
 
 
 def verify_command(
