@@ -142,6 +142,25 @@ def test_factors_and_z_are_in_scales_and_translations(plate: SyntheticOperetta, 
 
 
 @pytest.mark.parametrize(
+    "settings",
+    [
+        ["omezarr_options.shards.shard_mb=512", "omezarr_options.chunks.xy_chunk=1024"],
+        ["omezarr_options.shards.z_factor=3", "omezarr_options.ngff_version=0.4"],
+        ["omezarr_options.shards.c_factor=2", "ngff_version=0.4"],
+        ["omezarr_options.shards.t_factor=2"],
+    ],
+)
+def test_shards_need_no_more_than_their_size_and_a_version(
+    plate: SyntheticOperetta, settings: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = [word for setting in settings for word in ("--set", setting)]
+    code = run(["plan", str(plate.folders[0]), "--ngff-version", "0.5", *named, "--json"])
+    shown = capsys.readouterr()
+    assert code == 0, shown.err
+    assert json.loads(shown.out)["images"][0]["shards"] is not None
+
+
+@pytest.mark.parametrize(
     ("wrong", "words"),
     [
         ({f"{COMPRESSION}.level": 12}, "level 12 is not possible with zstd; choose one from 0 to 9"),

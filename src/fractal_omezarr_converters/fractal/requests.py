@@ -24,7 +24,7 @@ CONFIGURATION_KEYS = ("format", "acquisitions", "converter_options", "overwrite"
 
 MODES_BY_OPTION = {
     "xy_chunk": "Fixed Size",
-    "xy_factor": "Multiple of Chunks",
+    **dict.fromkeys(("xy_factor", "z_factor", "c_factor", "t_factor"), "Multiple of Chunks"),
     "shard_mb": "Size",
     "level_names": "Custom Names",
     "factors": "Factors",
@@ -175,7 +175,10 @@ def _plainly(error: Mapping[str, Any]) -> str:
 
 
 def _options(given: Any, configured: Any, ngff_version: str | None) -> ConverterOptions:
-    options = full_options(given if given is not None else configured)
+    chosen = given if given is not None else configured
+    if ngff_version is not None and isinstance(chosen, Mapping):  # before they are checked: shards need a version
+        chosen = _of_version(chosen, ngff_version)
+    options = full_options(chosen)
     if ngff_version is None or options.omezarr_options.ngff_version == ngff_version:
         return options
     storage = options.omezarr_options
@@ -186,6 +189,15 @@ def _options(given: Any, configured: Any, ngff_version: str | None) -> Converter
     except ValidationError as error:
         raise ConvertersToolsUserError(f"OME-Zarr version {ngff_version} cannot be used: {in_words(error)}.") from error
     return options.model_copy(update={"omezarr_options": changed})
+
+
+def _of_version(options: Mapping[str, Any], ngff_version: str) -> dict[str, Any]:
+    """The options with this version instead of the one that they state, here or for the written image."""
+    written = options.get("omezarr_options")
+    if isinstance(written, Mapping):
+        written = {key: value for key, value in written.items() if key != "ngff_version"}
+        options = {**options, "omezarr_options": written}
+    return {**options, "ngff_version": ngff_version}
 
 
 def _entries(sources: Any, configured: Sequence[Mapping[str, Any]], common: dict[str, Any]) -> list[dict[str, Any]]:
