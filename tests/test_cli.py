@@ -214,7 +214,7 @@ def test_a_wrong_configuration_is_explained(
     config = tmp_path / "convert.toml"
     config.write_text(text)
     code, out, err = run(capsys, "plan", "--config", config)
-    assert code == 1 and out == "" and words in err
+    assert code == 2 and out == "" and words in err
 
 
 def test_a_choice_inside_a_choice_needs_no_outer_mode(
@@ -228,7 +228,7 @@ def test_a_choice_inside_a_choice_needs_no_outer_mode(
 
 def test_set_of_something_unknown_is_explained(plate: SyntheticOperetta, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "plan", plate.folders[0], "--set", "omezarr_options.levls=3")
-    assert code == 1 and "levls" in err
+    assert code == 2 and "levls" in err
 
 
 def test_formats_and_inspect(plate: SyntheticOperetta, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from fractal_omezarr_converters.errors import ConvertersToolsUserError, ConvertersToolsWarning
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsUsageError,
+    ConvertersToolsUserError,
+    ConvertersToolsWarning,
+)
 from fractal_omezarr_converters.formats.store_folders import kept_folders
 from fractal_omezarr_converters.fractal.compute import generic_compute_task
 from fractal_omezarr_converters.fractal.conversion import Conversion
@@ -88,10 +92,13 @@ def convert(
             each image where a scheduler runs them), ``configuration`` (a mapping with the keys of the Fractal form).
     """
     started = time.perf_counter()
+    if workers is not None and workers < 1:
+        raise ConvertersToolsUsageError(f"The number of workers must be at least 1, not {workers}.")
     with kept_folders():
         request = conversion_request(sources, **options)
         made, images, report = _planned(request, out, files_needed=True)
     place = str(made.out)
+    count = _workers(made, workers, None if scheduler is not None else request.memory)
     jobs = setup_images_for_conversion(
         images,
         zarr_dir=place,
@@ -100,7 +107,6 @@ def convert(
         plate_facts=report.plate_facts,
         metadata_files=report.metadata_files,
     )
-    count = _workers(made, workers, None if scheduler is not None else request.memory)
     running = _run(jobs, made, count, executor=executor, scheduler=scheduler, memory=request.memory)
     outcomes = _watched(running, made.images, progress)
     if raise_failures:
@@ -223,8 +229,6 @@ def _workers(made: Plan, wished: int | None, memory: int | None) -> int:
         ConvertersToolsUserError: so many workers do not fit into the memory.
     """
     if wished is not None:
-        if wished < 1:
-            raise ConvertersToolsUserError(f"The number of workers must be at least 1, not {wished}.")
         if memory is not None and wished * made.least_memory > memory:
             raise ConvertersToolsUserError(
                 f"{wished} workers need at least {-(-wished * made.least_memory // 2**20)} MB of memory, and "

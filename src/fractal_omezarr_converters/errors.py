@@ -5,6 +5,7 @@
     │   ├── ConvertersToolsOutputExistsError     (FileExistsError) output is there and may not be replaced
     │   ├── ConvertersToolsFileNotFoundError     (FileNotFoundError) an input or hand-over file is missing
     │   ├── ConvertersToolsStoreError            (OSError) an object store refuses or does not answer
+    │   ├── ConvertersToolsUsageError            an argument, an option or a configuration is wrong, whatever the data
     │   ├── NotAGridError                        tile positions do not form a regular grid
     │   └── NotTilableError                      tile sizes differ where equal ones are needed
     └── ConvertersToolsInternalError             (RuntimeError) a fault of ours, with a line where to report it
@@ -53,6 +54,10 @@ class ConvertersToolsStoreError(ConvertersToolsUserError, OSError):
     def __new__(cls, *words: object) -> Self:
         """Make it as the error of the operating system that it also is: ``ValueError`` has no room for one."""
         return OSError.__new__(cls, *words)
+
+
+class ConvertersToolsUsageError(ConvertersToolsUserError):
+    """An argument, an option or a configuration is wrong in itself, whatever the data are."""
 
 
 class NotAGridError(ConvertersToolsUserError):

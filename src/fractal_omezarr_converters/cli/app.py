@@ -9,9 +9,12 @@ from types import FrameType
 from cyclopts import App, CycloptsError
 
 from fractal_omezarr_converters.cli import exit_codes
-from fractal_omezarr_converters.cli.exit_codes import WrongUsageError
 from fractal_omezarr_converters.cli.streams import open_closed_streams, say
-from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsInternalError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsError,
+    ConvertersToolsInternalError,
+    ConvertersToolsUsageError,
+)
 
 HELP = """Turn what microscopes write into OME-Zarr.
 
@@ -56,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         say("interrupted: what is finished stays; run the same command with --extend to go on")
         return exit_codes.INTERRUPTED
-    except WrongUsageError as error:
+    except ConvertersToolsUsageError as error:
         say(f"error: {error}")
         return exit_codes.WRONG_USAGE
     except ConvertersToolsInternalError as error:

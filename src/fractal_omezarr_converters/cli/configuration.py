@@ -7,8 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from fractal_omezarr_converters.cli.exit_codes import WrongUsageError
-from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsUsageError, ConvertersToolsUserError
 
 #: First keys of the form; any other first key is an option of a format, or else meant below ``converter_options``.
 FORM_KEYS = ("format", "acquisitions", "converter_options", "overwrite", "options", "advanced")
@@ -18,25 +17,32 @@ def read_configuration(path: str) -> dict[str, Any]:
     """Read a configuration file.
 
     Raises:
-        ConvertersToolsUserError: it is not there, not readable as its ending says, or not a table of keys.
+        ConvertersToolsUsageError: it is not there, not readable as its ending says, or not a table of keys.
     """
     file = Path(path).expanduser()
     if not file.is_file():
-        raise ConvertersToolsFileNotFoundError(f"There is no configuration file '{path}'; check the path.")
-    text = file.read_text(encoding="utf-8-sig")
+        raise ConvertersToolsUsageError(f"There is no configuration file '{path}'; check the path.")
     try:
-        document = _parse(text, file.suffix.lower(), path)
+        document = _parse(file.read_text(encoding="utf-8-sig"), file.suffix.lower(), path)
+    except ConvertersToolsUsageError:
+        raise
+    except UnicodeDecodeError as error:
+        raise ConvertersToolsUsageError(
+            f"The configuration file '{path}' is no text in UTF-8; give one such as omezarr plan --write-config writes."
+        ) from error
+    except OSError as error:
+        raise ConvertersToolsUsageError(
+            f"The configuration file '{path}' cannot be read ({error.strerror}); check the rights to read it."
+        ) from error
     except ValueError as error:
-        if isinstance(error, ConvertersToolsUserError):
-            raise
-        raise ConvertersToolsUserError(f"The configuration file '{path}' cannot be read: {error}.") from error
+        raise ConvertersToolsUsageError(f"The configuration file '{path}' cannot be read: {error}.") from error
     if not isinstance(document, dict):
-        raise ConvertersToolsUserError(
+        raise ConvertersToolsUsageError(
             f"The configuration file '{path}' holds no keys; see omezarr plan --write-config."
         )
     unknown = sorted(set(document) - set(FORM_KEYS) - {"zarr_dir"})
     if unknown:
-        raise ConvertersToolsUserError(
+        raise ConvertersToolsUsageError(
             f"The configuration file '{path}' has the unknown key '{unknown[0]}'; known are: {', '.join(FORM_KEYS)}."
         )
     return document
@@ -51,22 +57,41 @@ def _parse(text: str, suffix: str, path: str) -> Any:
         try:
             return yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise ConvertersToolsUserError(f"The configuration file '{path}' is not valid YAML: {error}.") from error
+            raise ConvertersToolsUsageError(f"The configuration file '{path}' is not valid YAML: {error}.") from error
     return tomllib.loads(text)
 
 
+def check_kind_of_file(path: str) -> None:
+    """Refuse an ending that no configuration is written with.
+
+    Raises:
+        ConvertersToolsUsageError: it is neither .toml nor .json.
+    """
+    name = Path(path).name
+    if not name.lower().endswith((".toml", ".json")):
+        raise ConvertersToolsUsageError(f"A configuration is written as .toml or .json, not as '{name}'.")
+
+
 def write_configuration(path: str, document: dict[str, Any]) -> None:
-    """Write a configuration file that gives the same conversion again; the ending names the kind (JSON or TOML)."""
+    """Write a configuration file that gives the same conversion again; the ending names the kind (JSON or TOML).
+
+    Raises:
+        ConvertersToolsUserError: it cannot be written there.
+    """
+    check_kind_of_file(path)
     file = Path(path).expanduser()
     if file.suffix.lower() == ".json":
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    elif file.suffix.lower() == ".toml":
+    else:
         import tomli_w
 
         text = tomli_w.dumps(_without_none(document))
-    else:
-        raise ConvertersToolsUserError(f"A configuration is written as .toml or .json, not as '{file.name}'.")
-    file.write_text(text, encoding="utf-8")
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConvertersToolsUserError(
+            f"The configuration file '{path}' cannot be written ({error.strerror}); choose another place."
+        ) from error
 
 
 def _without_none(value: Any) -> Any:
@@ -83,8 +108,8 @@ def settings_from_texts(configuration: dict[str, Any], texts: list[str]) -> dict
     result: dict[str, Any] = json.loads(json.dumps(configuration, default=str))
     for text in texts:
         key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise WrongUsageError(f"--set needs key=value, not '{text}'.")
+        if not equals or not all(key.strip().split(".")):
+            raise ConvertersToolsUsageError(f"--set needs key=value, not '{text}'.")
         parts = key.strip().split(".")
         if parts[0] not in FORM_KEYS:
             parts = ["options" if _is_option_of_a_format(parts[0]) else "converter_options", *parts]
@@ -114,10 +139,10 @@ def _set(table: dict[str, Any], parts: list[str], value: Any, key: str) -> None:
         index: Any = part
         if isinstance(place, list):
             if not part.isdecimal() or int(part) >= len(place):
-                raise WrongUsageError(f"--set {key}: the list has no item {part}; items count from 0.")
+                raise ConvertersToolsUsageError(f"--set {key}: the list has no item {part}; items count from 0.")
             index = int(part)
         elif not isinstance(place, dict):
-            raise WrongUsageError(f"--set {key}: there is nothing below '{part}'.")
+            raise ConvertersToolsUsageError(f"--set {key}: there is nothing below '{part}'.")
         if following is None:
             place[index] = value
             return

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from fractal_omezarr_converters.cli import exit_codes
-from fractal_omezarr_converters.cli.exit_codes import WrongUsageError
 from fractal_omezarr_converters.cli.parameters import (
     OUTPUT,
     RUN,
@@ -25,6 +24,7 @@ from fractal_omezarr_converters.cli.terminal import (
     warnings_held_back,
     write_json,
 )
+from fractal_omezarr_converters.errors import ConvertersToolsUsageError
 
 
 def convert_command(
@@ -92,4 +92,6 @@ def split_paths(paths: tuple[str, ...], given: InputOptions) -> tuple[list[Any],
     """Sources and the place of output; with a configuration that names the acquisitions, one path is the output."""
     if len(paths) >= 2 or (given.config and len(paths) == 1):
         return list(paths[:-1]), paths[-1]
-    raise WrongUsageError("Give at least one source and the folder to write into: omezarr convert SOURCE... OUT.")
+    raise ConvertersToolsUsageError(
+        "Give at least one source and the folder to write into: omezarr convert SOURCE... OUT."
+    )

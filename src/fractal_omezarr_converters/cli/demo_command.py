@@ -7,24 +7,21 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from fractal_omezarr_converters.cli import exit_codes
-from fractal_omezarr_converters.cli.parameters import RUN, MessageOptions
+from fractal_omezarr_converters.cli.parameters import OUTPUT, RUN, MessageOptions, NgffVersion
 from fractal_omezarr_converters.cli.streams import say, write_text
 from fractal_omezarr_converters.cli.terminal import set_up_messages, write_json
 from fractal_omezarr_converters.errors import ConvertersToolsError
-
-if TYPE_CHECKING:
-    pass
 
 
 def demo_command(
     folder: str = "demo",
     *,
-    ngff_version: Annotated[str | None, Parameter(group=RUN)] = None,
+    ngff_version: Annotated[NgffVersion | None, Parameter(group=OUTPUT)] = None,
     messages: MessageOptions | None = None,
     json: Annotated[bool, Parameter(group=RUN, negative="")] = False,
 ) -> int:

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from fractal_omezarr_converters.cli.configuration import read_configuration, settings_from_texts
-from fractal_omezarr_converters.cli.exit_codes import WrongUsageError
+from fractal_omezarr_converters.errors import ConvertersToolsUsageError
 
 INPUT = Group("Input", sort_key=1)
 OUTPUT = Group("Output", sort_key=2)
 RUN = Group("Run", sort_key=3)
+
+type NgffVersion = Literal["0.4", "0.5", "0.6"]
 
 
 @Parameter(name="*")
@@ -39,7 +41,7 @@ class InputOptions:
 class OutputOptions:
     """What to write."""
 
-    ngff_version: Annotated[Literal["0.4", "0.5", "0.6"] | None, Parameter(group=OUTPUT)] = None
+    ngff_version: Annotated[NgffVersion | None, Parameter(group=OUTPUT)] = None
     """Version of OME-Zarr."""
     overwrite: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False
     """Replace plates and images that exist with all that they hold; the old ones stay until the new ones are whole."""
@@ -63,7 +65,7 @@ class MessageOptions:
 def overwrite_word(output: OutputOptions) -> str | None:
     """The overwrite mode that the switches mean, None when neither is given."""
     if output.overwrite and output.extend:
-        raise WrongUsageError("--overwrite and --extend exclude each other; give one of them.")
+        raise ConvertersToolsUsageError("--overwrite and --extend exclude each other; give one of them.")
     return "Overwrite" if output.overwrite else "Extend" if output.extend else None
 
 
@@ -71,6 +73,10 @@ def conversion_arguments(given: InputOptions, output: OutputOptions) -> dict[str
     """Arguments of plan() and convert(): the configuration file, then --set, then the options by name."""
     configuration = read_configuration(given.config) if given.config else {}
     wells = [well for well in (given.wells or "").replace(";", ",").split(",") if well.strip()]
+    if given.wells is not None and not wells:  # an empty variable of a script must not mean all wells
+        raise ConvertersToolsUsageError(
+            "--wells names no well; write for example A01,B02, or leave it out for all wells."
+        )
     arguments: dict[str, Any] = {
         "format": given.format,
         "plate_name": given.plate,

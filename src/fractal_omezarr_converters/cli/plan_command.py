@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from fractal_omezarr_converters.cli import exit_codes
-from fractal_omezarr_converters.cli.configuration import write_configuration
+from fractal_omezarr_converters.cli.configuration import check_kind_of_file, write_configuration
 from fractal_omezarr_converters.cli.parameters import (
     OUTPUT,
     RUN,
@@ -48,6 +48,8 @@ def plan_command(
 
     given, output, messages = given or InputOptions(), output or OutputOptions(), messages or MessageOptions()
     set_up_messages(verbose=messages.verbose, quiet=messages.quiet)
+    if write_config:
+        check_kind_of_file(write_config)
     found, place = _sources_and_out(list(sources), out)
     with warnings_held_back() as texts:
         made = plan(found, place, **conversion_arguments(given, output))

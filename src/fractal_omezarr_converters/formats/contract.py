@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsUsageError
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.models.user_facing import UserFacingModel
 
@@ -179,7 +179,7 @@ class Format(ABC):
         """Turn options as they come in into this format's options model.
 
         Raises:
-            ConvertersToolsUserError: an option is not known or has a wrong value.
+            ConvertersToolsUsageError: an option is not known or has a wrong value.
         """
         if isinstance(options, self.options):
             return options
@@ -189,7 +189,7 @@ class Format(ABC):
         except ValidationError as error:
             found = "; ".join(_in_words(each) for each in error.errors())
             known = ", ".join(self.options.model_fields)
-            raise ConvertersToolsUserError(
+            raise ConvertersToolsUsageError(
                 f"The options of format '{self.name}' are wrong: {found}. The options are {known}."
             ) from error
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from fractal_omezarr_converters.errors import (
     ConvertersToolsFileNotFoundError,
+    ConvertersToolsUsageError,
     ConvertersToolsUserError,
     ConvertersToolsWarning,
 )
@@ -43,11 +44,11 @@ def get(name: str) -> Format:
     """Give the format of this name.
 
     Raises:
-        ConvertersToolsUserError: no format has this name; the known ones are listed.
+        ConvertersToolsUsageError: no format has this name; the known ones are listed.
     """
     known = _all_formats()
     if name not in known:
-        raise ConvertersToolsUserError(f"No format is called '{name}'; known formats are: {', '.join(known)}.")
+        raise ConvertersToolsUsageError(f"No format is called '{name}'; known formats are: {', '.join(known)}.")
     return known[name]
 
 

@@ -9,9 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsUsageError
 from fractal_omezarr_converters.formats import registry
-from fractal_omezarr_converters.fractal.acquisition_inputs import AcquisitionInput, AcquisitionOptions
+from fractal_omezarr_converters.fractal.acquisition_inputs import (
+    MOST_ACQUISITIONS,
+    AcquisitionInput,
+    AcquisitionOptions,
+)
 from fractal_omezarr_converters.fractal.job import changed_options
 from fractal_omezarr_converters.models.byte_sizes import bytes_of
 from fractal_omezarr_converters.models.form_options import ConverterFormOptions
@@ -30,6 +34,12 @@ MODES_BY_OPTION = {
     "factors": "Factors",
 }
 """Options that only one choice has, so that its mode need not be stated."""
+
+_KINDS: tuple[tuple[str, tuple[type, ...], str], ...] = (
+    ("format", (str,), "the name of a format"),
+    *((key, (Mapping, BaseModel), "a table of options") for key in ("converter_options", "options", "advanced")),
+)
+"""What keys of a configuration hold that are used before a model checks them."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,7 @@ def full_options(given: ConverterOptions | ConverterFormOptions | Mapping[str, A
     try:
         return ConverterFormOptions.model_validate(_with_modes(given, defaults)).to_converter_options()
     except ValidationError as error:
-        raise ConvertersToolsUserError(f"The converter options are wrong: {in_words(error)}.") from error
+        raise ConvertersToolsUsageError(f"The converter options are wrong: {in_words(error)}.") from error
 
 
 def _with_modes(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,14 +114,17 @@ def conversion_request(
     """Bring arguments and configuration together; arguments win.
 
     Raises:
-        ConvertersToolsUserError: something is unknown, wrong or missing.
+        ConvertersToolsUsageError: something is unknown, wrong or missing.
     """
     stated = dict(configuration or {})
     unknown = sorted(set(stated) - set(CONFIGURATION_KEYS))
     if unknown:
-        raise ConvertersToolsUserError(
+        raise ConvertersToolsUsageError(
             f"The configuration has the unknown key '{unknown[0]}'; known are: {', '.join(CONFIGURATION_KEYS)}."
         )
+    for key, kind, words in _KINDS:
+        if stated.get(key) is not None and not isinstance(stated[key], kind):
+            raise ConvertersToolsUsageError(f"'{key}' of the configuration must be {words}, not {stated[key]!r}.")
     options = _options(converter_options, stated.get("converter_options"), ngff_version)
     format = format or stated.get("format")
     common = {
@@ -151,7 +164,7 @@ def existing_form(path: str | os.PathLike[str]) -> str:
     """The path as it is on disk: without quotes and outer spaces, absolute, in the Unicode form that exists."""
     text = clean_url(path)
     if not text:
-        raise ConvertersToolsUserError(
+        raise ConvertersToolsUsageError(
             "The path of an acquisition is empty; give the folder that the microscope wrote."
         )
     return text if is_remote_url(text) else str(existing_local_path(text))
@@ -187,7 +200,9 @@ def _options(given: Any, configured: Any, ngff_version: str | None) -> Converter
             **({name: getattr(storage, name) for name in type(storage).model_fields} | {"ngff_version": ngff_version})
         )
     except ValidationError as error:
-        raise ConvertersToolsUserError(f"OME-Zarr version {ngff_version} cannot be used: {in_words(error)}.") from error
+        raise ConvertersToolsUsageError(
+            f"OME-Zarr version {ngff_version} cannot be used: {in_words(error)}."
+        ) from error
     return options.model_copy(update={"omezarr_options": changed})
 
 
@@ -200,8 +215,12 @@ def _of_version(options: Mapping[str, Any], ngff_version: str) -> dict[str, Any]
     return {**options, "ngff_version": ngff_version}
 
 
-def _entries(sources: Any, configured: Sequence[Mapping[str, Any]], common: dict[str, Any]) -> list[dict[str, Any]]:
+def _entries(sources: Any, configured: Any, common: dict[str, Any]) -> list[dict[str, Any]]:
     """One mapping per acquisition: sources given now replace the paths of the configured ones, in order."""
+    if not isinstance(configured, list | tuple) or not all(isinstance(entry, Mapping) for entry in configured):
+        raise ConvertersToolsUsageError(
+            f"'acquisitions' of the configuration must be a list of tables, each with a path, not {configured!r}."
+        )
     listed = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     paths = [os.fspath(source) for source in listed]
     if not paths:
@@ -210,9 +229,13 @@ def _entries(sources: Any, configured: Sequence[Mapping[str, Any]], common: dict
         kept = configured if len(configured) == len(paths) else [{}] * len(paths)
         entries = [{**entry, "path": path} for entry, path in zip(kept, paths)]
     if not entries:
-        raise ConvertersToolsUserError("No source is given: name the folder or file of at least one acquisition.")
+        raise ConvertersToolsUsageError("No source is given: name the folder or file of at least one acquisition.")
     for entry in entries:
         entry["path"] = existing_form(str(entry.get("path", "")))
+        if not isinstance(entry.get("options") or {}, Mapping | BaseModel):
+            raise ConvertersToolsUsageError(
+                f"'options' of the acquisition {entry['path']} must be a table of options, not {entry['options']!r}."
+            )
     return [{**entry, **common} for entry in entries]
 
 
@@ -226,7 +249,7 @@ def _input(entry: Mapping[str, Any], wells: Sequence[str] | None) -> Acquisition
     try:
         given = _AnyAcquisition.model_validate({key: value for key, value in entry.items() if value is not None})
     except ValidationError as error:
-        raise ConvertersToolsUserError(
+        raise ConvertersToolsUsageError(
             f"The acquisition {entry['path']} is not stated right: {in_words(error)}."
         ) from error
     if not wells:
@@ -243,8 +266,8 @@ def _numbers(
 ) -> list[int]:
     """Acquisition numbers: as stated, else 0, 1, ... within each plate."""
     if first is not None:
-        if first < 0:
-            raise ConvertersToolsUserError(f"Acquisitions are numbered from 0, not {first}.")
+        if not 0 <= first <= MOST_ACQUISITIONS - len(inputs) + 1:
+            raise ConvertersToolsUsageError(f"Acquisitions are numbered from 0 to {MOST_ACQUISITIONS}, not {first}.")
         return [first + index for index in range(len(inputs))]
     if len(inputs) == 1 or all("acquisition" in entry for entry in entries):
         return [each.acquisition for each in inputs]
@@ -271,7 +294,7 @@ def _mode(value: OverwriteMode | str | None) -> OverwriteMode:
         return OverwriteMode(value)
     except ValueError as error:
         known = ", ".join(mode.value for mode in OverwriteMode)
-        raise ConvertersToolsUserError(f"Overwrite mode '{value}' is not known; choose one of: {known}.") from error
+        raise ConvertersToolsUsageError(f"Overwrite mode '{value}' is not known; choose one of: {known}.") from error
 
 
 def _plain(value: Any) -> Any:

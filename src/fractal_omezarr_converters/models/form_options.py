@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    model_validator,
+)
 
 from fractal_omezarr_converters.models.grouping import (
     AutoTiling,
@@ -93,10 +101,11 @@ class ConverterFormOptions(UserFacingModel):
         others: dict[str, Any] = {key: given.pop(key) for key in hidden if key in given}
         if "omezarr_options" in others:
             written = others["omezarr_options"]
-            written = written.model_dump() if hasattr(written, "model_dump") else written
-            if isinstance(written, Mapping):
-                others["omezarr_options"] = written = newer_omezarr_options(written)
-            version = written.get("ngff_version") if isinstance(written, Mapping) else None
+            if not isinstance(written, Mapping | BaseModel):
+                raise ValueError(f"'omezarr_options' must be a table of options, not {written!r}.")
+            written = written.model_dump() if isinstance(written, BaseModel) else newer_omezarr_options(written)
+            others["omezarr_options"] = written
+            version = written.get("ngff_version")
             if version is not None and given.setdefault("ngff_version", version) != version:
                 raise ValueError(
                     f"ngff_version is {given['ngff_version']!r}, and {version!r} in 'omezarr_options'; keep one of them."

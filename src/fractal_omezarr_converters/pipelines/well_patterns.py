@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsUsageError, ConvertersToolsUserError
 from fractal_omezarr_converters.models.well_names import parse_well, row_index
 
 Well = tuple[str, int]
@@ -65,6 +65,6 @@ def _parse(text: str, pattern: str) -> Well:
     try:
         return parse_well(text)
     except ValueError as error:
-        raise ConvertersToolsUserError(
+        raise ConvertersToolsUsageError(
             f"'{pattern}' is neither a well, a range of wells nor a pattern; write for example A01, A01-B03 or *01."
         ) from error
