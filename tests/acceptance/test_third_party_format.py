@@ -178,7 +178,7 @@ def test_it_is_detected_planned_converted_and_verified(
 
 def test_a_wrong_option_of_it_is_named(installed: Path, scope: tuple[Path, np.ndarray], omezarr: Run) -> None:
     ran = omezarr("plan", scope[0], "--set", "options.camera_offset=add", PYTHONPATH=str(installed))
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     assert "'camera_offset' should be 'keep' or 'subtract', not 'add'" in ran.stderr
 
 
