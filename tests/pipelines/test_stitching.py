@@ -161,6 +161,30 @@ def test_a_field_that_shows_nothing_stays_where_the_stage_model_puts_it(make_ima
     assert np.abs((corners(image) - scene.stage)[8] - (corners(image) - scene.stage)[:8].mean(axis=0)).max() < 10
 
 
+def test_a_field_whose_first_image_is_missing_is_measured_all_the_same(make_tile):
+    """Only the first frame was looked at: a field that lacks it stayed where the stage is."""
+    scene = make_scene(4, error=5)
+    STORE["scene"] = scene.fields
+    tiles = [
+        make_tile(
+            f"F{k}",
+            loader=FieldLoader(name="scene", number=k),
+            shape=scene.fields.shape[1:],
+            start_x=x / 2,
+            start_y=y / 2,
+            start_t=10.0 * t,
+        )
+        for t in range(2)
+        for k, (x, y) in enumerate(scene.stage)
+        if (k, t) != (4, 0)
+    ]
+    [image] = tiled_image_from_tiles(tiles=tiles)
+    moved = stitched(image)
+    rows = place(moved).start[8:]
+    assert off(rows[:, [4, 3]], scene.true).max() <= 0.55
+    assert moved.provenance[-2]["placed_by_stage_only"] == []
+
+
 def test_nothing_to_see_anywhere(make_image):
     scene = make_scene(5)
     blank = scene._replace(fields=np.full_like(scene.fields, 100))

@@ -39,7 +39,7 @@ from fractal_omezarr_converters.pipelines.time_points import time_points_table
 from fractal_omezarr_converters.pipelines.write_settings import planned_memory
 from fractal_omezarr_converters.pipelines.z_positions import z_positions_table
 
-STITCHING = 1
+STITCHING = 2
 """Raised when stitching finds other positions from the same pixels."""
 RECIPE = 1
 """Raised when the same plan would be written differently, so that images of earlier versions are made again on Extend."""

@@ -43,7 +43,7 @@ def channel_index(image: Image, channel: str | None) -> int:
 
 
 class ReferencePlanes:
-    """The reference plane of every field of view: one channel, the first frame, the middle of the z stack."""
+    """The reference plane of every field of view: one channel, the first frame that most have, the middle of the z stack."""
 
     def __init__(self, image: Image, channel: int, resource: Any = None) -> None:
         self._image = image
@@ -53,16 +53,17 @@ class ReferencePlanes:
         self.start: Integers = np.rint(image.columns.start / steps).astype(np.int64)
         self.length: Integers = np.maximum(np.rint(image.columns.length / steps).astype(np.int64), 1)
         stop = self.start + self.length
-        frame = int(self.start[:, T].min())
-        self._at = {T: frame, C: channel}
         self._usable = (self.start[:, C] <= channel) & (channel < stop[:, C])
+        shown = np.flatnonzero(self._usable)
+        frame = _frame_of_most(image.columns.fov[shown], self.start[shown, T], stop[shown, T])
+        self._at = {T: frame, C: channel}
         self._usable &= (self.start[:, T] <= frame) & (frame < stop[:, T])
         self._middle = int(self.start[:, Z].min() + stop[:, Z].max() - 1) // 2
         self._planes: dict[tuple[int, int], npt.NDArray[Any]] = {}
         self._bytes = 0
 
     def row_of(self, rows: Integers) -> int | None:
-        """The region among these that holds the reference plane, or the plane next to it; None if none has the channel."""
+        """The region among these that holds the reference plane, or the plane next to it; None if none has channel and frame."""
         mine = rows[self._usable[rows]]
         if not len(mine):
             return None
@@ -95,3 +96,15 @@ class ReferencePlanes:
     def size(self, row: int) -> tuple[int, int]:
         """Width and height of a region."""
         return int(self.length[row, X]), int(self.length[row, Y])
+
+
+def _frame_of_most(fov: npt.NDArray[np.int32], first: Integers, stop: Integers) -> int:
+    """The earliest frame that most fields of view have: where the image of one is missing, it cannot be compared."""
+    fields, most, chosen = len(np.unique(fov)), 0, 0
+    for frame in np.unique(first).tolist():
+        there = len(np.unique(fov[(first <= frame) & (frame < stop)]))
+        if there > most:
+            most, chosen = there, frame
+        if most == fields:
+            break
+    return chosen
