@@ -283,6 +283,22 @@ def test_a_plane_at_the_end_of_a_range_is_kept_whatever_floating_point_makes_of_
         assert image.shape() == (1, 1, 1, 24, 32)
 
 
+@pytest.mark.parametrize(("low", "high", "kept"), [(0.0, 3.0, [0, 1]), (2.0, 4.0, [1, 2]), (6.0, None, [3])])
+def test_stacks_of_pages_without_a_name_are_cropped_too(make_tile, tmp_path, low, high, kept):
+    """A plain TIFF file does not say that its pages are planes: its stacks were kept whole, or left out."""
+    pixels = np.arange(4 * 24 * 32, dtype=np.uint16).reshape(4, 24, 32)
+    tifffile.imwrite(tmp_path / "plain.tif", pixels, photometric="minisblack", metadata=None)
+    tile = make_tile(shape=(4, 24, 32), loader=DefaultImageLoader(file_path="plain.tif"))
+    [image] = tiles_aggregation_pipeline(
+        [tile],
+        converter_options=ConverterOptions(),
+        filters=[ZRangeFilter(min_z=low, max_z=high)],
+        resource=str(tmp_path),
+    )
+    np.testing.assert_array_equal(image.load_data(str(tmp_path))[0, 0], pixels[kept])
+    assert image.columns.start[0, 2] == 2.0 * kept[0]
+
+
 def test_movies_are_cropped_to_the_range_of_time(make_tile, tmp_path):
     movie = np.arange(5 * 24 * 32, dtype=np.uint16).reshape(5, 24, 32)
     tifffile.imwrite(tmp_path / "movie.tif", movie, imagej=True, metadata={"axes": "TYX"})

@@ -78,7 +78,8 @@ class CroppedLoader(ImageLoaderInterface):
 
     def describe_source(self, resource: Any | None = None) -> str:
         """The whole's words, and which part."""
-        parts = ", ".join(f"{axis} {first} to {stop - 1}" for axis, (first, stop) in self.region.items())
+        words = {axis: "pages" if axis == "q" else axis for axis in self.region}
+        parts = ", ".join(f"{words[axis]} {first} to {stop - 1}" for axis, (first, stop) in self.region.items())
         return f"{self.inner.describe_source(resource)} ({parts})"
 
     def preflight(self, resource: Any | None = None) -> None:

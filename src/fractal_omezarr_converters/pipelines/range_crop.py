@@ -10,9 +10,13 @@ from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
+from fractal_omezarr_converters.models.axes import AXES
+from fractal_omezarr_converters.models.blocks import named_axes
 from fractal_omezarr_converters.pipelines.cropped_loader import CroppedLoader
 from fractal_omezarr_converters.pipelines.filter_masks import within
 
+UNNAMED = "q"
+"""The letter of an axis that a file has without naming it: the pages of a plain TIFF."""
 CROPPING = {"Z Range Filter": ("z", 2), "Time Range Filter": ("t", 0)}
 
 
@@ -49,10 +53,11 @@ def crop_to_range(
             if unreadable is not None:
                 unreadable.append(str(error))
             continue
-        if axis not in axes:
+        own = axis if axis in axes else _unnamed_axis(table, row, axes, axis, resource)
+        if own is None:
             continue
         first, stop = int(kept[0]), int(kept[-1]) + 1
-        changed[row] = CroppedLoader.of(loader, {axis: (first, stop)})
+        changed[row] = CroppedLoader.of(loader, {own: (first, stop)})
         start[row, column] = positions[first]
         length[row, column] *= (stop - first) / counts[row]
     if not changed:
@@ -61,6 +66,28 @@ def crop_to_range(
     order = np.arange(len(table))
     order[list(changed)] = len(table) + np.arange(len(changed))
     return _with(table, start, length, added.select(order)), len(changed)
+
+
+def _unnamed_axis(table: TileTable, row: int, axes: str, wanted: str, resource: Any) -> str | None:
+    """The letter of the pages of a plain TIFF file, when they are the tile's planes or frames; else None."""
+    if UNNAMED not in axes:
+        return None
+    loader, details = table.loaders.loader(row), table.acquisitions[int(table.acquisition[row])]
+    lengths = {letter: int(_planes(table.length[row, column], details, letter)) for letter, column in CROPPING.values()}
+    lengths["c"] = round(table.length[row, 1])
+    try:
+        shape = (loader.shape_and_dtype(resource) or ((), ""))[0]
+        lengths |= {letter: size for letter, size in zip(axes, shape) if letter in "yx"}
+        named = named_axes(
+            shape,
+            axes=axes,
+            image_axes=details.axes,
+            lengths=[lengths.get(letter, 1) for letter in AXES],
+            source=loader.describe_source(resource),
+        )
+    except ConvertersToolsUserError:  # told where headers are compared with tiles
+        return None
+    return UNNAMED if wanted in named else None
 
 
 def _planes(lengths: Any, details: AcquisitionDetails, axis: str) -> Any:
