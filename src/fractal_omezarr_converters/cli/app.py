@@ -57,7 +57,8 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit:  # rich leaves like this when nobody reads its help
         return exit_codes.DONE
     except KeyboardInterrupt:
-        say("interrupted: what is finished stays; run the same command with --extend to go on")
+        converting = list(arguments[:1]) == ["convert"]
+        say("interrupted" + ("; what is finished stays: run the same command again to go on" if converting else ""))
         return exit_codes.INTERRUPTED
     except ConvertersToolsUsageError as error:
         say(f"error: {error}")
