@@ -133,6 +133,21 @@ def test_detection(tmp_path: Path) -> None:
         registry.detect(tmp_path / "empty")
 
 
+@pytest.mark.parametrize("name", ["my tiles.csv", "Table.TSV", "tiles of plate 3.parquet"])
+def test_a_table_of_another_name_is_told_how_it_is_read(tmp_path: Path, name: str) -> None:
+    table = tmp_path / name
+    table.write_text("file_path,well\n")
+    with pytest.raises(ConvertersToolsUserError, match=r"is not called tiles.csv or .*--format tile_table"):
+        registry.detect(table)
+
+
+@pytest.mark.parametrize("document", [".zgroup", "zarr.json"])
+def test_a_plate_that_is_ome_zarr_already_is_named(tmp_path: Path, document: str) -> None:
+    (tmp_path / document).write_text("{}")
+    with pytest.raises(ConvertersToolsUserError, match=r"is OME-Zarr already .*; open it as it is"):
+        registry.detect(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("file", "said"),
     [

@@ -38,14 +38,26 @@ KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("plate.ome.zarr", "*.ome.zarr"),
         "OME-Zarr already",
-        "open it as it is; 'omezarr validate' says whether it is complete",
+        "open it as it is; 'omezarr verify' compares a plate that this program wrote with its source",
     ),
 )
+#: Documents of a Zarr group of either version: the folder that holds one is OME-Zarr itself.
+ZARR_DOCUMENTS = (".zgroup", "zarr.json")
+TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 
 
 def why_not_read(source: str | Path) -> str | None:
-    """Say what a folder holds and what to do, if it is of a kind that is known and cannot be read."""
+    """Say what a folder or file is and what to do, if it is of a kind that is known and cannot be read, or not without more."""
     place = Path(source)
+    if place.is_file() and place.suffix.lower() in TABLE_SUFFIXES:
+        return (
+            f"'{source}' is not called tiles.csv or tiles.parquet; if it is a table of tiles, say so with the format "
+            "tile_table (omezarr ... --format tile_table), else give the folder that the microscope wrote."
+        )
+    document = next((name for name in ZARR_DOCUMENTS if (place / name).is_file()), None)
+    if document is not None:
+        what, instead = KNOWN[-1][1:]
+        return f"'{source}' is {what} ('{document}'), which cannot be read; {instead}."
     names = _names(place) if place.is_dir() else [place.name]
     for patterns, what, instead in KNOWN:
         first = next((name for name in names for pattern in patterns if fnmatchcase(name, pattern)), None)
