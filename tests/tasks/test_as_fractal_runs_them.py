@@ -205,6 +205,15 @@ def test_of_many_problems_all_are_counted_and_the_first_are_shown(tmp_path: Path
     assert job.log.splitlines()[-1].strip() == "... and 4 more."
 
 
+@pytest.mark.parametrize("path", [r"Z:\data\plate 1", r"\\server\share\plate 1", "Z:/data/plate 1"])
+@pytest.mark.parametrize("task", ["operetta", "any_plate"])
+def test_a_path_of_windows_is_told_as_it_was_given(tmp_path: Path, task: str, path: str) -> None:
+    given = {"zarr_dir": str(tmp_path / "out"), "acquisitions": [{"path": f'"{path}"'}]}
+    job = Job(FOLDER / task / "convert_init.py", given, tmp_path / "jobs")
+    assert job.code == 1, job.log
+    assert f"'{path}' is a path of a Windows computer" in job.log.splitlines()[-1]
+
+
 def test_the_log_of_a_refused_task_ends_with_a_sentence_not_a_traceback(
     plate: SyntheticOperetta, tmp_path: Path
 ) -> None:

@@ -83,6 +83,7 @@ def too_many(plate: SyntheticOperetta, tmp_path: Path) -> None:
 
 FAILURES: dict[str, Callable[[SyntheticOperetta, Path], Any]] = {
     "There is no folder": lambda plate, here: start(plate, here / "out", acquisitions=[{"path": "/data/no plate"}]),
+    "Windows computer": lambda plate, here: start(plate, here / "out", acquisitions=[{"path": r"Z:\data\plate 1"}]),
     "holds no index": lambda plate, here: start(plate, here / "out", acquisitions=[{"path": str(here)}]),
     "both make the image": lambda plate, here: start(
         plate, here / "out", acquisitions=[{"path": str(plate.folders[0])}] * 2

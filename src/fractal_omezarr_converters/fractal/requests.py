@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from fractal_omezarr_converters.errors import ConvertersToolsUsageError
+from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUsageError
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.fractal.acquisition_inputs import (
     MOST_ACQUISITIONS,
@@ -20,7 +20,13 @@ from fractal_omezarr_converters.fractal.job import changed_options
 from fractal_omezarr_converters.models.byte_sizes import bytes_of
 from fractal_omezarr_converters.models.form_options import ConverterFormOptions
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
-from fractal_omezarr_converters.models.urls import clean_url, existing_local_path, is_remote_url
+from fractal_omezarr_converters.models.urls import (
+    clean_url,
+    existing_local_path,
+    is_foreign_path,
+    is_remote_url,
+    is_there,
+)
 from fractal_omezarr_converters.pipelines.acquisitions import AcquisitionRequest
 
 CONFIGURATION_KEYS = ("format", "acquisitions", "converter_options", "overwrite", "options", "advanced", "zarr_dir")
@@ -167,7 +173,15 @@ def existing_form(path: str | os.PathLike[str]) -> str:
         raise ConvertersToolsUsageError(
             "The path of an acquisition is empty; give the folder that the microscope wrote."
         )
-    return text if is_remote_url(text) else str(existing_local_path(text))
+    if is_remote_url(text):
+        return text
+    path = existing_local_path(text)
+    if is_foreign_path(text) and not is_there(path):
+        raise ConvertersToolsFileNotFoundError(
+            f"'{text}' is a path of a Windows computer; give the path under which the computer that converts sees this folder, "
+            "for example /data/plate 1."
+        )
+    return str(path)
 
 
 def in_words(error: ValidationError) -> str:

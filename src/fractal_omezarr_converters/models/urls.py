@@ -62,6 +62,11 @@ def is_absolute_url(url: str | os.PathLike[str]) -> bool:
     return find_url_type(text) is UrlType.LOCAL or _SCHEME.match(text) is not None
 
 
+def is_foreign_path(url: str | os.PathLike[str]) -> bool:
+    """Say whether a path begins with a drive or share of Windows, and this computer is none that has such."""
+    return os.sep == "/" and _is_windows_root(_split(clean_url(url))[0])
+
+
 def is_remote_url(url: str | os.PathLike[str]) -> bool:
     """Say whether a URL has a scheme, so that it is not a path of this computer."""
     return _SCHEME.match(clean_url(url)) is not None
