@@ -251,6 +251,19 @@ def test_arguments_of_older_converters_load(plate: SyntheticOperetta, tmp_path: 
     assert [update["zarr_url"][-6:] for update in updates] == ["B/03/0", "B/03/1", "C/05/0", "C/05/1"]
 
 
+def test_the_number_of_an_acquisition_under_its_older_name(plate: SyntheticOperetta, tmp_path: Path) -> None:
+    given = {"path": str(plate.folders[0]), "plate_name": "P", "acquisition_id": 3}
+    init = Job(INIT, {"zarr_dir": str(tmp_path / "out"), "acquisitions": [given]}, tmp_path / "jobs")
+    assert init.code == 0, init.log
+    found = [item["zarr_url"] for item in init.result["parallelization_list"]]
+    assert found == [f"{tmp_path}/out/P.zarr/{well}/3" for well in ("B/03", "C/05")]
+    both = Job(
+        INIT, {"zarr_dir": str(tmp_path / "no"), "acquisitions": [given | {"acquisition": 1}]}, tmp_path / "jobs"
+    )
+    assert both.code != 0
+    assert "'acquisition' is 1 and its older name 'acquisition_id' is 3; keep only 'acquisition'" in both.log
+
+
 def test_a_missing_plane_is_logged_as_something_to_read(tmp_path: Path) -> None:
     truth = write_operetta(
         tmp_path / "source", wells=("B03",), layout=(1, 1), field_shape=(24, 40), missing=[PlaneKey("B03", 1, 1, 1)]

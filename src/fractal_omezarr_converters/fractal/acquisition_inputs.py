@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict, Field
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ConfigDict, Field, model_validator
 
 from fractal_omezarr_converters.formats.contract import FormatOptions
+from fractal_omezarr_converters.models.older_names import newer_acquisition_input
 from fractal_omezarr_converters.models.user_facing import UserFacingModel
 from fractal_omezarr_converters.pipelines.acquisition_options import AcquisitionOptions, ChannelInfoUI, PixelSizeModel
 
@@ -47,3 +51,8 @@ class AcquisitionInput(UserFacingModel):
         description="Only if something in the metadata is wrong or missing, or if you want a part of the data: "
         "channel names, pixel size, stage orientation, conditions of the wells, filters.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _newer_names(cls, values: Any) -> Any:
+        return newer_acquisition_input(values) if isinstance(values, Mapping) else values

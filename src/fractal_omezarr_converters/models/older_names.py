@@ -24,6 +24,8 @@ PIXEL_SIZE_NAMES = {"pixelsize": "xy_pixel_size"}
 CHANNEL_NAMES = {"colors": "color"}
 ACQUISITION_OPTION_NAMES = {"stage_corrections": "stage_orientation", "pixel_size": "pixel_info"}
 
+ACQUISITION_INPUT_NAMES = {"acquisition_id": "acquisition"}
+
 CORRECTIONS_NAMES = ("alignment_corrections", "corrections")
 
 #: Names of registration steps.
@@ -135,6 +137,11 @@ def _same_color(first: Any, second: Any) -> bool:
         return isinstance(first, str) and isinstance(second, str) and parse_color(first) == parse_color(second)
     except ValueError:
         return False
+
+
+def newer_acquisition_input(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the names of one acquisition in the arguments of a task."""
+    return renamed(values, ACQUISITION_INPUT_NAMES, "The acquisition")
 
 
 def newer_acquisition_options(values: Mapping[str, Any]) -> dict[str, Any]:
