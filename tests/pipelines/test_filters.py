@@ -299,6 +299,19 @@ def test_stacks_of_pages_without_a_name_are_cropped_too(make_tile, tmp_path, low
     assert image.columns.start[0, 2] == 2.0 * kept[0]
 
 
+def test_arrays_without_names_of_axes_are_cropped_by_both_ranges(make_tile, tmp_path):
+    pixels = np.arange(3 * 4 * 24 * 32, dtype=np.uint16).reshape(3, 1, 4, 24, 32)
+    np.save(tmp_path / "all.npy", pixels)
+    tile = make_tile(shape=(3, 1, 4, 24, 32), loader=DefaultImageLoader(file_path="all.npy"))
+    [image] = tiles_aggregation_pipeline(
+        [tile],
+        converter_options=ConverterOptions(),
+        filters=[ZRangeFilter(min_z=2.0, max_z=5.0), TRangeFilter(min_t=10.0, max_t=10.0)],
+        resource=str(tmp_path),
+    )
+    np.testing.assert_array_equal(image.load_data(str(tmp_path)), pixels[1:2, :, 1:3])
+
+
 def test_movies_are_cropped_to_the_range_of_time(make_tile, tmp_path):
     movie = np.arange(5 * 24 * 32, dtype=np.uint16).reshape(5, 24, 32)
     tifffile.imwrite(tmp_path / "movie.tif", movie, imagej=True, metadata={"axes": "TYX"})

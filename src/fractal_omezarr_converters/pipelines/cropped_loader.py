@@ -27,13 +27,18 @@ class CroppedLoader(ImageLoaderInterface):
     """Fields of the loader that reads the whole."""
     region: dict[str, tuple[int, int]]
     """First index and the one after the last, by axis."""
+    axes: str | None = None
+    """Axes of the whole where its loader names none."""
 
     _inner: ImageLoaderInterface | None = PrivateAttr(default=None)
 
     @classmethod
-    def of(cls, loader: ImageLoaderInterface, region: dict[str, tuple[int, int]]) -> CroppedLoader:
-        """Crop a loader that can read parts and names its axes."""
-        return cls(loader_type=loader_type_name(type(loader)), loader=loader.model_dump(mode="json"), region=region)
+    def of(
+        cls, loader: ImageLoaderInterface, region: dict[str, tuple[int, int]], axes: str | None = None
+    ) -> CroppedLoader:
+        """Crop a loader that can read parts; ``axes`` where it does not name its axes."""
+        kind = loader_type_name(type(loader))
+        return cls(loader_type=kind, loader=loader.model_dump(mode="json"), region=region, axes=axes)
 
     @property
     def inner(self) -> ImageLoaderInterface:
@@ -55,16 +60,16 @@ class CroppedLoader(ImageLoaderInterface):
         for axis, (first, stop) in self.region.items():
             low, high, _ = region.get(axis, slice(None)).indices(stop - first)
             wanted[axis] = slice(first + low, first + high)
-        part = self.inner.load_region(wanted, resource)
+        part = self.inner.load_region(wanted, resource) if self.axes is None else None
         if part is not None:
             return part
-        axes = self.inner.data_axes(resource) or ""
+        axes = self.data_axes(resource) or ""
         whole = self.inner.load_data(resource)
         return whole[tuple(wanted.get(axis, slice(None)) for axis in axes)]
 
     def shape_and_dtype(self, resource: Any | None = None) -> tuple[tuple[int, ...], str] | None:
         """Shape of the region, type of the whole."""
-        header, axes = self.inner.shape_and_dtype(resource), self.inner.data_axes(resource)
+        header, axes = self.inner.shape_and_dtype(resource), self.data_axes(resource)
         if header is None or axes is None:
             return None
         sizes = [
@@ -74,7 +79,7 @@ class CroppedLoader(ImageLoaderInterface):
 
     def data_axes(self, resource: Any | None = None) -> str | None:
         """The axes of the whole."""
-        return self.inner.data_axes(resource)
+        return self.axes or self.inner.data_axes(resource)
 
     def describe_source(self, resource: Any | None = None) -> str:
         """The whole's words, and which part."""
@@ -101,5 +106,5 @@ class CroppedLoader(ImageLoaderInterface):
         return resolve_loader_type(kinds.pop()).paths_of_columns(inner, resource)
 
     def reads_parts(self) -> bool:
-        """As the whole."""
-        return self.inner.reads_parts()
+        """As the whole; of one whose axes have no names, all is read."""
+        return self.axes is None and self.inner.reads_parts()

@@ -45,10 +45,13 @@ def crop_to_range(
         positions = start[row, column] + np.arange(counts[row]) * steps[row]
         kept = np.flatnonzero(within(positions, low, high))
         loader = loaders.loader(row)
-        if not len(kept) or len(kept) == len(positions) or not loader.reads_parts():
+        if not len(kept) or len(kept) == len(positions):
+            continue
+        if not loader.reads_parts() and not isinstance(loader, CroppedLoader):
             continue
         try:
-            axes = loader.data_axes(resource) or ""
+            stated = loader.data_axes(resource)
+            axes = stated or _axes_in_order(table, row, resource)
         except ConvertersToolsUserError as error:
             if unreadable is not None:
                 unreadable.append(str(error))
@@ -57,7 +60,7 @@ def crop_to_range(
         if own is None:
             continue
         first, stop = int(kept[0]), int(kept[-1]) + 1
-        changed[row] = CroppedLoader.of(loader, {own: (first, stop)})
+        changed[row] = CroppedLoader.of(loader, {own: (first, stop)}, axes=None if stated else axes)
         start[row, column] = positions[first]
         length[row, column] *= (stop - first) / counts[row]
     if not changed:
@@ -66,6 +69,13 @@ def crop_to_range(
     order = np.arange(len(table))
     order[list(changed)] = len(table) + np.arange(len(changed))
     return _with(table, start, length, added.select(order)), len(changed)
+
+
+def _axes_in_order(table: TileTable, row: int, resource: Any) -> str:
+    """Axes of a source that names none, by their order: the last ones of the image."""
+    header = table.loaders.loader(row).shape_and_dtype(resource)
+    axes = "".join(table.acquisitions[int(table.acquisition[row])].axes)
+    return "" if header is None or len(header[0]) > len(axes) else axes[len(axes) - len(header[0]) :]
 
 
 def _unnamed_axis(table: TileTable, row: int, axes: str, wanted: str, resource: Any) -> str | None:
