@@ -44,6 +44,21 @@ def warnings_in(stderr: str) -> list[str]:
     return [line for line in stderr.splitlines() if line.startswith("warning: ")]
 
 
+def test_wrong_wells_files_numbers_and_times_are_told_together(tmp_path: Path, omezarr: Run) -> None:
+    rows = ("data/a.tif,A,1,F0,near,0,1,", "data/none.tif,A,99,F1,26,0,-3,yesterday")
+    source = write(tmp_path / "source", HEADER + ",length_z,acquired_at", *rows)
+    code, _, stderr = convert(omezarr, source)
+    assert code == 1 and "(5 problems)" in stderr and not (tmp_path / "out").exists()
+    for word in (
+        "'start_x', row 2 ('near')",
+        "'column', row 3 ('99')",
+        "'length_z', row 3",
+        "'acquired_at', row 3",
+        "none.tif",
+    ):
+        assert word in stderr
+
+
 def test_columns_in_another_order(tmp_path: Path, omezarr: Run) -> None:
     rows = ("0,1,F0,0,A,data/a.tif", "0,1,F1,26,A,data/b.tif")
     source = write(tmp_path / "source", "start_y,column,fov_name,start_x,row,file_path", *rows)
@@ -114,7 +129,7 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]] = {
     "several mistakes": (
         {"b": None},
         (HEADER, "data/a.tif,A,1,F0,left,0", "data/b.tif,Q7,1,F1,26,0", "data/a.tif,A,0,F2,52,0"),
-        ("3 problems", "data/b.tif", "'Q7'", "('0'): must be at least 1"),
+        ("4 problems", "'start_x', row 2 ('left')", "data/b.tif", "'Q7'", "('0'): must be at least 1"),
     ),
 }
 

@@ -169,6 +169,15 @@ def loaders_of_frame(frame: Frame) -> LoaderColumns:
     return LoaderColumns.from_columns(LOADER, columns)
 
 
+def check_numbers(frame: Frame, details: AcquisitionDetails) -> None:
+    """Record the wrong cells of positions, lengths, sizes and times, for a table that is refused for another reason already."""
+    _starts(frame)
+    stated_lengths(frame)
+    _steps(frame, details)
+    if MOMENT_COLUMN in frame:
+        frame.times(MOMENT_COLUMN)
+
+
 def tiles_of_frame(
     frame: Frame,
     *,

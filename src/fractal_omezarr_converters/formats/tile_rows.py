@@ -14,6 +14,7 @@ from fractal_omezarr_converters.core.table_details import OLDER_SIZE_COLUMN
 from fractal_omezarr_converters.core.table_to_tiles import (
     FILE_COLUMN,
     Kind,
+    check_numbers,
     loaders_of_frame,
     places_of_frame,
     tiles_of_frame,
@@ -74,6 +75,8 @@ def tiles_of_rows(frame: Frame, fields: dict[str, Any], asked: Asked) -> tuple[T
     loaders = loaders_of_frame(frame)
     if found.plain is not None:
         loaders.looked_at(found.plain)
+    if frame.problems:  # all that is wrong is said at once
+        check_numbers(frame, details)
     frame.raise_problems()
     present = ~missing
     headers = None
