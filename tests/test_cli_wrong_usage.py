@@ -23,6 +23,7 @@ def plate(tmp_path_factory: pytest.TempPathFactory) -> SyntheticOperetta:
         (["--set", "foo=1"], "foo: there is no such option"),
         (["--set", "grouping.mode=Foo"], "'Foo' is not one of"),
         (["--set", "flat_field=nope"], "'flat_field' should be 'off', 'divide' or 'subtract', not 'nope'"),
+        (["--set", "omezarr_options.shards.shard_mb=8"], "choose 0.5 or no sharding.\n"),
         (["--set", "overwrite=Maybe"], "'Maybe' is not known"),
         (["--set", ".=3"], "--set needs key=value"),
         (["--set", "acquisitions=3"], "must be a list of tables, each with a path, not 3"),
@@ -84,6 +85,18 @@ def test_a_configuration_file(tmp_path: Path, content: bytes, words: str, capsys
     code = run(["plan", "--config", str(config)])
     shown = capsys.readouterr()
     assert code == 2 and words in shown.err and shown.out == ""
+
+
+def test_a_wrong_environment_variable_is_said_once_and_not_of_an_image(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = write_operetta(tmp_path, wells=("B03", "C05"), layout=(1, 1), field_shape=(24, 40), planes=1)
+    monkeypatch.setenv("OMEZARR_MEMORY_MB", "lots")
+    assert run(["plan", str(truth.folders[0])]) == 1
+    said = (
+        "The environment variable OMEZARR_MEMORY_MB is 'lots'; give a whole number of MB, such as 2000, or remove it."
+    )
+    assert capsys.readouterr().err == f"error: {said}\n"
 
 
 def test_a_configuration_that_cannot_be_written_is_one_sentence(

@@ -185,7 +185,7 @@ def existing_form(path: str | os.PathLike[str]) -> str:
 
 
 def in_words(error: ValidationError) -> str:
-    """What pydantic found, in one line."""
+    """What pydantic found, in one line without a full stop."""
     return "; ".join(
         f"{'.'.join(str(part) for part in each['loc']) or 'value'}: {_plainly(each)}"
         for each in error.errors(include_url=False)

@@ -23,6 +23,7 @@ from fractal_omezarr_converters.pipelines.filter_models import FilterModel
 from fractal_omezarr_converters.pipelines.filters import FilterCount, filter_tiles
 from fractal_omezarr_converters.pipelines.header_checks import check_sources, missing_sources, sources_of
 from fractal_omezarr_converters.pipelines.validators import ValidatorModel, apply_validator_pipeline
+from fractal_omezarr_converters.pipelines.write_settings import memory_limit
 
 type Image = TiledImage[Any, Any]
 
@@ -131,6 +132,7 @@ def check_images(
     Raises:
         ConvertersToolsUserError: everything that is wrong, one line each.
     """
+    memory_limit(converter_options)  # a wrong one is no fault of any image
     problems: list[str] = []
     notes: list[str] = []
     remarks: dict[str, None] = {}
