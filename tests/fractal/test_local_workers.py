@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -18,6 +20,21 @@ def test_failures_travel_as_sentences() -> None:
     outcomes = sorted(LocalWorkers(2).outcomes(jobs), key=lambda outcome: outcome.index)
     assert [outcome.name for outcome in outcomes] == ["/nowhere/a", "/nowhere/b", "/nowhere/c"]
     assert all("/nowhere/" in str(outcome.error) for outcome in outcomes)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
+def test_a_worker_that_is_ended_while_it_ends_says_nothing() -> None:
+    """The last answer has come, and its process is told to end while Python takes it down."""
+    code = (
+        "import atexit, os, signal\n"
+        "from fractal_omezarr_converters.fractal.local_worker import main\n"
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGTERM))\n"
+        "main()\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")

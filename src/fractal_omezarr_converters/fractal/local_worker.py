@@ -51,6 +51,8 @@ def main() -> None:
         work(sys.stdin, answers)
     except (KeyboardInterrupt, BrokenPipeError):
         os._exit(130)
+    finally:  # from here on Python ends by itself; an exception in the middle of that would be told as a traceback
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 if __name__ == "__main__":
