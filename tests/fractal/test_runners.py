@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -16,6 +18,18 @@ from fractal_omezarr_converters.fractal.runners import (
 )
 
 DONE: list[str] = []
+
+
+def test_an_address_without_a_port_is_one_sentence_and_no_traceback_follows() -> None:
+    pytest.importorskip("distributed")
+    code = (
+        "from fractal_omezarr_converters.fractal.runners import DaskRunner\n"
+        "try:\n    list(DaskRunner(address='node7').outcomes(print, [{}]))\n"
+        "except ValueError as error:\n    print(error)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=100)
+    assert "No dask scheduler answers at node7: missing port number" in ran.stdout
+    assert ran.stderr == ""
 
 
 def init_four() -> list[dict[str, Any]]:

@@ -149,6 +149,7 @@ class DaskRunner(_Runner):
                 "pip install 'fractal-omezarr-converters[dask]', or run without a scheduler."
             ) from error
         try:
+            _check_address(self.address)
             client: Any = distributed.Client(self.address, set_as_default=False, timeout=self.timeout)
         except (OSError, ValueError) as error:
             raise ConvertersToolsUserError(
@@ -156,6 +157,18 @@ class DaskRunner(_Runner):
             ) from error
         with client, client.as_current():
             yield client
+
+
+def _check_address(address: Any) -> None:
+    """Refuse an address that cannot be one before a client is made: one that is half made complains when it goes.
+
+    Raises:
+        ValueError: it has no port, or a scheme that distributed does not know.
+    """
+    from distributed.comm.addressing import get_address_host_port
+
+    if isinstance(address, str) and address.partition("://")[0] in (address, "tcp", "tls"):
+        get_address_host_port(address)
 
 
 RunnerType = Annotated[
