@@ -249,6 +249,15 @@ def test_a_folder_that_no_format_knows_lists_what_was_looked_for(
     assert code == 1 and out == "" and "operetta" in err and str(tmp_path) in err
 
 
+def test_a_demo_that_cannot_be_written_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    code, out, err = run(capsys, "demo", tmp_path / "file", "-q")
+    assert code == 1 and out == ""
+    assert err.startswith(
+        f"error: The folder {tmp_path / 'file'} cannot be written to (Not a directory); name another one"
+    )
+
+
 def test_the_demo_converts_and_verifies(tmp_path: Path) -> None:
     shown = omezarr("demo", tmp_path / "demo", "--json")
     assert shown.returncode == 0, shown.stderr

@@ -15,7 +15,7 @@ from fractal_omezarr_converters.cli import exit_codes
 from fractal_omezarr_converters.cli.parameters import OUTPUT, RUN, MessageOptions, NgffVersion
 from fractal_omezarr_converters.cli.streams import say, write_text
 from fractal_omezarr_converters.cli.terminal import set_up_messages, write_json
-from fractal_omezarr_converters.errors import ConvertersToolsError
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 
 
 def demo_command(
@@ -48,7 +48,12 @@ def demo_command(
     place = Path(folder).expanduser().absolute()
     out = place / "zarr"
     tell("writing a synthetic plate of an Operetta")
-    truth = write_operetta(place / "source", plate_name="DemoPlate", planes=3, times=2, acquisitions=2)
+    try:
+        truth = write_operetta(place / "source", plate_name="DemoPlate", planes=3, times=2, acquisitions=2)
+    except OSError as error:
+        raise ConvertersToolsUserError(
+            f"The folder {place} cannot be written to ({error.strerror or error}); name another one: omezarr demo FOLDER."
+        ) from error
     tell("converting it: init, then one compute step per image, as Fractal runs them")
     updates = convert_as_fractal_does(truth.folders, out, ngff_version)
     tell("comparing every pixel with the source")
