@@ -227,8 +227,8 @@ def test_a_stack_of_planes_without_rows(tmp_path: Path) -> None:
         DefaultImageLoader(file_path=str(path)).load_data()
 
 
-@pytest.mark.parametrize("harm", ['"original"', '"steps"', '"fov"', '"fov_names"', '"zoned"', '"blocks"'])
-def test_a_job_that_lost_a_part_is_refused(tmp_path: Path, harm: str) -> None:
+def job_of_one_well(tmp_path: Path) -> dict[str, Any]:
+    """What the first step hands over for a small image."""
     truth = write_operetta(tmp_path / "in", wells=("B03",), layout=(1, 2), overlap=0, field_shape=(20, 24))
     made = init_acquisitions(
         "operetta",
@@ -237,6 +237,12 @@ def test_a_job_that_lost_a_part_is_refused(tmp_path: Path, harm: str) -> None:
         converter_options={},
     )
     (job,) = made["parallelization_list"]
+    return dict(job)
+
+
+@pytest.mark.parametrize("harm", ['"original"', '"steps"', '"fov"', '"fov_names"', '"zoned"', '"blocks"'])
+def test_a_job_that_lost_a_part_is_refused(tmp_path: Path, harm: str) -> None:
+    job = job_of_one_well(tmp_path)
     text = job["init_args"]["tiled_image_json_str"].replace(harm, '"other"', 1)
     try:
         tiled_image_from_json_str(text)
@@ -258,14 +264,7 @@ def test_a_job_that_lost_a_part_is_refused(tmp_path: Path, harm: str) -> None:
 def test_a_job_of_pixels_or_channels_that_there_are_not_is_refused(
     tmp_path: Path, part: str, value: object, said: str
 ) -> None:
-    truth = write_operetta(tmp_path / "in", wells=("B03",), layout=(1, 2), overlap=0, field_shape=(20, 24))
-    made = init_acquisitions(
-        "operetta",
-        zarr_dir=str(tmp_path / "out"),
-        acquisitions=[AcquisitionInput(path=str(truth.folders[0]))],
-        converter_options={},
-    )
-    (job,) = made["parallelization_list"]
+    job = job_of_one_well(tmp_path)
     document = json.loads(job["init_args"]["tiled_image_json_str"])
     document[part] = value
     with pytest.raises(ConvertersToolsUserError, match=said):
