@@ -24,8 +24,9 @@ from fuzzing.json_changes import every_json_change, json_changed  # noqa: E402
 from fuzzing.real_seeds import real_seeds  # noqa: E402
 from fuzzing.seeds import written_seeds  # noqa: E402
 from fuzzing.table_changes import table_changed  # noqa: E402
-from fuzzing.target import Target, WrongAnswer, target_of  # noqa: E402
+from fuzzing.target import Target, target_of  # noqa: E402
 from fuzzing.tiff_changes import directories, tiff_changed, tiff_layout  # noqa: E402
+from fuzzing.wrong_answer import WrongAnswer  # noqa: E402
 from fuzzing.xml_changes import elements_of, xml_changed  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")

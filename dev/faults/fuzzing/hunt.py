@@ -18,7 +18,8 @@ from pathlib import Path
 
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsInternalError
 from fuzzing.changes import changed, every_change
-from fuzzing.target import Target, WrongAnswer
+from fuzzing.target import Target
+from fuzzing.wrong_answer import WrongAnswer
 
 MEMORY = 3 * 2**30
 LONGEST = 20

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fuzzing.target import WrongAnswer
+from fuzzing.wrong_answer import WrongAnswer
 
 DOCUMENTS = (".zattrs", ".zgroup", ".zarray", "zarr.json")
 FREE = (

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fuzzing.wrong_answer import WrongAnswer
+
 IMAGES = (".tif", ".tiff", ".png", ".jpg", ".bmp", ".npy")
 LARGEST_FILE = 1 << 20
 LARGEST_CONVERSION = 32 << 20
@@ -32,19 +34,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """Options of formats, by the name of the target: what its files do not say."""
 PIXELS = ("tiff", "png", "jpeg", "npy")
 """Targets that are an image file whose pixels are read."""
-
-
-class WrongAnswer(Exception):
-    """Nothing was raised, and what came out is wrong: of which kind, and in detail."""
-
-    @property
-    def kind(self) -> str:
-        """By what findings are told apart."""
-        return str(self.args[0])
-
-    def __str__(self) -> str:
-        """Both in one line."""
-        return ": ".join(map(str, self.args))
 
 
 @dataclass
