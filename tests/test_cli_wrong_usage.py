@@ -29,7 +29,7 @@ def plate(tmp_path_factory: pytest.TempPathFactory) -> SyntheticOperetta:
         (["--set", "acquisitions=3"], "must be a list of tables, each with a path, not 3"),
         (["--set", "acquisitions.0.path=3"], "must be a list of tables"),
         (["--set", "options=3"], "'options' of the configuration must be a table of options, not 3"),
-        (["--set", "omezarr_options=3"], "'omezarr_options' must be a table of options, not 3"),
+        (["--set", "omezarr_options=3"], "omezarr_options: must be a table of options, not 3"),
         (["--format", "nope"], "No format is called 'nope'"),
         (["--acquisition", "-1"], "from 0 to 99999, not -1"),
         (["--acquisition", "100000"], "from 0 to 99999, not 100000"),

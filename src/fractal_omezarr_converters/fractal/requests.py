@@ -196,6 +196,8 @@ def _plainly(error: Mapping[str, Any]) -> str:
     """One finding of pydantic in plain words."""
     if error["type"] == "extra_forbidden":
         return "there is no such option"
+    if error["type"] in {"model_type", "model_attributes_type", "dict_type"}:
+        return f"must be a table of options, not {error['input']!r}"
     if error["type"] == "union_tag_invalid":
         return f"'{error['ctx']['tag']}' is not one of {error['ctx']['expected_tags']}"
     return str(error["msg"]).removeprefix("Value error, ").removesuffix(".")  # it becomes a part of a sentence

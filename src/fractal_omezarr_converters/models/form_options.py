@@ -101,11 +101,10 @@ class ConverterFormOptions(UserFacingModel):
         others: dict[str, Any] = {key: given.pop(key) for key in hidden if key in given}
         if "omezarr_options" in others:
             written = others["omezarr_options"]
-            if not isinstance(written, Mapping | BaseModel):
-                raise ValueError(f"'omezarr_options' must be a table of options, not {written!r}.")
-            written = written.model_dump() if isinstance(written, BaseModel) else newer_omezarr_options(written)
-            others["omezarr_options"] = written
-            version = written.get("ngff_version")
+            written = written.model_dump() if isinstance(written, BaseModel) else written
+            if isinstance(written, Mapping):  # anything else is refused with the other options
+                others["omezarr_options"] = written = newer_omezarr_options(written)
+            version = written.get("ngff_version") if isinstance(written, Mapping) else None
             if version is not None and given.setdefault("ngff_version", version) != version:
                 raise ValueError(
                     f"ngff_version is {given['ngff_version']!r}, and {version!r} in 'omezarr_options'; keep one of them."
