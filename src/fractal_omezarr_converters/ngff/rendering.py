@@ -269,7 +269,9 @@ def _increasing(low: float, high: float, start: float, end: float) -> Window:
 
 def _spread(value: float, top: float = math.inf) -> tuple[float, float]:
     """Return the value and the next one that a viewer can tell from it; below it when there is no room above."""
-    step = max(1, int(math.ulp(float(value)))) if isinstance(value, int) else max(1.0, 2 * math.ulp(value))
+    # two steps of floating point: whole numbers that are one apart may be rounded to the same one
+    ulp = 2 * math.ulp(float(value))
+    step = max(1, int(ulp)) if isinstance(value, int) else max(1.0, ulp)
     above = value + step
     if math.isfinite(float(above)) and (not isinstance(value, int) or float(above) <= float(top)):
         return value, above
