@@ -199,7 +199,7 @@ def test_the_command_line_takes_a_size(tmp_path: Path, capsys: pytest.CaptureFix
     source, out = str(truth.folders[0]), str(tmp_path / "out")
     assert run(["convert", source, out, "--memory", "80MB"]) == 1
     assert "needs at least" in capsys.readouterr().err
-    assert run(["plan", source, "--memory", "much"]) == 1
+    assert run(["plan", source, "--memory", "much"]) == 2
     assert "'much' is no size of memory; write it with a unit, such as 4GB or 500MB" in capsys.readouterr().err
     assert run(["convert", source, out, "--memory", "200MB", "--verify", "--quiet"]) == 0
 
