@@ -17,6 +17,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -152,12 +153,21 @@ def main() -> int:
             print(f"The scratch folder is {scratch}")
         else:
             with stages.stage("remove the scratch folder"):
-                shutil.rmtree(scratch, ignore_errors=True)
+                _remove(scratch)
             if scratch.exists():
                 print(f"Could not remove all of {scratch}")
         print(stages.summary())
         print("The package works on Fractal." if code == 0 else "The package was NOT shown to work on Fractal.")
     return code
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder; what a program that was killed had begun to write may still appear in it for a moment."""
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.5)
 
 
 if __name__ == "__main__":
