@@ -140,13 +140,16 @@ def test_the_command_line_reaches_a_scheduler(tmp_path: Path, cluster: Any) -> N
     assert files_of(tmp_path / "many") == files_of(tmp_path / "one")
 
 
-def when_a_part_is_done(out: Path, act: Callable[[], None]) -> threading.Thread:
-    """Do something as soon as the first part of the image is finished."""
+PART, CHUNK = ".parts/*.npz", "0/*/"
+
+
+def as_soon_as(what: str, out: Path, act: Callable[[], None]) -> threading.Thread:
+    """Do something as soon as the first part of the image is finished, or its first chunk begun."""
 
     def watch() -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            if any((out / PLATE).glob("B/03/.0.writing-*/.parts/*.npz")):
+            if any((out / PLATE).glob(f"B/03/.0.writing-*/{what}")):
                 act()
                 return
             time.sleep(0.005)
@@ -165,7 +168,7 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path, cluster: Any) -> None:
         killed.append(next(iter(cluster.workers.values())).process.process.pid)
         os.kill(killed[0], signal.SIGKILL)
 
-    watcher = when_a_part_is_done(tmp_path / "many", kill_one)
+    watcher = as_soon_as(PART, tmp_path / "many", kill_one)
     done = convert(
         truth.folders[0],
         tmp_path / "many",
@@ -187,7 +190,9 @@ def test_processes_that_die_leave_no_image_and_the_next_run_writes_it(tmp_path: 
         for pid in children.stdout.split():
             os.kill(int(pid), signal.SIGKILL)
 
-    watcher = when_a_part_is_done(tmp_path / "out", kill_workers)
+    watcher = as_soon_as(
+        CHUNK, tmp_path / "out", kill_workers
+    )  # looking for the workers takes time in which others end
     with pytest.raises(ConvertersToolsUserError, match="ended by SIGKILL"):
         convert(truth.folders[0], tmp_path / "out", converter_options=options(chunk=16), workers=2)
     watcher.join()
