@@ -134,7 +134,7 @@ def test_the_one_process_that_writes_an_image_is_found(stack: dict[str, ModuleTy
 
 def test_a_signal_stops_and_removes_all_that_was_started(stack: dict[str, ModuleType], project_root: Path) -> None:
     if stack["postgres"].find_programs() is None:
-        pytest.skip("PostgreSQL is not installed")
+        pytest.skip("needs PostgreSQL, which make test-fractal installs")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         folder.chmod(0o711)  # the account of PostgreSQL must be able to pass

@@ -65,8 +65,6 @@ def test_damaged_metadata_are_told_in_sentences(vendor: Vendor, tmp_path: Path) 
                 said = str(error)
                 assert said.rstrip().endswith((".", "]")) or "\n" in said, (path.name, what, said)
                 assert source.name in said or "Plate '" in said, (path.name, what, said)
-            except Exception as error:
-                pytest.fail(f"{path.name} {what}: {type(error).__name__}: {error}")
         path.write_bytes(before)
     assert len(vendor.scan(source).tiles) > 0
 

@@ -40,7 +40,7 @@ def naming_the_source(loader: ImageLoaderInterface, resource: Any = None, fov_na
         yield
     except (ConvertersToolsError, MemoryError):
         raise
-    except Exception as error:  # code of others: a converter's own loader may fail in any way
+    except Exception as error:  # any kind: loaders are code of others, and a user must read which image it was
         field = f" (field of view '{fov_name}')" if fov_name else ""
         raise ConvertersToolsUserError(
             f"{loader.describe_source(resource)}{field} cannot be read ({type(error).__name__}: {error}); check that it is "

@@ -81,7 +81,8 @@ class RemoteStore:
             if getattr(error.__cause__, "errno", None) != errno.ENOSYS:
                 raise
             return self._put_unless_there(key, content)
-        except (NotImplementedError, TypeError):  # a file system without this mode
+        except (NotImplementedError, TypeError):
+            # file systems of fsspec that know no mode="create" say one of these; then the key is looked for first, as documented
             return self._put_unless_there(key, content)
         return True
 
