@@ -5,14 +5,13 @@ python scan_converters.py INSTRUMENT FOLDER OUT --warm SMALL      run it with th
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import json
-import shutil
 import time
 from pathlib import Path
 
 from resident import Growth
+from warm_start import measure_after_a_small_one
 
 PACKAGE = "fractal_uzh_converters"
 
@@ -33,19 +32,5 @@ def measured(instrument: str, folder: str, out: str) -> dict[str, float]:
     return {"whole": ready - began, "images": len(jobs), "handed": handed, "memory": growth.megabytes()}
 
 
-def main() -> None:
-    """Read the command line; a small measurement goes first, so that what is loaded on demand is loaded."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("instrument")
-    parser.add_argument("folder")
-    parser.add_argument("out")
-    parser.add_argument("--warm", required=True)
-    given = parser.parse_args()
-    warm = f"{given.out}-warm"
-    measured(given.instrument, given.warm, warm)
-    shutil.rmtree(warm)
-    print(json.dumps(measured(given.instrument, given.folder, given.out)))
-
-
 if __name__ == "__main__":
-    main()
+    measure_after_a_small_one(measured, "instrument", __doc__)

@@ -5,13 +5,12 @@ python scan_vendor.py FORMAT FOLDER OUT --warm SMALL
 
 from __future__ import annotations
 
-import argparse
 import json
-import shutil
 import time
 from pathlib import Path
 
 from resident import Growth
+from warm_start import measure_after_a_small_one
 
 
 def measured(format_name: str, folder: str, out: str) -> dict[str, float]:
@@ -47,19 +46,5 @@ def measured(format_name: str, folder: str, out: str) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Read the command line; a small measurement goes first, so that what is loaded on demand is loaded."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("format")
-    parser.add_argument("folder")
-    parser.add_argument("out")
-    parser.add_argument("--warm", required=True)
-    given = parser.parse_args()
-    warm = f"{given.out}-warm"
-    measured(given.format, given.warm, warm)
-    shutil.rmtree(warm)
-    print(json.dumps(measured(given.format, given.folder, given.out)))
-
-
 if __name__ == "__main__":
-    main()
+    measure_after_a_small_one(measured, "format", __doc__)
