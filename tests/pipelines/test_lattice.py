@@ -183,6 +183,27 @@ def test_separate_blocks_of_one_grid_are_counted_together(make_tile):
     assert not said
 
 
+def test_two_fields_side_by_side_at_an_angle_stay_in_place(make_tile):
+    """A little further along x and along y: the second could be the next in the row as well as in the column."""
+    corners, _, said = arrange(make_tile, np.array([[0.0, 0.0], [58.0, 44.0]]), AutoTiling())
+    np.testing.assert_array_equal(corners, [[0, 0], [58, 44]])
+    assert any("far off the x axis" in text for text in said)
+
+
+PLACES = st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), min_size=2, max_size=6)
+
+
+@settings(max_examples=400, deadline=None)
+@given(PLACES, st.sampled_from([(100.0, 80.0), (8.0, 6.0)]))
+def test_fields_at_any_places_are_refused_or_in_rows_along_x(places, size):
+    try:
+        found = fit_lattice(np.array(places, dtype=float), np.array(size))
+    except NotAGridError as error:
+        assert "choose Inplace" in str(error)
+        return
+    assert abs(found.degrees) <= 14.04 and abs(found.matrix[0, 1]) <= 0.25 * found.matrix[1, 1]
+
+
 CELLS = st.sets(st.tuples(st.integers(0, 7), st.integers(0, 5)), min_size=2, max_size=30)
 
 

@@ -14,29 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from fractal_omezarr_converters.errors import NotAGridError
+from fractal_omezarr_converters.pipelines.neighbours import SAME_PLACE, SIDEWAYS, Neighbours, find_neighbours
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-SAME_PLACE = 0.2
-"""Fields nearer to each other than this share of a field, along x and y, lie in one cell: more than 80 % overlap."""
-SIDEWAYS = 0.25
-"""A neighbour along one axis lies at most this share of a field beside it along the other: rotation up to 14 degrees."""
 AMBIGUOUS = 0.2
 """A field further from its cell than this share of the pitch could as well belong to the next one."""
 CERTAIN = 0.1
 """A lattice that all fields keep to within this share of the pitch is taken at once."""
 SPARSE = 0.75
 """Steps of missing columns are divided into pitches of at least this share of a field, so that no half cells are invented."""
-_BLOCK = 1024
-
-
-class Neighbours(NamedTuple):
-    """Pairs of fields, the second one the nearest of the first along one axis; ``axis`` is 0 (x), 1 (y) or -1: one place."""
-
-    first: Integers
-    second: Integers
-    axis: Integers
 
 
 class Lattice(NamedTuple):
@@ -63,25 +51,6 @@ class Lattice(NamedTuple):
     def sigma(self) -> float:
         """Root mean square of the residuals per axis."""
         return float(np.sqrt(np.mean(self.residual**2)))
-
-
-def find_neighbours(positions: Floats, size: Floats) -> Neighbours:
-    """The nearest field to the right of and below each field, and pairs of fields that lie in one place."""
-    parts: list[tuple[Integers, Integers, Integers]] = []
-    for begin in range(0, len(positions), _BLOCK):
-        rows = np.arange(begin, min(begin + _BLOCK, len(positions)))
-        apart = (positions[None, :, :] - positions[rows, None, :]) / size
-        near = np.abs(apart) <= SAME_PLACE
-        first, second = np.nonzero(near.all(axis=2))
-        later = second > rows[first]
-        parts.append((rows[first[later]], second[later], np.full(int(later.sum()), -1)))
-        for axis in (0, 1):
-            along = apart[:, :, axis]
-            candidate = (along > SAME_PLACE) & (np.abs(apart[:, :, 1 - axis]) <= SIDEWAYS)
-            nearest = np.where(candidate, along, np.inf).argmin(axis=1)
-            found = np.flatnonzero(candidate.any(axis=1))
-            parts.append((rows[found], nearest[found], np.full(len(found), axis)))
-    return Neighbours(*(np.concatenate([part[k] for part in parts]).astype(np.int64) for k in range(3)))
 
 
 def fit_lattice(positions: Floats, size: Floats) -> Lattice:
@@ -131,10 +100,12 @@ def _fit(positions: Floats, neighbours: Neighbours, pitch: Floats, size: Floats)
             matrix[:, axis] = np.median(steps[mine] / counts[mine, axis, None], axis=0)
     if found[0] != found[1]:
         _make_square(matrix, 0 if found[0] else 1, size)
+    _refuse_turned_rows(matrix)
     cells, part = _walk(len(positions), neighbours, counts)
     cells = _join_parts(positions, cells, part, matrix)
     cells -= cells.min(axis=0)
     lattice = _refined(positions, cells, matrix, found)
+    _refuse_turned_rows(lattice.matrix)
     _refuse_contradictions(positions, neighbours, counts, lattice, size)
     return lattice
 
@@ -224,6 +195,18 @@ def _refined(positions: Floats, cells: Integers, matrix: Floats, found: list[boo
     refined = matrix.copy()
     refined[:, known] = solution[1:].T
     return Lattice(cells, refined, residual)
+
+
+def _refuse_turned_rows(matrix: Floats) -> None:
+    """Raise when rows or columns run further off their axis than neighbours may: a few fields that overlap widely suggest any."""
+    turned = np.abs([matrix[1, 0], matrix[0, 1]]) > SIDEWAYS * np.diag(matrix)
+    if turned.any():
+        axis = int(turned.argmax())
+        x, y = matrix[:, axis]
+        raise NotAGridError(
+            f"The fields of view do not lie on a regular grid: {('rows', 'columns')[axis]} of it would step by x={x:.3g}, "
+            f"y={y:.3g} px from field to field, far off the {'xy'[axis]} axis; choose Inplace."
+        )
 
 
 def _refuse_contradictions(

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fractal_omezarr_converters.errors import NotAGridError, NotTilableError
-from fractal_omezarr_converters.pipelines.lattice import AMBIGUOUS, Lattice, find_neighbours, fit_lattice
+from fractal_omezarr_converters.pipelines.lattice import AMBIGUOUS, Lattice, fit_lattice
+from fractal_omezarr_converters.pipelines.neighbours import find_neighbours
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
