@@ -6,8 +6,10 @@ import contextlib
 import itertools
 import json
 import logging
+import multiprocessing
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -121,6 +123,24 @@ def test_objects_of_the_next_tiles_are_fetched_at_the_same_time(
         assert len(begun) == len({path for _, path in begun}) == 8
         assert min(apart) >= 0.3 if memory else sorted(apart)[3] < 0.2
     assert not remote_ahead._fetched
+
+
+def taken_in_child(url: str) -> bytes | None:
+    return remote_ahead.taken(url)
+
+
+def test_a_forked_process_waits_for_nothing_that_its_parent_fetches() -> None:
+    held = threading.Event()
+    remote_ahead.begin("s3://bucket/plane.tif", lambda: b"pixels" if held.wait(60) else None)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with multiprocessing.get_context("fork").Pool(1) as pool:
+                found = pool.map_async(taken_in_child, ["s3://bucket/plane.tif"])
+                assert found.get(timeout=30) == [None]
+    finally:
+        held.set()
+    assert remote_ahead.taken("s3://bucket/plane.tif") == b"pixels"
 
 
 def test_the_plan_counts_what_is_fetched_ahead(tmp_path: Path, s3: Place) -> None:

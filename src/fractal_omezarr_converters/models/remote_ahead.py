@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -81,3 +82,16 @@ def _work() -> None:
             raise
         finally:
             one.done.set()
+
+
+def _forget_in_child() -> None:
+    """A process made by fork has none of the threads that fetch: it reads itself what they were at."""
+    global _lock, _workers  # noqa: PLW0603
+    _lock = threading.Lock()
+    _fetched.clear()
+    _waiting.clear()
+    _workers = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
