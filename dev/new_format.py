@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import re
 import sys
 from pathlib import Path
@@ -34,7 +35,7 @@ TASK = """    ConverterCompoundTask(
         meta={{"cpus_per_task": 2, "mem": 4000}},
         category="Conversion",
         modality="HCS",
-        tags=["{title}", "{maker}", "plate"],
+        tags={tags},
         docs_info="file:../../../docs/tasks/{name}.md",
     ),
 ]
@@ -62,6 +63,9 @@ def lay_out(name: str, title: str, maker: str) -> list[Path]:
         "maker": maker,
         "Class": "".join(part.capitalize() for part in name.split("_")),
         "package": PACKAGE,
+        "tags": json.dumps(
+            list(dict.fromkeys([title, maker, "plate"])), ensure_ascii=False
+        ),  # the server wants each once
     }
     imports = [
         f"from {PACKAGE}.tasks.convert_compute import convert_compute",

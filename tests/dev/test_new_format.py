@@ -40,6 +40,14 @@ def test_names_that_cannot_be_are_refused(checkout: Path, name: str, reason: str
     assert done.returncode == 2 and reason in done.stderr
 
 
+def test_a_format_called_like_its_maker_has_no_tag_twice(checkout: Path) -> None:
+    assert _run(checkout, "dev/new_format.py", "initech").returncode == 0
+    found = _run(
+        checkout, "-c", "from fractal_omezarr_converters.dev.task_list import TASK_LIST; print(TASK_LIST[-1].tags)"
+    )
+    assert found.stdout.strip() == "['Initech', 'plate']"
+
+
 def test_a_new_format_keeps_the_conformance_rules(checkout: Path) -> None:
     done = _run(checkout, "dev/new_format.py", "acme_confocal", "--title", "Acme Confocal", "--maker", "Acme")
     assert done.returncode == 0, done.stderr
