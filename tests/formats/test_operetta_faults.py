@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,35 @@ def test_all_positions_zero_asks_for_the_grid(tmp_path: Path) -> None:
     assert sorted(set(overlapping.tiles.start[:, 4] - overlapping.tiles.start[:, 4].min())) == pytest.approx(
         [0, 48 * 0.65, 96 * 0.65]
     )
+
+
+@pytest.mark.parametrize("flavour", ["V5", "V7"])
+def test_an_index_without_positions_needs_the_grid_only_where_wells_have_several_fields(
+    tmp_path: Path, flavour: str
+) -> None:
+    truth = write_operetta(tmp_path, flavour=flavour, wells=("B03",), layout=(2, 2), planes=1, overlap=0)
+    index = next(truth.folders[0].rglob("Index*.xml"))
+    index.write_text(re.sub(r"<Position[XY].*?</Position[XY]>", "", index.read_text("utf-8-sig")), "utf-8")
+    with pytest.raises(ConvertersToolsUserError, match=r"no field states a position.*set field_grid"):
+        _scan(index)
+    scan = _scan(index, field_grid={"columns": 2, "order": "snake"})
+    first = scan.tiles.start[:, 3:].min(axis=0)
+    for tile in scan.tiles:
+        found = ((tile.start_y - first[0]) / 0.65, (tile.start_x - first[1]) / 0.65)
+        assert found == pytest.approx(truth.corner(int(tile.fov_name[4:])))
+    text = index.read_text("utf-8")
+    index.write_text(re.sub(r"<Image Version(?:(?!</Image>).)*<FieldID>[234]<.*?</Image>", "", text), "utf-8")
+    alone = _scan(index)
+    assert len(alone.tiles) == 2 and any("in the middle of the well" in each for each in alone.warnings)
+    assert {(each.start_y, each.start_x) for each in alone.tiles} == {(-48 * 0.65 / 2, -64 * 0.65 / 2)}
+
+
+def test_one_image_without_a_position_among_others_is_named(index: Path) -> None:
+    text = index.read_text("utf-8-sig")
+    index.write_text(re.sub(r"<PositionY.*?</PositionY>", "", text, count=1), "utf-8")
+    with pytest.raises(ConvertersToolsUserError, match=r"line 7: <PositionY> of <Image> is missing.*set field_grid"):
+        _scan(index)
+    assert len(_scan(index, field_grid={"columns": 2}).tiles) == 4
 
 
 def test_a_matrix_that_is_no_calibration_is_refused_unless_nominal(index: Path) -> None:

@@ -119,8 +119,8 @@ _WHOLE: dict[str, tuple[int, int, int | None]] = {
 
 _POSITION, _PIXEL = (-MAX_POSITION_UM, MAX_POSITION_UM), PIXEL_SIZES_UM
 _QUANTITIES: dict[str, tuple[Target, str, tuple[float, float], bool]] = {
-    "PositionX": ("µm", "m", _POSITION, False),
-    "PositionY": ("µm", "m", _POSITION, False),
+    "PositionX": ("µm", "m", _POSITION, True),
+    "PositionY": ("µm", "m", _POSITION, True),
     "PositionZ": ("µm", "m", _POSITION, True),
     "AbsPositionZ": ("µm", "m", _POSITION, True),
     "MeasurementTimeOffset": ("s", "s", (-math.inf, math.inf), True),

@@ -20,8 +20,6 @@ from fractal_omezarr_converters.formats.plane_table import joint_ranks, ranked
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fractal_omezarr_converters.formats.operetta_images import IndexedPlanes
-
 SCALES_OF_A_MATRIX = (0.5, 2.0)
 
 
@@ -29,8 +27,7 @@ def field_centres(index: OperettaIndex, *, positions: str, warnings: list[str]) 
     """Give the centre (x, y) of each plane that has a file in µm, x to the right and y down, from the centre of the well."""
     planes = index.planes
     named = planes.named()
-    stated = np.stack([planes.x[named], planes.y[named]], axis=1)
-    _check_positions_differ(planes, named, stated)
+    stated = _stated_places(index, named, warnings)
     matrix = _shared_matrix(index, named, stated, warnings) if positions == "calibrated" else None
     if matrix is None:
         if positions == "calibrated":
@@ -40,15 +37,33 @@ def field_centres(index: OperettaIndex, *, positions: str, warnings: list[str]) 
     return centres
 
 
-def _check_positions_differ(planes: IndexedPlanes, named: NDArray[np.bool_], stated: NDArray[np.float64]) -> None:
+def _stated_places(index: OperettaIndex, named: NDArray[np.bool_], warnings: list[str]) -> NDArray[np.float64]:
+    """Give the position (x, y) that the index states of each plane that has a file; fields must not all have the same one."""
+    planes = index.planes
+    stated = np.stack([planes.x[named], planes.y[named]], axis=1)
     row, column, field = planes.row[named], planes.column[named], planes.field[named]
     several = len(joint_ranks(row, column, field)[1]) > len(joint_ranks(row, column)[1])
-    if several and np.ptp(stated, axis=0).max() == 0:
-        x, y = stated[0]
+    absent = np.isnan(stated)
+    nowhere = bool(absent.any() and absent.all())
+    if absent.any() and not nowhere:
+        at = int(np.argmax(absent.any(axis=1)))
+        axis = "X" if absent[at, 0] else "Y"
         raise ConvertersToolsUserError(
-            f"All fields state the same position ({x:g}, {y:g}) µm, as Harmony 4.1 wrote it, so their arrangement is not"
+            f"{index.path}, line {planes.line[named][at]}: <Position{axis}> of <Image> is missing or empty, although other images"
+            " have positions; correct it or export the data again, or set field_grid in the options of the format."
+        )
+    if several and (nowhere or np.ptp(stated, axis=0).max() == 0):
+        same = "all fields state the same position ({:g}, {:g}) µm, as Harmony 4.1 wrote it".format(*stated[0])
+        raise ConvertersToolsUserError(
+            f"'{index.path}': {'no field states a position' if nowhere else same}, so the arrangement of the fields is not"
             " known; set field_grid (number of columns, order, overlap) in the options of the format."
         )
+    if nowhere:
+        warnings.append(
+            "The index states no positions; the one field of each well is placed in the middle of the well."
+        )
+        return np.zeros_like(stated)
+    return stated
 
 
 def _shared_matrix(
