@@ -119,6 +119,21 @@ def test_z_step_is_taken_inside_one_channel(tmp_path: Path, step: float) -> None
     assert sorted(set(scan.tiles.start[:, 2])) == pytest.approx([lowest, lowest + step, lowest + 2 * step])
 
 
+def test_heights_on_the_stage_stand_in_where_none_from_the_focus_are_stated(tmp_path: Path) -> None:
+    """Autofocus finds each field at another height; steps and offsets of channels are those inside the fields."""
+    channels = [SyntheticChannel(1, "A", 450, 0.0), SyntheticChannel(2, "B", 520, 2.0)]
+    truth = write_operetta(tmp_path, planes=3, z_step=1.5, channels=channels)
+    index = truth.folders[0] / "Images" / "Index.idx.xml"
+    text = re.sub(r"<PositionZ.*?</PositionZ>", "", index.read_text("utf-8-sig"))
+    moved = re.sub(r"(<FieldID>2<.*?<AbsPositionZ[^>]*>)134(\d)", r"\g<1>133\2", text)
+    index.write_text(moved, "utf-8")
+    scan = _scan(truth)
+    assert scan.tiles.acquisitions[0].z_spacing == pytest.approx(1.5)
+    assert [each["z_offset_um"] for each in scan.facts["channels"]] == [0.0, 2.0]
+    assert sorted(set(scan.tiles.start[:, 2])) == pytest.approx([0.0, 1.5, 3.0])
+    assert not any("distance of the planes" in each for each in scan.warnings)
+
+
 @pytest.mark.parametrize("flavour", ["V5", "V7"])
 def test_frames_have_the_measured_times(tmp_path: Path, flavour: str) -> None:
     scan = _scan(write_operetta(tmp_path, flavour=flavour, times=3, planes=1, seconds=47.5))

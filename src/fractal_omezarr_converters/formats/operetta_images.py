@@ -50,6 +50,7 @@ class IndexedPlane(NamedTuple):
     x: float
     y: float
     z: float
+    abs_z: float
     offset: float
     pixel_x: float
     pixel_y: float
@@ -60,7 +61,7 @@ class IndexedPlane(NamedTuple):
     line: int
 
 
-NUMBERS = ("x", "y", "z", "offset", "pixel_x", "pixel_y", "taken")
+NUMBERS = ("x", "y", "z", "abs_z", "offset", "pixel_x", "pixel_y", "taken")
 OBJECTS = ("state", "url")
 
 
@@ -80,6 +81,7 @@ class IndexedPlanes:
     x: Floats
     y: Floats
     z: Floats
+    abs_z: Floats
     offset: Floats
     pixel_x: Floats
     pixel_y: Floats
@@ -155,16 +157,14 @@ def plane_of(record: XmlRecord) -> IndexedPlane:
     there = record.get("URL") is not None
     row, column, field, plane, time, sequence, _, channel = (_whole(record, name) for name in list(_WHOLE)[:8])
     x, y = (_quantity(record, f"Position{axis}") if there else 0.0 for axis in "XY")
-    z, _, offset = (_quantity(record, name) for name in ("PositionZ", "AbsPositionZ", "MeasurementTimeOffset"))
+    z, abs_z, offset = (_quantity(record, name) for name in ("PositionZ", "AbsPositionZ", "MeasurementTimeOffset"))
     width, height = (_whole(record, f"ImageSize{axis}") if there else 0 for axis in "XY")
     pixel_x, pixel_y = (_quantity(record, f"ImageResolution{axis}") if there else 0.0 for axis in "XY")
     taken, state, url = seconds_of(record.get("AbsTime")), record.get("State") or "Ok", record.get("URL")
-    x, y, z, offset, pixel_x, pixel_y, taken = (
-        math.nan if each is None else each for each in (x, y, z, offset, pixel_x, pixel_y, taken)
-    )
+    numbers = (x, y, z, abs_z, offset, pixel_x, pixel_y, taken)
     return IndexedPlane(
         *(row, column, field, plane, time, sequence, channel, width, height),
-        *(x, y, z, offset, pixel_x, pixel_y, taken),
+        *(math.nan if each is None else each for each in numbers),
         state,
         url,
         page,
@@ -227,8 +227,7 @@ class ImageRows:
         if not all(urls) or (None in texts["State"] and any("State" in each for each in self._entries.values())):
             return None
         whole = [name for name in _WHOLE if name != "FlimID"]
-        numbers = [name for name in (*_QUANTITIES, "AbsTime") if name != "AbsPositionZ"]
-        return [*(found[name] for name in (*whole, *numbers)), states, urls, pages, rows.lines()]
+        return [*(found[name] for name in (*whole, *_QUANTITIES, "AbsTime")), states, urls, pages, rows.lines()]
 
     def _read(self, name: str, unit: str | None) -> Known[Any]:
         """What the texts of one field mean, in one unit."""

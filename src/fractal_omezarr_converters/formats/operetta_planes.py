@@ -44,13 +44,24 @@ def plane_table(index: OperettaIndex, centres: Floats | None) -> tuple[PlaneTabl
         file=planes.url,
         x=x,
         y=y,
-        height=planes.z,
+        height=_heights(planes),
         seconds=planes.offset,
         clock=clock,
         page=planes.page,
         frame=frames[1],
         line=planes.line,
     ), [_frame(planes, int(first[number])) for number in frames[0]]
+
+
+def _heights(planes: IndexedPlanes) -> Floats:
+    """Heights from the focus; where no record states one, heights on the stage, from the lowest plane of each field."""
+    if np.isfinite(planes.z).any():
+        return planes.z
+    place = joint_ranks(planes.row, planes.column, planes.field, planes.sequence, planes.time)[0]
+    lowest = np.full(int(place.max(initial=-1)) + 1, np.nan)
+    np.fmin.at(lowest, place, planes.abs_z)
+    heights: Floats = planes.abs_z - lowest[place]
+    return heights
 
 
 def _frame(planes: IndexedPlanes, at: int) -> Frame:
