@@ -219,13 +219,14 @@ def test_images_folder_in_any_place(tmp_path: Path, folder: str) -> None:
     assert len(_scan(truth).tiles) == len(truth.listed())
 
 
-def test_the_images_folder_or_the_parent_of_one_measurement_may_be_given(tmp_path: Path) -> None:
-    truth = write_operetta(tmp_path, planes=1)
-    scans = [
-        registry.get("operetta").scan(str(place)) for place in (truth.folders[0], truth.folders[0] / "Images", tmp_path)
-    ]
-    assert len({len(scan.tiles) for scan in scans}) == 1
-    assert len({scan.plate.acquisition_name for scan in scans if scan.plate}) == 1
+@pytest.mark.parametrize("folder", ["Images", "images", "."])
+def test_the_images_folder_or_the_parent_of_one_measurement_may_be_given(tmp_path: Path, folder: str) -> None:
+    truth = write_operetta(tmp_path, images_folder=folder, planes=1)
+    places = (truth.folders[0], truth.folders[0] / folder, tmp_path)
+    assert {registry.detect(place).name for place in places} == {"operetta"}
+    scans = [registry.get("operetta").scan(str(place)) for place in places]
+    assert {len(scan.tiles) for scan in scans} == {len(truth.listed())} and not any(scan.warnings for scan in scans)
+    assert {scan.plate.acquisition_name for scan in scans if scan.plate} == {"2024-05-01T10_00_00-Measurement 1"}
 
 
 def test_timepoints_that_begin_again_in_each_sequence_are_different_frames(tmp_path: Path) -> None:

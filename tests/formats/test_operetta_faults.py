@@ -163,8 +163,9 @@ def test_units_other_than_metres_are_read(index: Path) -> None:
     assert _scan(index).tiles.acquisitions[0].xy_pixel_size == 0.65
 
 
-def test_several_measurements_are_listed(tmp_path: Path) -> None:
-    write_operetta(tmp_path, acquisitions=2, wells=("B03",), layout=(1, 1), planes=1)
+@pytest.mark.parametrize("folder", ["Images", "."])
+def test_several_measurements_are_listed(tmp_path: Path, folder: str) -> None:
+    write_operetta(tmp_path, acquisitions=2, images_folder=folder, wells=("B03",), layout=(1, 1), planes=1)
     assert registry.detect(tmp_path).name == "operetta"
     with pytest.raises(ConvertersToolsUserError, match=r"2 measurements: .*Measurement 1.*Measurement 2"):
         registry.get("operetta").scan(str(tmp_path))

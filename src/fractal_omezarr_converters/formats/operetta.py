@@ -76,7 +76,7 @@ class Operetta(PlateFormat[OperettaOptions]):
     maker: ClassVar[str] = "PerkinElmer / Revvity"
     markers: ClassVar[tuple[str, ...]] = (
         *(folder + name for folder in IMAGE_FOLDERS for name in INDEX_NAMES),
-        *(f"*/{folder}{name}" for folder in IMAGE_FOLDERS[1:] for name in INDEX_NAMES),
+        *(f"*/{folder}{name}" for folder in IMAGE_FOLDERS for name in INDEX_NAMES),
         *ARCHIVE_MARKERS,
     )
     kind: ClassVar[Literal["plate", "image"]] = "plate"
