@@ -12,11 +12,12 @@ import pytest
 from made_vendors import VENDORS, Vendor
 
 from fractal_omezarr_converters.convert import convert, plan
+from fractal_omezarr_converters.core.columns import AXES
 from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.ngff.plate_reader import open_plate
 from fractal_omezarr_converters.ngff.reader import open_image
-from fractal_omezarr_converters.testing.synthetic_plate import SyntheticChannel
+from fractal_omezarr_converters.testing.synthetic_plate import PlaneKey, SyntheticChannel
 
 SECOND_CYCLE = (
     SyntheticChannel(1, "GFP", 509, -5.0),
@@ -154,6 +155,22 @@ def test_wells_and_planes_can_be_chosen(vendor: Vendor, tmp_path: Path) -> None:
     source = vendor.made(tmp_path).folders[0]
     made = plan(source, format=vendor.format, format_options=vendor.options, wells=["C04"])
     assert [each.path.split("/")[1:3] for each in made.images] == [["C", "04"]]
+
+
+@pytest.mark.parametrize(
+    "name", ["cellvoyager", "imagexpress_hcsai", "incell", "metaxpress", "micromanager_images", "operetta", "scanr"]
+)
+def test_a_channel_that_begins_at_a_later_plane_does_not_move_the_image(name: str, tmp_path: Path) -> None:
+    """Plane 0 keeps its height, and the channel its offset, though the channel has no image there."""
+    vendor = VENDORS[name]
+    whole = vendor.scan(vendor.made(tmp_path / "whole", planes=3, wells=("B03",)).folders[0])
+    lost = [PlaneKey("B03", field, 0, 0) for field in (1, 2)]
+    part = vendor.scan(vendor.made(tmp_path / "part", planes=3, wells=("B03",), missing=lost).folders[0])
+    z = AXES.index("z")
+    assert len(part.tiles) < len(whole.tiles)
+    assert part.tiles.start[:, z].max() == pytest.approx(whole.tiles.start[:, z].max(), abs=0.01)
+    offsets = [[each.z_offset for each in scan.tiles.acquisitions[0].channels or []] for scan in (whole, part)]
+    assert offsets[1] == pytest.approx(offsets[0], abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ a number without any image leaves its interval free.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -62,11 +62,13 @@ def plane_axes(
     """Rank planes and frames over all planes, so that a missing file moves no other one; give those of ``kept``."""
     z_index, (t_numbers, t_index) = ranked(listed.z)[1], ranked(listed.t)
     times = frame_times(listed, t_index, warnings)
-    offsets = z_offsets(listed, z_index, kept)
+    rises = _steps_of_channels(listed, z_index)
+    step = step_of_z(listed, z_index, rises, warnings, stated=z_step)
+    offsets = z_offsets(listed, z_index, kept, step if _middle(rises) >= 0 else -step)
     return PlaneAxes(
         z_index=z_index[kept],
         t_index=t_index[kept],
-        z_step=step_of_z(listed, z_index, warnings, stated=z_step),
+        z_step=step,
         z_origin=next(iter(offsets.values()), 0.0),
         z_offsets=offsets,
         t_step=step_of_t(times, t_numbers.tolist(), t_step, warnings),
@@ -75,12 +77,13 @@ def plane_axes(
     )
 
 
-def step_of_z(planes: PlaneTable, z_index: Ints, warnings: list[str], *, stated: float | None = None) -> float:
+def step_of_z(
+    planes: PlaneTable, z_index: Ints, per_channel: Mapping[int, float], warnings: list[str], *, stated: float | None
+) -> float:
     """Give the distance of neighbouring planes in µm: as stated, else taken within one well, field, channel and time point."""
     if z_index.max(initial=0) == 0:
         return stated or 1.0
-    per_channel = _steps_of_channels(planes, z_index)
-    middle = float(np.median(list(per_channel.values()))) if per_channel else 0.0
+    middle = _middle(per_channel)
     if middle < 0:
         warnings.append("Heights fall with the number of the plane; planes are kept in order, from top to bottom.")
     if stated:
@@ -98,6 +101,10 @@ def step_of_z(planes: PlaneTable, z_index: Ints, warnings: list[str], *, stated:
         listed = ", ".join(f"channel {channel}: {step:.4g}" for channel, step in sorted(per_channel.items()))
         warnings.append(f"Channels have different z steps in µm ({listed}); {abs(middle):.4g} is used for all.")
     return round(abs(middle), 9) or 1.0
+
+
+def _middle(per_channel: Mapping[int, float]) -> float:
+    return float(np.median(list(per_channel.values()))) if per_channel else 0.0
 
 
 def _steps_of_channels(planes: PlaneTable, z_index: Ints) -> dict[int, float]:
@@ -151,16 +158,17 @@ def _contradicting_step(planes: PlaneTable, stated: float) -> float | None:
     return round(float(np.median(height[says] / rise[says])), 6)
 
 
-def z_offsets(planes: PlaneTable, z_index: Ints, kept: Ints) -> dict[int, float]:
-    """Give the height of the lowest plane of each channel in µm, as the focus of the instrument states it."""
+def z_offsets(planes: PlaneTable, z_index: Ints, kept: Ints, rise: float) -> dict[int, float]:
+    """Give the height (µm) of plane 0 by the focus of each channel: its first plane's, less the ``rise`` of those before."""
     channel, z, height = planes.channel[kept], z_index[kept], planes.height[kept]
     found: dict[int, float] = {}
     for number in ranked(channel)[0].tolist():
         mine = channel == number
-        lowest = height[mine & (z == z[mine].min())]
+        first = int(z[mine].min())
+        lowest = height[mine & (z == first)]
         lowest = lowest[np.isfinite(lowest)]
         if lowest.size:
-            found[number] = round(float(np.median(lowest)), 6)
+            found[number] = round(float(np.median(lowest)) - first * rise, 6)
     return found
 
 

@@ -97,7 +97,7 @@ def _numbers(values: Floats) -> list[float]:
 
 
 def channel_z_offsets(image: Image) -> Columns | None:
-    """The height in µm of every channel's lowest plane, when the instrument focused channels differently; None otherwise.
+    """The height in µm that plane 0 has in every channel, when the instrument focused channels differently; None otherwise.
 
     Planes of one number share a plane of the image whatever their height; this table keeps what that leaves out.
     """
