@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -102,14 +103,26 @@ def test_time_stamps_become_the_time_axis(tmp_path: Path) -> None:
     scan = _scan(write_hcsai(tmp_path, times=3, seconds=47.5, planes=1))
     assert scan.facts["frame_times_s"] == pytest.approx([0, 47.5, 95])
     assert scan.tiles.acquisitions[0].t_spacing == pytest.approx(47.5)
-    truth = write_hcsai(tmp_path / "planned", times=3, seconds=47.5, planes=1, wells=("B03",))
-    table = truth.folders[0] / TABLE
-    lines = [line.split(",") for line in table.read_text().splitlines()]
-    at = lines[0].index("TimeStampSec")
-    table.write_text(
-        "\n".join(",".join([*line[:at], "" if n else line[at], *line[at + 1 :]]) for n, line in enumerate(lines))
-    )
-    assert _scan(truth).tiles.acquisitions[0].t_spacing == pytest.approx(47.5)  # then the schedule of the protocol
+
+
+def _changed(truth: SyntheticHcsai, column: str, change: Callable[[int, str], str]) -> SyntheticHcsai:
+    """Change the cells of one column of the table, by the number of their row."""
+    path = truth.folders[0] / TABLE
+    header, *rows = [line.split(",") for line in path.read_text("utf-8").splitlines()]
+    at = header.index(column)
+    for number, row in enumerate(rows):
+        row[at] = change(number, row[at])
+    path.write_text("\n".join(map(",".join, [header, *rows])), "utf-8")
+    return truth
+
+
+def test_the_schedule_of_the_protocol_is_no_time(tmp_path: Path) -> None:
+    """Its milliseconds are the numbers of the time points: 0, 1, 2 for frames six hours apart."""
+    truth = write_hcsai(tmp_path, times=3, seconds=21600.0, planes=1, wells=("B03",))
+    assert _scan(truth).tiles.acquisitions[0].t_spacing == 21600
+    scan = _scan(_changed(truth, "TimeStampSec", lambda *_: ""))
+    assert scan.tiles.acquisitions[0].t_spacing == 1.0
+    assert any("time between frames is unknown" in each for each in scan.warnings)
 
 
 def test_millimetres_labelled_as_micrometres(tmp_path: Path) -> None:
@@ -135,9 +148,17 @@ def test_planes_of_a_field_lie_on_top_of_each_other(tmp_path: Path) -> None:
     assert len({tuple(each) for each in _scan(truth).tiles.start[:, 3:].tolist()}) == 1
 
 
-def test_the_step_of_the_protocol_where_heights_are_missing(tmp_path: Path) -> None:
-    scan = _scan(write_hcsai(tmp_path, planes=3, z_step=2.5, with_heights=False))
+def test_the_step_of_the_protocol(tmp_path: Path) -> None:
+    """Heights are those that the drive reached: as on a real instrument, 2.94 to 3.06 µm apart for a step of 3 µm."""
+    scan = _scan(write_hcsai(tmp_path / "none", planes=3, z_step=2.5, with_heights=False))
     assert scan.tiles.acquisitions[0].z_spacing == 2.5
+    truth = write_hcsai(tmp_path / "reached", planes=3, z_step=0.5, wells=("B03",))
+    reached = (0.0, -0.06, 0.04, 0.02, 0.05)
+    scan = _scan(_changed(truth, "PositionZUm", lambda n, cell: str(float(cell) + reached[n % len(reached)])))
+    assert scan.tiles.acquisitions[0].z_spacing == 0.5 and scan.warnings == []
+    scan = _scan(_edited(truth, JDCE, '"Step": 0.5', '"Step": 5.0'))
+    assert scan.tiles.acquisitions[0].z_spacing == pytest.approx(0.5, abs=0.05)
+    assert any("states a z step of 5 µm, but the heights" in each for each in scan.warnings)
 
 
 def test_channel_labels_are_unique(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """ImageXpress HCS.ai (Molecular Devices, software MetaXpress Acquire).
 
-Versions seen as files: MetaXpress Acquire 2025.2 (description 1.1). Stacks and montages follow published descriptions.
+Versions seen as files: MetaXpress Acquire 2025.2; metadata of stacks and of a montage of 2026.1 (description 1.1 in both).
 
     <protocol>_<date_time>/
     ├── <protocol>.mxprotocol, autofocus/              not read
@@ -31,6 +31,7 @@ from fractal_omezarr_converters.formats.imagexpress_jdce import (
     read_protocol,
 )
 from fractal_omezarr_converters.formats.imagexpress_rows import MAX_COLUMN, MAX_ROW, PlaneRows
+from fractal_omezarr_converters.formats.plane_axes import step_by_heights
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plate_format import PlateFormat, StackOptions
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
@@ -104,8 +105,7 @@ class ImagexpressHcsai(PlateFormat[ImagexpressHcsaiOptions]):
                 end_time=int(max(taken)) if taken else None,
                 barcode=protocol.text("ImageStack.SpecimenHolder.Barcode") or None,
             ),
-            z_step=_z_step(protocol, planes),
-            t_step=_t_step(protocol),
+            z_step=step_by_heights(planes, _z_step(protocol, planes), str(file), warnings),
             warnings=warnings,
             metadata_files=[str(file), *map(str, tables.paths)],
             facts={
@@ -184,17 +184,10 @@ def _wavelength(part: Any) -> float | None:
 
 
 def _z_step(protocol: Protocol, planes: Sequence[PlaneRecord]) -> float | None:
-    """The step of the protocol, only where the images state no heights that differ."""
-    if len({each.height for each in planes}) > 1 or all(each.z == planes[0].z for each in planes):
+    """The step of the protocol: heights of images are those that the drive reached, a few hundredths of a µm apart from it."""
+    if all(each.z == planes[0].z for each in planes):
         return None
     return protocol.number(f"{PROTOCOL}.PlateMap.ZDimensionParameters.Step", least=0, most=1e5) or None
-
-
-def _t_step(protocol: Protocol) -> float | None:
-    times = protocol.at(f"{PROTOCOL}.PlateMap.TimeSchedule.Times")
-    stamps = [each.get("Ms") for each in times if isinstance(each, dict)] if isinstance(times, list) else []
-    known = [each for each in stamps if isinstance(each, int | float) and not isinstance(each, bool)]
-    return (known[1] - known[0]) / 1000 if len(known) > 1 and known[1] > known[0] else None
 
 
 def _warn_of_protocol(protocol: Protocol, warnings: list[str]) -> None:

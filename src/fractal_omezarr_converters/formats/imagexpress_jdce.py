@@ -1,9 +1,10 @@
 """Read the two descriptions of an ImageXpress HCS.ai acquisition: protocol (``.jdce``, JSON) and images (CSV).
 
-Facts (MetaXpress Acquire 2025.2): ``PixelWidth`` is µm per binned pixel. The geometry of the plate says ``"Unit": "µm"`` and
-is in mm. ``PositionXUm``, ``PositionYUm`` are the centre of the field from the plate's corner, y downwards: the centre of the
-well plus ``FieldOffsetPointX``, ``Y``. ``Row`` and ``Column`` count from 1, everything else from 0. ``TimeStampSec`` is
-seconds since 1970 UTC; ``TimeZoneOffset`` is 0 whatever the zone.
+Facts (MetaXpress Acquire 2025.2, 2026.1): ``PixelWidth`` is µm per binned pixel. The geometry of the plate is in mm, which
+the older one labels ``"Unit": "µm"``. The ``Ms`` of the time schedule are 0, 1, 2, whatever the interval. ``PositionXUm``,
+``PositionYUm`` are the centre of the field from the plate's corner, y downwards: the centre of the well plus
+``FieldOffsetPointX``, ``Y``. ``Row`` and ``Column`` count from 1, everything else from 0. ``TimeStampSec`` is seconds since
+1970 UTC; ``TimeZoneOffset`` is 0 whatever the zone.
 """
 
 from __future__ import annotations

@@ -150,7 +150,8 @@ def _description(truth: SyntheticHcsai, tables: list[str]) -> dict[str, Any]:
         "Wavelengths": waves,
         "PlateMap": {
             "ZDimensionParameters": {"Enabled": truth.planes > 1, "Step": truth.z_step, "NumberOfSlices": truth.planes},
-            "TimeSchedule": {"Times": [{"Ms": t * 1000 * truth.seconds} for t in range(truth.times)]},
+            # called milliseconds, numbers of time points
+            "TimeSchedule": {"Enabled": truth.times > 1, "Times": [{"Ms": t} for t in range(truth.times)]},
         },
         "CollectionComplete": truth.is_complete,
     }
