@@ -214,6 +214,26 @@ def test_names_are_read_from_the_right(tmp_path: Path, tree: str) -> None:
     convert_and_compare(truth, tmp_path / "out", format_name="metaxpress")
 
 
+@pytest.mark.parametrize(
+    ("tree", "pattern", "new", "name"),
+    [
+        ("database", r"([0-9A-F]{8}-[0-9A-F-]{27})\.", r"_[\1].", "Synthetic Plate"),  # as in idr0005, idr0006, idr0008
+        ("database", "^Synthetic Plate_", "", "1697"),  # as in BBBC021
+        ("export", "^Synthetic Plate_", "", "Synthetic Plate"),
+    ],
+)
+def test_names_of_other_software(tmp_path: Path, tree: str, pattern: str, new: str, name: str) -> None:
+    """GUIDs in brackets, names that begin with the well; small pictures are passed over there, too."""
+    truth = write_metaxpress(tmp_path / "in", tree=tree, planes=1, times=1, flat=(0, 1))
+    home = truth.folders[0]
+    for image in [each for each in home.rglob("*") if each.suffix == ".TIF"]:
+        image.rename(image.with_name(re.sub(pattern, new, image.name)))
+    assert registry.detect(home).name == "metaxpress"
+    scan = _scan(truth)
+    assert scan.plate is not None and scan.plate.name == name
+    convert_and_compare(truth, tmp_path / "out", format_name="metaxpress", plate_name="Synthetic Plate")
+
+
 @ALL_TREES
 def test_names_without_site_and_wavelength(tmp_path: Path, tree: str) -> None:
     truth = write_metaxpress(

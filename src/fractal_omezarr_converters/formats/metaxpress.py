@@ -268,5 +268,6 @@ def _channels(listed: TreeFiles, tags: Mapping[int, PlaneTags], plan: PlatePlan 
 
 def _plate_name(tree: AcquisitionTree, plan: PlatePlan | None, options: MetaxpressOptions) -> str:
     """The name before the well in the names of files; projections are a plate of their own."""
-    name = tree.plates.most_common(1)[0][0] if tree.plates else Path(plan.path).stem if plan is not None else ""
-    return (name or tree.root.name) + ("_projections" if options.planes == "projections" else "")
+    name = tree.plates.most_common(1)[0][0] if tree.plates else ""
+    described = Path(plan.path).stem if plan is not None else ""
+    return (name or described or tree.root.name) + ("_projections" if options.planes == "projections" else "")

@@ -1,7 +1,8 @@
 """Find the images of a MetaXpress acquisition: folders and file names say well, site, wavelength, plane and time point.
 
-Names are read from the right, because the plate's name may hold anything: ending, GUID (database tree), ``_thumb``,
-``_w<n>``, ``_s<n>``, well. ``_s`` is absent with one site, ``_w`` with one wavelength.
+Names are read from the right, because the plate's name may hold anything: ending, GUID (database tree; ``_[GUID]`` of older
+software), ``_thumb``, ``_w<n>``, ``_s<n>``, well. ``_s`` is absent with one site, ``_w`` with one wavelength, the plate's name
+in some exports.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ PARENT = -1
 
 _GUID = "[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}"
 # The search ends at the first place from which all of the rest fits, so that _w12 is a wavelength and not a well of row W.
-_NAME = re.compile(rf"_([A-Za-z]{{1,2}})(\d{{2}})(?:_s(\d{{1,5}}))?(?:_w(\d{{1,3}}))?(?i:(_thumb)?({_GUID})?\.tiff?)\Z")
+_NAME = re.compile(
+    rf"(?:\A|_)([A-Za-z]{{1,2}})(\d{{2}})(?:_s(\d{{1,5}}))?(?:_w(\d{{1,3}}))?(?i:(_thumb)?({_GUID}|_\[{_GUID}\])?\.tiff?)\Z"
+)
 _FOLDER = re.compile(r"(TimePoint|ZStep)_(\d{1,6})", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _HTD_BEGINS = b'"HTSInfoFile"'
