@@ -101,3 +101,27 @@ def test_links_among_many_are_checked(images: Path, tmp_path: Path) -> None:
 def test_names_that_lead_out_are_refused_among_many(images: Path, name: str) -> None:
     with pytest.raises(ConvertersToolsUserError, match=r"index, line 1.*leads out"):
         _located(AcquisitionFiles(images.parent, images), ["a.tif", name])
+
+
+@pytest.mark.parametrize(("stated", "name"), [("a.tif", "A.TIF"), ("Plätte.tif", "Pl\u0061\u0308tte.tif")])
+def test_files_are_found_under_another_spelling(images: Path, stated: str, name: str) -> None:
+    """Windows makes no difference between capitals; copies by way of a Mac take accents apart."""
+    (images / "a.tif").rename(images / name)
+    (images / "b.tif").touch()
+    assert AcquisitionFiles(images.parent, images).locate(stated, where="x") == (str(images / name), True)
+    paths, there, _ = _located(AcquisitionFiles(images.parent, images), ["b.tif", stated])
+    assert paths == [str(images / "b.tif"), str(images / name)] and there == [True, True]
+
+
+def test_between_two_spellings_none_is_chosen(images: Path) -> None:
+    for name in ("Other.tif", "OTHER.tif"):
+        (images / name).touch()
+    files = AcquisitionFiles(images.parent, images)
+    assert files.locate("other.tif", where="x") == (str(images / "other.tif"), False)
+    assert files.locate("Other.tif", where="x") == (str(images / "Other.tif"), True)
+
+
+def test_links_under_another_spelling_are_checked(images: Path, tmp_path: Path) -> None:
+    (images / "LINKED.tif").symlink_to(tmp_path / "secret.tif")
+    with pytest.raises(ConvertersToolsUserError, match="follow_links"):
+        AcquisitionFiles(images.parent, images).locate("linked.tif", where="x")

@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -54,6 +55,7 @@ class AcquisitionFiles:
         self.follow_links = follow_links
         self._listed: dict[str, dict[str, bool]] = {}
         self._inside: dict[str, str] = {}
+        self._spellings: dict[str, dict[str, list[str]]] = {}
 
     def locate(self, name: str, *, where: str) -> tuple[str, bool]:
         """Give the absolute path of a named file, and whether the file is there.
@@ -77,6 +79,8 @@ class AcquisitionFiles:
             raise self._refused(name, where)
         path = os.path.join(place, file_name)  # noqa: PTH118 -- called for every plane
         is_link = self._listing(place).get(file_name) if listed or place in self._listed else _is_link(path)
+        if is_link is None and (other := self._spelled_otherwise(place, file_name)) is not None:
+            path, is_link = os.path.join(place, other), self._listing(place)[other]  # noqa: PTH118
         if is_link:
             self._check_link(path, name, where)
         return path, is_link is not None
@@ -158,6 +162,7 @@ class AcquisitionFiles:
     def forget(self) -> None:
         """Let go of the listings; folders are listed anew when they are needed again."""
         self._listed.clear()
+        self._spellings.clear()
 
     def _checked_folder(self, folder: str, name: str, where: str) -> str:
         if "://" in name or "\0" in name or _DRIVE.match(name) or name.replace("\\", "/").startswith("/"):
@@ -184,6 +189,19 @@ class AcquisitionFiles:
             self._listed[folder] = known
         return known
 
+    def _spelled_otherwise(self, folder: str, name: str) -> str | None:
+        """The one file of a folder whose name differs in capitals or in how accents are composed; None without one.
+
+        Windows makes no difference between capitals, and copies by way of a Mac take accents apart.
+        """
+        known = self._spellings.get(folder)
+        if known is None:
+            known = self._spellings[folder] = {}
+            for each in self._listing(folder):
+                known.setdefault(_folded(each), []).append(each)
+        found = known.get(_folded(name), [])
+        return found[0] if len(found) == 1 else None
+
     def _check_link(self, path: str, name: str, where: str) -> None:
         real = Path(path).resolve()
         if not self.follow_links and not real.is_relative_to(self.root):
@@ -197,6 +215,10 @@ class AcquisitionFiles:
             f"{where}: the file name '{name}' leads out of the acquisition's folder '{self.root}' and is refused;"
             " image files must lie inside the folder that is converted."
         )
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _is_link(path: str) -> bool | None:
