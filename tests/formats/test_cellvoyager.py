@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,15 @@ def test_png_files_are_found_though_records_say_tif(tmp_path: Path) -> None:
     convert_and_compare(truth, tmp_path / "out", format_name="cellvoyager")
 
 
+def test_images_whose_names_a_copy_changed(tmp_path: Path) -> None:
+    """Other capitals, and accents taken apart as a Mac does."""
+    truth = write_cellvoyager(tmp_path / "in", plate_name="Plätte µ", planes=1)
+    for path in truth.folders[0].glob("*.tif"):
+        path.rename(path.with_name(unicodedata.normalize("NFD", path.stem) + ".TIF"))
+    assert _scan(truth).states.missing_file == 0
+    convert_and_compare(truth, tmp_path / "out", format_name="cellvoyager")
+
+
 def test_channels_declared_and_acquired(tmp_path: Path) -> None:
     scan = _scan(write_cellvoyager(tmp_path))
     infos = scan.tiles.acquisitions[0].channels
@@ -123,6 +133,26 @@ def test_without_a_protocol_channels_are_named_by_action(tmp_path: Path) -> None
         ("A02_C03", "A02_C03"),
     ]
     assert any("holds no protocol" in each for each in scan.warnings)
+
+
+@pytest.mark.parametrize(
+    ("file", "stated", "is_used"),
+    [
+        ("protocol.mes", "protocol.mes", True),
+        ("Protocol.MES", "protocol.mes", True),
+        ("protocol.mes", "D:\\settings\\protocol.mes", True),
+        ("protocol.mes", "", True),
+        ("other.mes", "protocol.mes", False),
+    ],
+)
+def test_the_protocol_is_the_one_that_is_named(tmp_path: Path, file: str, stated: str, is_used: bool) -> None:
+    """Another one has other names for the same numbers of channels."""
+    truth = write_cellvoyager(tmp_path, planes=1)
+    (truth.folders[0] / "protocol.mes").rename(truth.folders[0] / file)
+    scan = _scan(_edited(truth, "MeasurementDetail.mrf", ('"protocol.mes"', f'"{stated}"')))
+    labels = [each.channel_label for each in scan.tiles.acquisitions[0].channels or ()]
+    assert labels == (["DAPI", "Alexa 647"] if is_used else ["A01_C01", "A02_C03"])
+    assert any("'other.mes' may be of another measurement" in each for each in scan.warnings) is not is_used
 
 
 def test_one_channel_in_two_actions_is_two_channels(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFile
 from fractal_omezarr_converters.formats.cellvoyager_heights import autofocus_planes
 from fractal_omezarr_converters.formats.cellvoyager_projections import Projection, channel_id, chosen_images
 from fractal_omezarr_converters.formats.cellvoyager_protocol import (
+    DETAIL,
     MeasurementDetail,
     Protocol,
     find_protocol,
@@ -58,7 +59,7 @@ from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 if TYPE_CHECKING:
     from fractal_omezarr_converters.formats.plane_table import Floats
 
-RECORDS, DETAIL = "MeasurementData.mlf", "MeasurementDetail.mrf"
+RECORDS = "MeasurementData.mlf"
 CUT_UM = 0.1001
 FAILURES_SHOWN = 3
 
@@ -101,10 +102,8 @@ class Cellvoyager(PlateFormat[CellvoyagerOptions]):
     def measure(self, source: Path, options: CellvoyagerOptions, plate_name: str | None) -> Measurement:
         """Read records, plate and protocol; no image is opened."""
         folder = self._folder(source)
-        data, detail, protocol_file, protocol = _documents(folder)
+        data, detail, protocol = _documents(folder)
         warnings = [*data.warnings, *detail.warnings, *protocol.warnings]
-        if protocol_file is None:
-            warnings.append(f"'{folder}' holds no protocol (.mes); channels are named by action and number.")
         images, suffix = chosen_images(data, options.projection, protocol, warnings)
         _check_channels(images, detail, str(folder / DETAIL))
         _warn_of_failures(data, warnings)
@@ -163,10 +162,10 @@ class Cellvoyager(PlateFormat[CellvoyagerOptions]):
         return here[0].parent
 
 
-def _documents(folder: Path) -> tuple[MeasurementData, MeasurementDetail, Path | None, Protocol]:
+def _documents(folder: Path) -> tuple[MeasurementData, MeasurementDetail, Protocol]:
     """Records, plate and protocol; problems of all three files are said together."""
     problems: list[str] = []
-    detail = data = protocol_file = None
+    detail = data = None
     protocol = Protocol("")
     with collecting(problems):
         detail = read_detail(folder / DETAIL)
@@ -176,7 +175,7 @@ def _documents(folder: Path) -> tuple[MeasurementData, MeasurementDetail, Path |
         data = read_records(str(folder / RECORDS))
     raise_together(problems, f"The metadata in '{folder}' cannot be used")
     assert data is not None and detail is not None
-    return data, detail, protocol_file, protocol
+    return data, detail, protocol
 
 
 def _check_channels(images: ImageColumns, detail: MeasurementDetail, described_in: str) -> None:

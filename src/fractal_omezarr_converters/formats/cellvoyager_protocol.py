@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame
 from fractal_omezarr_converters.formats.xml_records import XmlRecord
 from fractal_omezarr_converters.formats.xml_stream import XmlStream
-from fractal_omezarr_converters.models.urls import is_file_there
 
+DETAIL = "MeasurementDetail.mrf"
 MAX_SIZE = 100_000
 PIXEL_SIZES_UM = (1e-3, 1e3)
 _BAND = re.compile(r"(?:BP)?\s*(\d{3,4})(?:\s*/\s*\d+)?")
@@ -92,12 +93,25 @@ def _declared(record: XmlRecord) -> DeclaredChannel:
 
 
 def find_protocol(folder: Path, detail: MeasurementDetail) -> Path | None:
-    """Find the protocol that the ``.mrf`` names, else the only one of the folder."""
-    named = detail.value("MeasurementSettingFileName")
-    if named and "/" not in named and "\\" not in named and is_file_there(folder / named):
-        return folder / named
+    """Find the protocol that the ``.mrf`` names; where it names none, the only one of the folder. Warns when there is none.
+
+    Another one than the named may be of another measurement, in which the same numbers are other channels.
+    """
     there = sorted(folder.glob("*.mes"))
-    return there[0] if len(there) == 1 else None
+    named = PureWindowsPath(detail.value("MeasurementSettingFileName") or "").name
+    if named:
+        path, is_there = AcquisitionFiles(folder, folder, follow_links=True).locate(named, where=detail.root.file)
+        if is_there:
+            return Path(path)
+    elif len(there) == 1:
+        return there[0]
+    missing = f"'{folder}' holds no protocol (.mes)"
+    if there:
+        others = ", ".join(f"'{each.name}'" for each in there)
+        wanted = f"is '{named}', which {DETAIL} names" if named else f"is named in {DETAIL}"
+        missing = f"No protocol of '{folder}' {wanted}; {others} may be of another measurement and is not used"
+    detail.warnings.append(f"{missing}; channels are named by action and number.")
+    return None
 
 
 def read_protocol(path: Path) -> Protocol:
