@@ -157,6 +157,45 @@ def test_labels_that_are_no_names_of_wells_leave_the_place_to_the_number(
     assert {(each.row, each.column) for each in scan.tiles.collections} == {("B", 3)}
 
 
+def _relabelled(truth: SyntheticScanr, labels: dict[str, str]) -> SyntheticScanr:
+    """Call wells by other labels, in the names of files and in the OME-XML."""
+    data = truth.folders[0] / "data"
+    for old, new in labels.items():
+        for path in list(data.glob(f"{old}--*")):
+            path.rename(data / path.name.replace(f"{old}--", f"{new}--", 1))
+        if truth.generation == "new":
+            _edited(truth, "data/metadata.ome.xml", f"({old})", f"({new})")
+            _edited(truth, "data/metadata.ome.xml", f'"{old}--', f'"{new}--')
+    return truth
+
+
+@pytest.mark.parametrize("generation", ["new", "old"])
+@pytest.mark.parametrize("labels", [{"B3": "C1", "C5": "C1"}, {"C5": "control", "B3": "C5"}])
+def test_labels_that_several_wells_have_leave_the_place_to_the_number(
+    tmp_path: Path, generation: str, labels: dict[str, str]
+) -> None:
+    """All controls are called C1, which is a well, too."""
+    scan = _scan(_relabelled(write_scanr(tmp_path, planes=1, generation=generation), labels))
+    assert {(each.row, each.column) for each in scan.tiles.collections} == {("B", 3), ("C", 5)}
+    assert scan.states.missing_file == 0
+    assert any("calls several wells by the same place" in each for each in scan.warnings)
+
+
+@pytest.mark.parametrize("generation", ["new", "old"])
+def test_labels_that_name_no_well_of_this_plate_leave_the_place_to_the_number(tmp_path: Path, generation: str) -> None:
+    """P21 is a protein, and a well of 384."""
+    scan = _scan(_relabelled(write_scanr(tmp_path, planes=1, generation=generation), {"C5": "P21"}))
+    assert {(each.row, each.column) for each in scan.tiles.collections} == {("B", 3), ("C", 5)}
+    assert scan.plate is not None and (scan.plate.rows, scan.plate.columns) == (8, 12)
+
+
+@pytest.mark.parametrize("generation", ["new", "old"])
+def test_labels_that_contradict_the_numbers_are_said(tmp_path: Path, generation: str) -> None:
+    scan = _scan(_relabelled(write_scanr(tmp_path, planes=1, generation=generation), {"C5": "D7"}))
+    assert {(each.row, each.column) for each in scan.tiles.collections} == {("B", 3), ("D", 7)}
+    assert any("well number 29 is labelled 'D7'" in each for each in scan.warnings)
+
+
 @pytest.mark.parametrize("number", ["00000", "00097", "99999"])
 @pytest.mark.parametrize("generation", ["new", "old"])
 def test_numbers_of_wells_that_the_plate_does_not_have(tmp_path: Path, generation: str, number: str) -> None:

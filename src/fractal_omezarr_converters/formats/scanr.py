@@ -109,16 +109,17 @@ class Scanr(PlateFormat[ScanrOptions]):
         warnings: list[str] = []
         if (data / OME_XML).is_file():
             document = read_ome_xml(data / OME_XML, plane_per_block=True)
-            warnings.extend(document.warnings)
             found = planes_of_ome(
                 document, descriptor, pixel_size=options.pixel_size, on_grid=options.field_grid is not None
             )
+            warnings.extend(document.warnings)
             planes, frames, channels = found.planes, found.frames, found.channels
             described_in, instrument = str(data / OME_XML), document.creator
         else:
             named = list_planes(data)
             if not named:
                 raise ConvertersToolsFileNotFoundError(f"'{data}' holds no image of ScanR; copy the images there.")
+            descriptor.take_labels([(each.well, each.label) for each in named], str(data), warnings)
             planes, frames, channels = _planes_of_names(named, descriptor, options, str(data))
             described_in, instrument = str(data), "ScanR"
         subtract = options.offset == "subtract" or (
@@ -183,7 +184,7 @@ def _planes_of_names(
     problems: dict[str, None] = {}
     for each in named:
         try:
-            row, column = descriptor.well(each.label, each.well, described_in)
+            row, column = descriptor.well(each.well, described_in)
         except ConvertersToolsUserError as error:
             problems[str(error)] = None
             continue

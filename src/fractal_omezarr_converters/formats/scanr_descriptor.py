@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +29,10 @@ _PLACES = re.compile(r"<Name>subposition list</Name>\s*(?:<Dimsize>\d+</Dimsize>
 
 @dataclass
 class Descriptor:
-    """What the descriptor states; µm and seconds. ``fields`` are centres by number, y upwards, ``labels`` wells by number."""
+    """What the descriptor states; µm and seconds. ``fields`` are centres by number, y upwards.
+
+    ``labels`` are what wells are called, by number; ``places`` are row and column (from 1) of those that are called by a place.
+    """
 
     plate_name: str | None = None
     rows: int | None = None
@@ -39,24 +42,58 @@ class Descriptor:
     channels: list[str] = field(default_factory=list)
     fields: dict[int, tuple[float, float]] = field(default_factory=dict)
     labels: dict[int, str] = field(default_factory=dict)
+    places: dict[int, tuple[int, int]] = field(default_factory=dict)
 
-    def well(self, label: str, number: int, where: str) -> tuple[int, int]:
+    def take_labels(self, stated: Sequence[tuple[int, str]], where: str, warnings: list[str]) -> None:
+        """Learn the labels of the wells that were imaged, by number: a label that names a well of the plate is its place.
+
+        Labels are free text. One that is no name of a well, such as that of a treatment, or of none on this plate (P21 of 96
+        wells) says nothing of the place; where two wells have the same one (C1, the first control), none does.
+        """
+        own = {number: label for number, label in stated if label}
+        numbers = {number for number, _ in stated}
+        self.labels = {number: label for number, label in self.labels.items() if number in numbers} | own
+        places = {number: place for number, label in self.labels.items() if (place := self._place(label)) is not None}
+        every = [place for number in numbers if (place := places.get(number) or self._by_number(number)) is not None]
+        if places and len(set(every)) < len(every):
+            warnings.append(
+                f"'{where}' calls several wells by the same place, so labels of wells say nothing of places here; their"
+                " numbers are used."
+            )
+            return
+        self.places = places
+        other = [number for number, place in places.items() if self.columns and place != self._by_number(number)]
+        if other:
+            first = min(other)
+            warnings.append(
+                f"Labels of {len(other)} wells in '{where}' contradict their numbers on a plate of {self.columns} columns (for"
+                f" example, well number {first} is labelled '{self.labels[first]}'); the labels are used."
+            )
+
+    def _place(self, label: str) -> tuple[int, int] | None:
+        """Row and column that a label names, from 1; None when it names no well of the plate."""
+        try:
+            letters, column = parse_well(label)
+            row = row_index(letters) + 1
+        except ValueError:
+            return None
+        # TP53 is no well
+        is_on_plate = row <= (self.rows or MAX_ROWS) and 1 <= column <= (self.columns or MAX_COLUMNS)
+        return (row, column) if is_on_plate else None
+
+    def well(self, number: int, where: str) -> tuple[int, int]:
         """Row and column of a well, from 1: by its label, else by its number and the columns of the plate.
-
-        Labels are free text: one that is no name of a well, such as that of a treatment, says nothing of the place.
 
         Raises:
             ConvertersToolsUserError: neither is known, or the plate has no such well.
         """
-        named = label or self.labels.get(number, "")
-        try:
-            letters, column = parse_well(named)
-            row = row_index(letters) + 1
-        except ValueError:
-            return self._numbered_well(named, number, where)
-        # TP53 is no well
-        is_on_plate = row <= MAX_ROWS and 1 <= column <= MAX_COLUMNS
-        return (row, column) if is_on_plate else self._numbered_well(named, number, where)
+        return self.places.get(number) or self._numbered_well(self.labels.get(number, ""), number, where)
+
+    def _by_number(self, number: int) -> tuple[int, int] | None:
+        if not self.columns or not 1 <= number <= (self.rows or MAX_ROWS) * self.columns:
+            return None
+        row, column = divmod(number - 1, self.columns)
+        return row + 1, column + 1
 
     def _numbered_well(self, label: str, number: int, where: str) -> tuple[int, int]:
         if self.columns is None:
@@ -65,14 +102,13 @@ class Descriptor:
                 f"'{where}' numbers wells (W{number:05d}) {naming}, and the size of the plate is not known; set plate_type"
                 " in the options of the format."
             )
-        rows = self.rows or MAX_ROWS
-        if not 1 <= number <= rows * self.columns:
+        place = self._by_number(number)
+        if place is None:
             raise ConvertersToolsUserError(
-                f"'{where}' holds images of well number {number}, which a plate of {rows} rows and {self.columns} columns does"
-                " not have; set the right plate_type in the options of the format."
+                f"'{where}' holds images of well number {number}, which a plate of {self.rows or MAX_ROWS} rows and"
+                f" {self.columns} columns does not have; set the right plate_type in the options of the format."
             )
-        row_number, column_number = divmod(number - 1, self.columns)
-        return row_number + 1, column_number + 1
+        return place
 
     def check_fields(self, positions: Collection[int], where: str) -> None:
         """See that the places of several fields are known.

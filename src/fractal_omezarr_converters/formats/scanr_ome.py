@@ -8,6 +8,7 @@ are µm on the stage, y upwards (as other readers have it); there is no ``Physic
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, collecting, raise_together
 from fractal_omezarr_converters.formats.ome_collector import OmePlanes
@@ -16,6 +17,14 @@ from fractal_omezarr_converters.formats.scanr_descriptor import Descriptor
 from fractal_omezarr_converters.formats.scanr_files import parse_name
 
 _IMAGE = re.compile(r"Well\s+(\d+),\s*Position\s+(\d+)\s*(?:\(([^)]*)\))?")
+
+
+class NamedImage(NamedTuple):
+    """Number and label of the well (empty: none), and number of the position, of one image."""
+
+    well: int
+    label: str
+    position: int
 
 
 def planes_of_ome(
@@ -34,10 +43,15 @@ def planes_of_ome(
     """
     found = OmePlanes(document.path, y_up=True, pixel_size=pixel_size)
     problems: list[str] = []
-    placed: list[tuple[OmeImageRecord, tuple[int, int, int]]] = []
+    named: list[tuple[OmeImageRecord, NamedImage]] = []
     for image in document.images.values():
         with collecting(problems):
-            placed.append((image, _place(document, image, descriptor)))
+            named.append((image, _named(document, image)))
+    descriptor.take_labels([(each.well, each.label) for _, each in named], document.path, document.warnings)
+    placed: list[tuple[OmeImageRecord, tuple[int, int, int]]] = []
+    for image, each in named:
+        with collecting(problems):
+            placed.append((image, (*descriptor.well(each.well, document.path), each.position)))
     if not on_grid and not all(_has_position(image) for image, _ in placed):
         with collecting(problems):
             descriptor.check_fields({position for _, (_, _, position) in placed}, document.path)
@@ -57,17 +71,17 @@ def _has_position(image: OmeImageRecord) -> bool:
     return any(plane.x is not None and plane.y is not None for plane in image.planes.values())
 
 
-def _place(document: OmeDocument, image: OmeImageRecord, descriptor: Descriptor) -> tuple[int, int, int]:
-    """Row, column and position of an image: by its name, else by the name of its first file."""
+def _named(document: OmeDocument, image: OmeImageRecord) -> NamedImage:
+    """Well and position of an image: by its name, else by the name of its first file."""
     named = _IMAGE.search(image.name)
     file = next((place.file for place in image.places.values() if place.file), "")
     of_file = parse_name(file or "")
-    if named is None and of_file is None:
+    label = of_file.label if of_file else ""
+    if named is not None:
+        return NamedImage(int(named.group(1)), (named.group(3) or "").strip() or label, int(named.group(2)))
+    if of_file is None:
         raise ConvertersToolsUserError(
             f"{document.path}, line {image.line}: neither the name of image '{image.name}' nor that of its file '{file}'"
             " says in which well it was taken."
         )
-    label = (named.group(3) if named else None) or (of_file.label if of_file else "")
-    number = int(named.group(1)) if named else of_file.well if of_file else 0
-    position = int(named.group(2)) if named else of_file.position if of_file else 0
-    return (*descriptor.well(label or "", number, document.path), position)
+    return NamedImage(of_file.well, label, of_file.position)
