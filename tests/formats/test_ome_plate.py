@@ -47,6 +47,17 @@ def _edited(truth: SyntheticOmePlate, old: str, new: str) -> SyntheticOmePlate:
     return truth
 
 
+def _rewritten(path: Path, old: str, new: str, encoding: str = "utf-8") -> None:
+    """Change the OME-XML in a TIFF file."""
+    with tifffile.TiffFile(path) as file:
+        pages, text = file.asarray(key=range(len(file.pages))), str(file.pages.first.description)
+    assert old in text
+    with tifffile.TiffWriter(path) as tiff:
+        for number, page in enumerate(pages if pages.ndim > 2 else [pages]):
+            description = text.replace(old, new).encode(encoding) if number == 0 else None
+            tiff.write(page, description=description, metadata=None, contiguous=False)
+
+
 def test_conformance(tmp_path: Path) -> None:
     check_format("ome_plate", write_ome_plate(tmp_path, companion=True, **UGLY).folders[1])
 
@@ -230,6 +241,29 @@ def test_files_that_are_named_by_identifiers_alone(tmp_path: Path, own: str, ref
             _scan(truth)
     else:
         convert_and_compare(truth, tmp_path / "out", format_name="ome_plate")
+
+
+@pytest.mark.parametrize("uuid", ["", ' UUID="urn:uuid:1"'])
+def test_a_file_that_was_renamed_holds_its_own_images(tmp_path: Path, uuid: str) -> None:
+    """The OME-XML in a file still calls it by its former name."""
+    truth = write_ome_plate(tmp_path / "in", planes=1, files="plate")
+    path = truth.folders[0] / "all.ome.tif"
+    _rewritten(path, "<OME ", f"<OME{uuid} ")
+    path.rename(path.with_name("day 1.ome.tif"))
+    assert any("calls itself 'all.ome.tif'" in each for each in _scan(truth).warnings)
+    convert_and_compare(truth, tmp_path / "out", format_name="ome_plate")
+
+
+def test_of_several_files_that_were_renamed_the_first_is_known_by_its_identifier(tmp_path: Path) -> None:
+    truth = write_ome_plate(tmp_path, planes=1, wells=("B03",), layout=(1, 2))
+    for path in list(truth.folders[0].iterdir()):
+        for number in (1, 2):
+            _rewritten(path, f'B03_{number}.ome.tif">urn:uuid:1<', f'B03_{number}.ome.tif">urn:uuid:{number}0<')
+        _rewritten(path, "<OME ", f'<OME UUID="urn:uuid:{path.name[4]}0" ')
+        path.rename(path.with_name(f"day 1 {path.name}"))
+    scan = _scan(truth)
+    assert scan.states.missing_file == len(truth.channels)
+    assert any("does not name 1 OME-TIFF files of its folder" in each for each in scan.warnings)
 
 
 def test_an_image_of_two_wells_is_said(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from fractal_omezarr_converters.formats.plane_records import ChannelFacts
 from fractal_omezarr_converters.formats.xml_records import XmlRecord
 from fractal_omezarr_converters.formats.xml_stream import XmlStream
 from fractal_omezarr_converters.models.ome_planes import PlanePlace, TiffBlock, plane_places
+from fractal_omezarr_converters.models.urls import is_file_there
 
 MAX_SIZE = 10_000_000
 MAX_PROBLEMS = 20
@@ -39,8 +40,8 @@ class OmePlane(NamedTuple):
 class OmeImageRecord:
     """One image; keys of planes are (c, z, t). Pixel sizes are µm, ``t_step`` s, ``acquired`` seconds since 1970.
 
-    ``nameless`` are the files that are named by their UUID alone; ``in_own_frame`` says that positions are in a unit that only
-    the instrument knows.
+    ``uuids`` are those of named files, ``nameless`` those of files that are named by their UUID alone; ``in_own_frame`` says that
+    positions are in a unit that only the instrument knows.
     """
 
     id: str
@@ -58,6 +59,7 @@ class OmeImageRecord:
     channels: list[ChannelFacts] = field(default_factory=list)
     planes: dict[Key, OmePlane] = field(default_factory=dict)
     places: dict[Key, PlanePlace] = field(default_factory=dict)
+    uuids: dict[str, str] = field(default_factory=dict)
     nameless: set[str] = field(default_factory=set)
     in_own_frame: bool = False
     line: int = 0
@@ -118,6 +120,8 @@ def read_ome_xml(
             f"'{path}' states positions in the unit 'reference frame', which only the instrument knows; they are taken as µm."
         )
     problems.extend(_nameless_files(document, is_in_file=content is not None))
+    if content is not None:
+        _find_former_name(document, Path(path))
     raise_together(problems, f"The OME-XML of '{path}' cannot be used")
     return document
 
@@ -132,6 +136,19 @@ def _nameless_files(document: OmeDocument, *, is_in_file: bool) -> list[str]:
         f"'{document.path}' names files by their UUID alone (for example '{min(others)}'), so which files hold the images is"
         " not known; export the plate again with names of files (FileName of UUID in TiffData)."
     ]
+
+
+def _find_former_name(document: OmeDocument, file: Path) -> None:
+    """Take the planes of a TIFF file that was renamed for its own: the OME-XML in it still has its former name."""
+    uuids = {name: uuid for image in document.images.values() for name, uuid in image.uuids.items()}
+    own = [name for name in uuids if len(uuids) == 1 or (document.uuid and uuids[name] == document.uuid)]
+    if file.name in uuids or len(own) != 1 or is_file_there(file.parent / own[0]):
+        return
+    for image in document.images.values():
+        for key, place in image.places.items():
+            if place.file == own[0]:
+                image.places[key] = place._replace(file=None)
+    document.warnings.append(f"'{file}' calls itself '{own[0]}': it was renamed, and its own images are taken.")
 
 
 def tiff_description(path: str | Path) -> tuple[bytes, int] | None:
@@ -206,7 +223,9 @@ def _take_files(image: OmeImageRecord, pixels: XmlRecord, own_pages: int, *, pla
     for each in pixels.every("TiffData"):
         uuid = each.child("UUID")
         name = uuid.attributes.get("FileName", "").strip() if uuid is not None else ""
-        if uuid is not None and not name and uuid.text.strip():
+        if uuid is not None and name:
+            image.uuids[name] = uuid.text.strip()
+        elif uuid is not None and uuid.text.strip():
             image.nameless.add(uuid.text.strip())
         c, z, t = (each.attribute_integer(f"First{axis}", least=0, default=0) for axis in "CZT")
         page, count = (
