@@ -243,6 +243,23 @@ def test_files_that_are_named_by_identifiers_alone(tmp_path: Path, own: str, ref
         convert_and_compare(truth, tmp_path / "out", format_name="ome_plate")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("declared", ["UTF-8", "ISO-8859-1", "utf-16", "windows-1252"])
+def test_text_in_a_tiff_file_is_read_whatever_it_declares_its_encoding_to_be(
+    tmp_path: Path, declared: str, encoding: str
+) -> None:
+    """Programs store the text in another encoding than it declares, and TIFF readers decode it before."""
+    truth = write_ome_plate(tmp_path, planes=1, files="plate", units=False)
+    path = truth.folders[0] / "all.ome.tif"
+    _rewritten(path, 'PhysicalSizeX="', 'PhysicalSizeXUnit="µm" PhysicalSizeX="', encoding)
+    name = f'Name="{truth.channels[0].name}"'
+    _rewritten(path, name, 'Name="Noyau à 5 µm"', encoding)
+    _rewritten(path, 'encoding="UTF-8"', f'encoding="{declared}"', encoding)
+    details = _scan(truth).tiles.acquisitions[0]
+    assert next(each.channel_label for each in details.channels or ()) == "Noyau à 5 µm"
+    assert details.xy_pixel_size == truth.pixel_size
+
+
 @pytest.mark.parametrize("uuid", ["", ' UUID="urn:uuid:1"'])
 def test_a_file_that_was_renamed_holds_its_own_images(tmp_path: Path, uuid: str) -> None:
     """The OME-XML in a file still calls it by its former name."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.micromanager_frames import StatedPlate
-from fractal_omezarr_converters.formats.ome_xml import read_ome_xml
+from fractal_omezarr_converters.formats.ome_xml import read_ome_xml, xml_of
 
 BEFORE_LABEL = "_MMStack_"
 
@@ -46,4 +46,4 @@ def _description(path: Path) -> bytes:
     from fractal_omezarr_converters.models.tiff_pool import naming, opened
 
     with opened(str(path)) as file, file.lock, naming(str(path)):
-        return str(file.tif.pages.first.description).strip("\x00 \n").encode()
+        return xml_of(str(file.tif.pages.first.description))

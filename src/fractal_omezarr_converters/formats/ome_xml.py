@@ -6,6 +6,7 @@ Source: OME schema 2003-FC to 2016-06 (https://www.openmicroscopy.org/Schemas). 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from fractal_omezarr_converters.models.urls import is_file_there
 
 MAX_SIZE = 10_000_000
 MAX_PROBLEMS = 20
+_DECLARATION = re.compile(r"\A<\?xml[^>]*\?>")
 
 Key = tuple[int, int, int]
 
@@ -145,9 +147,8 @@ def _find_former_name(document: OmeDocument, file: Path) -> None:
     if file.name in uuids or len(own) != 1 or is_file_there(file.parent / own[0]):
         return
     for image in document.images.values():
-        for key, place in image.places.items():
-            if place.file == own[0]:
-                image.places[key] = place._replace(file=None)
+        places = image.places.items()
+        image.places = {key: place._replace(file=None) if place.file == own[0] else place for key, place in places}
     document.warnings.append(f"'{file}' calls itself '{own[0]}': it was renamed, and its own images are taken.")
 
 
@@ -158,7 +159,12 @@ def tiff_description(path: str | Path) -> tuple[bytes, int] | None:
 
     with opened(str(path)) as file, file.lock, naming(str(path)):
         text = file.tif.pages.first.description
-        return (text.strip("\x00 \n").encode(), len(file.tif.pages)) if is_ome_xml(text) else None
+        return (xml_of(text), len(file.tif.pages)) if is_ome_xml(text) else None
+
+
+def xml_of(description: str) -> bytes:
+    """Give the XML in a description of a TIFF file; that is decoded already, so its declaration of an encoding is void."""
+    return _DECLARATION.sub("", description.strip("\x00 \n")).encode()
 
 
 def _images(record: XmlRecord, own_pages: int, *, plane_per_block: bool) -> Iterator[OmeImageRecord]:
