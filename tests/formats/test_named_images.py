@@ -92,6 +92,24 @@ def test_positions_of_fields_that_have_names(tmp_path: Path) -> None:
         registry.get("named_images").scan(str(tmp_path), options=options)
 
 
+def test_fields_with_numbers_and_fields_with_names_are_not_the_same_ones(tmp_path: Path) -> None:
+    names = ["B03_s1", "B03_s2", "B03_sedge", "C05_s2", "C05_sleft"]
+    for number, name in enumerate(names):
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.full((8, 8), number, np.uint16))
+    pattern = r"(?P<well>[A-P]\d\d)_s(?P<field>\w+)\.tif"
+    options = {"pattern": pattern, "pixel_size": 1.0, "field_grid": {"columns": 4}}
+    scan = registry.get("named_images").scan(str(tmp_path), options=options)
+    found = {names[int(tile.image_loader.load_data()[0, 0])]: (tile.fov_name, tile.start_x) for tile in scan.tiles}
+    first = found["B03_s1"][1]
+    assert {name: (field, x - first) for name, (field, x) in found.items()} == {
+        "B03_s1": ("FOV_1", 0),
+        "B03_s2": ("FOV_2", 8),
+        "B03_sedge": ("edge", 16),
+        "C05_s2": ("FOV_2", 8),
+        "C05_sleft": ("left", 24),
+    }
+
+
 @pytest.mark.parametrize(("order", "place"), [("rows", (1, 0)), ("snake", (1, 2)), ("columns", (1, 1))])
 def test_orders_of_a_grid(tmp_path: Path, order: str, place: tuple[int, int]) -> None:
     truth = write_named_images(tmp_path, layout=(2, 3), channels=CHANNELS, planes=1, wells=("B03",))

@@ -169,10 +169,11 @@ def _group(match: re.Match[str], what: str) -> str | None:
 
 
 def field_numbers(expression: re.Pattern[str], names: list[str]) -> dict[str, int]:
-    """Give numbers from 1 to fields that are named by words, by their order."""
+    """Give numbers to fields that are named by words, by their order: from 1, behind the fields that have numbers."""
     found = {_group(match, "field") for name in names if (match := expression.search(name)) is not None}
     words = sorted((each for each in found if each is not None and not each.isdecimal()), key=natural)
-    return {word: number for number, word in enumerate(words, start=1)}
+    last = max((int(each) for each in found if each is not None and each.isdecimal()), default=0)
+    return {word: number for number, word in enumerate(words, start=last + 1)}
 
 
 def _taken_apart(name: str, match: re.Match[str], fields: dict[str, int]) -> NamedFile:
