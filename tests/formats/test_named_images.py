@@ -270,3 +270,23 @@ def test_palette_images_keep_their_numbers(tmp_path: Path, shared_data: Path) ->
     np.testing.assert_array_equal(pixels, tifffile.imread(file))
     made = convert(source, tmp_path, format_options=options, workers=1, verify=True)
     assert made.verification is not None and made.verification.ok and len(made.updates) == 6
+
+
+def test_overlays_of_an_arrayscan_are_no_images(tmp_path: Path) -> None:
+    """Masks have an o where images have a d; some versions name the images themselves so."""
+    truth = write_named_images(tmp_path / "in", name=_of_arrayscan, planes=1, channels=CHANNELS, field_shape=(64, 64))
+    folder, options = truth.folders[0], {"pixel_size": 0.65, "field_grid": {"columns": 2, "order": "snake"}}
+    images = list(folder.iterdir())
+    for path in images:
+        tifffile.imwrite(
+            path.with_name(path.name.replace("d1.", "o1.").replace("d0.", "o7.")), np.zeros((64, 64), np.uint16)
+        )
+    scan = registry.detect(folder).scan(str(folder), options=options)
+    assert len(scan.tiles) == len(images) and [
+        each.channel_label for each in scan.tiles.acquisitions[0].channels or ()
+    ] == ["0", "1"]
+    assert f"{len(images)} images are overlays" in " ".join(scan.warnings)
+    for path in images:
+        path.unlink()
+    scan = registry.detect(folder).scan(str(folder), options=options)
+    assert len(scan.tiles) == len(images) and not any("overlays" in each for each in scan.warnings)

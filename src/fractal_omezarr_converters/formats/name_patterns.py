@@ -1,8 +1,9 @@
 """Names of image files taken apart by patterns: the groups that patterns may have, and the names of known instruments.
 
-Facts of the presets: ArrayScan and CellInsight name exported TIFF files ``<prefix>_<A01>f<ff>d<c>.TIF`` (newer: ``o<c>``),
-seen as files; Incucyte exports ``<name>_<A1>_<image>_<yyyy>y<mm>m<dd>d_<hh>h<mm>m.tif`` or with the time since the start
-``<dd>d<hh>h<mm>m``, and BD Pathway writes ``Well <A01>/<dye> - n<000000>.tif``, both from published descriptions.
+Facts of the presets: ArrayScan and CellInsight name exported TIFF files ``<prefix>_<A01>f<ff>d<c>.TIF``, seen as files; ``o<c>``
+are overlays (masks) beside such images, and images themselves where there are no others. From published descriptions: Incucyte
+exports ``<name>_<A1>_<image>_<yyyy>y<mm>m<dd>d_<hh>h<mm>m.tif`` or with the time since the start ``<dd>d<hh>h<mm>m``; BD Pathway
+writes ``Well <A01>/<dye> - n<000000>.tif``.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ PRESETS = (
     NamePattern(
         "ArrayScan and CellInsight",
         ("*f*d*.TIF", "*f*d*.tif", "*f*o*.TIF", "*f*o*.tif"),
-        r"(?P<plate>[^/]+)_(?P<well>[A-Pa-p]\d{2})f(?P<field>\d{2,3})[do](?P<channel>\d+)\.(?i:tiff?|png)$",
+        r"(?P<plate>[^/]+)_(?P<well>[A-Pa-p]\d{2})f(?P<field>\d{2,3})(?:d|(?P<overlay>o))(?P<channel>\d+)\."
+        r"(?i:tiff?|png)$",
     ),
     NamePattern(
         "Incucyte",
@@ -133,6 +135,7 @@ def match_names(folder: Path, names: list[str], expression: re.Pattern[str], war
     found: list[NamedFile] = []
     problems: list[str] = []
     passed: list[str] = []
+    overlays: list[NamedFile] = []
     dated: list[int] = []
     fields = field_numbers(expression, names)
     for name in names:
@@ -141,13 +144,15 @@ def match_names(folder: Path, names: list[str], expression: re.Pattern[str], war
             passed.append(name)
             continue
         try:
-            found.append(_taken_apart(name, match, fields))
+            (overlays if match.groupdict().get("overlay") else found).append(_taken_apart(name, match, fields))
             if _is_dated(match.groupdict()):
                 dated.append(len(found) - 1)
         except ValueError as error:
             problems.append(f"'{folder / name}': {error}")
             if len(problems) == MAX_PROBLEMS:
                 break
+    if not found:
+        found, overlays = overlays, []
     if not found and not problems:
         problems.append(
             f"The pattern '{expression.pattern}' fits none of the {len(names)} images in '{folder}' (for example '{names[0]}')."
@@ -156,6 +161,11 @@ def match_names(folder: Path, names: list[str], expression: re.Pattern[str], war
     if passed:
         shown = ", ".join(passed[:3])
         warnings.append(f"{len(passed)} images have names that the pattern does not fit and are left out: {shown}.")
+    if overlays:
+        warnings.append(
+            f"{len(overlays)} images are overlays of others (o instead of d in their names) and are left out:"
+            f" {', '.join(each.file for each in overlays[:3])}."
+        )
     # dates count from the earliest one, as times since the start do
     start = min((found[at].seconds or 0.0 for at in dated), default=0.0)
     for at in dated:
