@@ -24,6 +24,7 @@ from fractal_omezarr_converters.testing import (
 from fractal_omezarr_converters.testing.synthetic_named import PATTERN
 
 CHANNELS = (SyntheticChannel(1, "DAPI"), SyntheticChannel(2, "GFP"))
+COLOURS = (SyntheticChannel(1, "Green"), SyntheticChannel(2, "Phase"))
 # overlap of 8 px of 64 and of 6 px of 48 is the same eighth
 FULL: dict[str, Any] = {
     "channels": CHANNELS,
@@ -229,6 +230,19 @@ def _of_incucyte_since_the_start(truth: Any, key: PlaneKey) -> str:
     return f"VID12_{key.well[0]}{int(key.well[1:])}_{key.field}_00d{minutes // 60:02d}h{minutes % 60:02d}m.tif"
 
 
+def _of_incucyte_in_folders(truth: Any, key: PlaneKey) -> str:
+    return f"export/{truth.channels[key.channel].name}/{_of_incucyte(truth, key)}"
+
+
+def _of_incucyte_by_prefix(truth: Any, key: PlaneKey) -> str:
+    name = truth.channels[key.channel].name
+    return _of_incucyte_since_the_start(truth, key).replace("VID12", f"My_Greens_{name}")
+
+
+def _of_incucyte_without_prefix(truth: Any, key: PlaneKey) -> str:
+    return f"{truth.channels[key.channel].name} images/{_of_incucyte(truth, key).removeprefix('VID12_')}"
+
+
 def _of_pathway(truth: Any, key: PlaneKey) -> str:
     return f"Well {key.well}/{truth.channels[key.channel].name} - n{key.t:06d}.tif"
 
@@ -239,6 +253,9 @@ def _of_pathway(truth: Any, key: PlaneKey) -> str:
         (_of_arrayscan, {"channels": CHANNELS}),
         (_of_incucyte, {"channels": CHANNELS[:1], "times": 3, "seconds": 5400.0}),
         (_of_incucyte_since_the_start, {"channels": CHANNELS[:1], "times": 3, "seconds": 5400.0}),
+        (_of_incucyte_in_folders, {"channels": COLOURS, "times": 3, "seconds": 5400.0}),
+        (_of_incucyte_without_prefix, {"channels": COLOURS, "times": 3, "seconds": 5400.0}),
+        (_of_incucyte_by_prefix, {"channels": COLOURS, "times": 3, "seconds": 5400.0}),
         (_of_pathway, {"channels": CHANNELS, "times": 2, "layout": (1, 1)}),
     ],
 )

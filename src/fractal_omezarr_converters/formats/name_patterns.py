@@ -50,6 +50,9 @@ class NamePattern(NamedTuple):
         return re.compile(self.pattern)
 
 
+#: Words by which folders or names of exported images say their channel.
+_INCUCYTE = "(?i:phase|brightfield|green|red|orange|nir|blue)"
+
 PRESETS = (
     NamePattern(
         "ArrayScan and CellInsight",
@@ -59,8 +62,9 @@ PRESETS = (
     ),
     NamePattern(
         "Incucyte",
-        ("*_*_*_*y*m*d_*h*m.tif", "*_*_*_*d*h*m.tif"),
-        r"(?P<plate>[^/]+)_(?P<well>[A-P]\d{1,2})_(?P<field>\d+)_(?:(?P<year>\d{4})y(?P<month>\d{2})m(?P<day>\d{2})d_"
+        ("*_*_*y*m*d_*h*m.tif", "*_*_*d*h*m.tif", "*/*_*_*y*m*d_*h*m.tif", "*/*_*_*d*h*m.tif"),
+        rf"(?:^|/)(?:(?P<channel>[^/]*{_INCUCYTE}[^/]*)/)?(?:(?P<plate>[^/]+?)_)?(?:(?P<dye>{_INCUCYTE})_)?"
+        r"(?P<well>[A-P]\d{1,2})_(?P<field>\d+)_(?:(?P<year>\d{4})y(?P<month>\d{2})m(?P<day>\d{2})d_"
         r"(?P<hour>\d{2})h(?P<minute>\d{2})m|(?P<days>\d+)d(?P<hours>\d{2})h(?P<minutes>\d{2})m)\.(?i:tiff?|png|jpg)$",
     ),
     NamePattern(
