@@ -16,6 +16,7 @@ from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.formats.contract import Scan
 from fractal_omezarr_converters.testing import (
     PlaneKey,
+    SyntheticChannel,
     SyntheticMicromanager,
     check_format,
     convert_and_compare,
@@ -69,6 +70,26 @@ def _edited(truth: SyntheticMicromanager, old: str, new: str) -> SyntheticMicrom
 
 def _places(scan: Scan) -> dict[str, tuple[float, float]]:
     return {tile.fov_name: (tile.start_y, tile.start_x) for tile in scan.tiles}
+
+
+CAMERAS = tuple(SyntheticChannel(n, name) for n, name in enumerate(("GFP-Cam1", "GFP-Cam2", "RFP-Cam2"), 1))
+
+
+def test_frames_of_two_cameras_that_have_the_same_number_are_told_apart_by_name(tmp_path: Path) -> None:
+    """A channel of two cameras is 0 and 1, the next one of a single camera is 1 again."""
+    truth = _small(tmp_path / "in", wells=("B03", "C05"), channels=CAMERAS, planes=2)
+    _edited(truth, '"ChannelIndex": 2', '"ChannelIndex": 1')
+    assert any("have the same channel number" in each for each in _scan(truth).warnings)
+    convert_and_compare(truth, tmp_path / "out", format_name="micromanager")
+
+
+def test_names_of_channels_when_the_summary_lists_fewer(tmp_path: Path) -> None:
+    """The summary counts the channels that were chosen, each of which two cameras may have taken."""
+    truth = _small(tmp_path, channels=CAMERAS, files="images")
+    listed = json.dumps({"ChNames": [each.name for each in CAMERAS]}, indent=1)[1:-1].replace("\n", "\n ").strip()
+    _edited(truth, listed, '"ChNames": ["GFP", "RFP"]')
+    details = _scan(truth).tiles.acquisitions[0]
+    assert [each.channel_label for each in details.channels or ()] == [each.name for each in CAMERAS]
 
 
 @pytest.mark.parametrize("files", KINDS)

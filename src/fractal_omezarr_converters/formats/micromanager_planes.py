@@ -60,6 +60,7 @@ def frame_planes(found: Acquired, pixel_size: float | None, free: FreePositions)
     raw = found.planes
     if not raw:
         raise ConvertersToolsUserError(f"'{found.described_in}' describes no image; nothing was acquired.")
+    raw = _told_apart_by_name(found)
     keys = [key_of(each) for each in raw]
     places = places_of(keys, free, found.warnings, found.plate.sites)
     pixels = _pixel_sizes(found, pixel_size)
@@ -118,6 +119,29 @@ def _numbers(values: Sequence[AxisValue | None]) -> dict[AxisValue | None, int]:
     return found
 
 
+def _told_apart_by_name(found: Acquired) -> list[RawPlane]:
+    """Give channels their names instead of numbers where frames of different names have the same number.
+
+    Cameras multiply the number of a channel: one that two cameras take, and the next that one takes, are 0, 1, and 1 again.
+    """
+    names: dict[AxisValue | None, set[str]] = defaultdict(set)
+    for each in found.planes:
+        names[each.axes.get("channel")].add(each.facts.channel)
+    if all(len(each) == 1 for each in names.values()):
+        return found.planes
+    first: dict[frozenset[tuple[str, AxisValue]], str] = {}
+    ambiguous = False
+    for each in found.planes:
+        ambiguous |= first.setdefault(frozenset(each.axes.items()), each.facts.channel) != each.facts.channel
+    if not ambiguous:
+        return found.planes
+    found.warnings.append(
+        "Frames of different channels have the same channel number, as with several cameras; their names tell them apart."
+    )
+    found.planes = [each._replace(axes={**each.axes, "channel": each.facts.channel}) for each in found.planes]
+    return found.planes
+
+
 def _custom_axes(found: Acquired) -> list[str]:
     """Axes that are none of ours and have more than one value; each of their values becomes a channel of its own."""
     values: dict[str, set[AxisValue | None]] = defaultdict(set)
@@ -147,6 +171,8 @@ def _channels(
     for colour, each in zip(colours, found.planes, strict=True):
         first.setdefault(colour, each)
     by_frame = {colour: each.facts.channel for colour, each in first.items()}
+    # a list that is too short says nothing of any place in it: cameras multiply the channels
+    is_listed = all(colour[0] < len(named) for colour in first if isinstance(colour[0], int))
     tells_apart = len(set(by_frame.values())) == len({colour[0] for colour in first})
     names = list(dict.fromkeys([*named, *(str(colour[0]) for colour in first)]))
     order = sorted(first, key=lambda colour: _order(colour, names))
@@ -157,7 +183,7 @@ def _channels(
         value = colour[0]
         if isinstance(value, str):
             name = value
-        elif 0 <= value < len(named):
+        elif 0 <= value < len(named) and (is_listed or not tells_apart):
             name = named[value]
         else:
             name = by_frame[colour] if tells_apart else ""
