@@ -31,6 +31,8 @@ _FRAME_KEY = re.compile(r"FrameKey-(\d+)-(\d+)-(\d+)")
 _IMAGE_NAME = re.compile(
     r"img_channel(?P<channel>\d+)_position(?P<position>\d+)_time(?P<time>\d+)_z(?P<z>\d+)\.tiff?", re.IGNORECASE
 )
+_BEGIN, _KEY = re.compile(r"\s*\{"), re.compile(r'[\s,]*("(?:[^"\\]|\\.)*")\s*:\s*')
+_ENTRY = re.compile(r'"(?:Coords-|Metadata-|FrameKey-)[^"\n]*"\s*:')
 INDEX_MAP = ("channel", "z", "time", "position")
 COORDS, METADATA = "Coords-", "Metadata-"
 
@@ -153,17 +155,29 @@ def _image(key: str, said: Mapping[str, Any], all_said: Mapping[str, Any], besid
 
 
 def _json_of(path: Path, warnings: list[str]) -> dict[str, Any]:
-    """Read a description; that of an aborted acquisition lacks the last bracket."""
+    """Read a description; that of an aborted acquisition ends where the program died, maybe inside the last image."""
     text = path.read_text("utf-8", errors="replace")
-    for tail in ("", "}"):
-        try:
-            found = json.loads(text.rstrip().rstrip(",") + tail)
-        except ValueError:
-            continue
-        if tail:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = _whole_entries(text)
+        if found:
             warnings.append(
                 f"'{path}' is cut short; the acquisition may have been aborted. What it lists is converted."
             )
-        if isinstance(found, dict):
-            return found
-    raise ConvertersToolsUserError(f"'{path}' is not valid JSON; copy it again from the microscope's computer.")
+    if not isinstance(found, dict) or not found:
+        raise ConvertersToolsUserError(f"'{path}' is not valid JSON; copy it again from the microscope's computer.")
+    return found
+
+
+def _whole_entries(text: str) -> dict[str, Any]:
+    """Give the entries of an object up to the one in which the text ends; nothing when it is damaged before its end."""
+    found: dict[str, Any] = {}
+    begin = _BEGIN.match(text)
+    at = begin.end() if begin else len(text)
+    while (key := _KEY.match(text, at)) is not None:
+        try:
+            found[json.loads(key[1])], at = json.JSONDecoder().raw_decode(text, key.end())
+        except ValueError:
+            break
+    return {} if _ENTRY.search(text, key.end() if key else at) else found
