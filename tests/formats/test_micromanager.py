@@ -83,6 +83,13 @@ def test_frames_of_two_cameras_that_have_the_same_number_are_told_apart_by_name(
     convert_and_compare(truth, tmp_path / "out", format_name="micromanager")
 
 
+def test_two_pages_of_one_file_for_one_plane_are_named_by_their_numbers(tmp_path: Path) -> None:
+    truth = _small(tmp_path, channels=(SyntheticChannel(1, "DAPI"), SyntheticChannel(2, "DAPI")), layout=(1, 1))
+    _edited(truth, '"ChannelIndex": 1', '"ChannelIndex": 0')
+    with pytest.raises(ConvertersToolsUserError, match=r"ome.tif' page 1 and '.*ome.tif' page 0 both claim"):
+        _scan(truth)
+
+
 def test_names_of_channels_when_the_summary_lists_fewer(tmp_path: Path) -> None:
     """The summary counts the channels that were chosen, each of which two cameras may have taken."""
     truth = _small(tmp_path, channels=CAMERAS, files="images")
@@ -285,7 +292,11 @@ def test_a_description_that_is_cut_short_gives_what_it_lists(tmp_path: Path) -> 
     path.write_text(path.read_text("utf-8").rstrip().removesuffix("}").rstrip() + ",\n", "utf-8")
     scan = _scan(truth)
     assert len(scan.tiles) == 2 and any("is cut short" in each for each in scan.warnings)
-    path.write_text(path.read_text("utf-8")[:-30], "utf-8")
+    whole = path.read_text("utf-8")
+    path.write_text(whole[:-30], "utf-8")
+    scan = _scan(truth)
+    assert len(scan.tiles) == 1 and any("is cut short" in each for each in scan.warnings)
+    path.write_text(whole.replace('"Width":', '"Width"', 1), "utf-8")
     with pytest.raises(ConvertersToolsUserError, match="is not valid JSON"):
         _scan(truth)
 

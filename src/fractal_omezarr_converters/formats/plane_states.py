@@ -116,10 +116,10 @@ def _without_repeats(measured: Measurement, planes: PlaneTable, files: Sequence[
     for number in np.flatnonzero(~kept).tolist():
         before = int(first[place[number]])
         if (files[before], planes.page[before]) != (files[number], planes.page[number]):
-            each = planes[number]
+            each, other = planes[number], planes[before]
             line = f", line {each.line}" if each.line else ""
             problems.append(
-                f"{described_in}{line}: '{each.file}' and '{planes.file[before]}' both claim"
+                f"{described_in}{line}: {_image_in_words(each, other)} and {_image_in_words(other, each)} both claim"
                 f" {each.label(measured.channels)};"
                 " one plane can have one file only."
             )
@@ -130,6 +130,12 @@ def _without_repeats(measured: Measurement, planes: PlaneTable, files: Sequence[
         f"{len(planes) - int(kept.sum())} records of '{described_in}' repeat another record and are left out."
     )
     return np.flatnonzero(kept)
+
+
+def _image_in_words(plane: PlaneRecord, other: PlaneRecord) -> str:
+    """Name the file of a plane, and its page where the other plane is in the same file."""
+    in_same_file = plane.file == other.file and plane.page is not None
+    return f"'{plane.file}'" + (f" page {plane.page}" if in_same_file else "")
 
 
 def _warn_of_shared(measured: Measurement, planes: PlaneTable, files: Sequence[str], there: Ints) -> None:
