@@ -148,6 +148,20 @@ def test_positions_in_a_frame_of_their_own_are_said(tmp_path: Path) -> None:
     assert said.startswith(f"'{path}' states positions") and said.endswith("they are taken as µm.")
 
 
+@pytest.mark.parametrize("nothing", ["NaN", "nan", ""])
+def test_numbers_that_are_not_known_are_not_stated(tmp_path: Path, nothing: str) -> None:
+    """Some instruments write NaN for the z step of single planes, and for times and places that they did not record."""
+    truth = write_ome_plate(tmp_path / "in", planes=1, companion=True, units=False)
+    path = truth.folders[0] / "plate.companion.ome"
+    text = re.sub(r'(PhysicalSizeZ|DeltaT)="[^"]*"', rf'\1="{nothing}"', path.read_text("utf-8"))
+    text = text.replace("<Plane ", f'<Plane PositionZ="{nothing}" ')
+    of_second_channel = r'(<Plane [^>]*TheC="1"[^>]*) PositionX="[^"]*" PositionY="[^"]*"'
+    text = re.sub(of_second_channel, rf'\1 PositionX="{nothing}" PositionY="{nothing}"', text)
+    path.write_text(text, "utf-8")
+    assert _scan(truth).states.missing_file == 0
+    convert_and_compare(truth, tmp_path / "out", format_name="ome_plate")
+
+
 def test_planes_without_a_position_lie_where_the_others_of_their_field_do(tmp_path: Path) -> None:
     truth = write_ome_plate(tmp_path / "in", planes=1, companion=True, layout=(2, 2))
     for well in truth.wells:

@@ -306,7 +306,7 @@ def test_a_missing_plane_of_a_newer_acquisition_is_counted(tmp_path: Path) -> No
         ('PhysicalSizeX="0.65"', "", r"states no pixel size \(PhysicalSizeX\)"),
         ('SizeZ="1"', 'SizeZ="none"', r"'SizeZ' of <Pixels> is 'none'"),
         ('FirstC="1"', 'FirstC="5"', r"<TiffData> begins at c 5, z 0, t 0, outside of image"),
-        ('PositionX="', 'PositionX="nan" Old="', r"'PositionX' of <Plane> is 'nan'"),
+        ('PositionX="', 'PositionX="inf" Old="', r"'PositionX' of <Plane> is 'inf'"),
         ("</OME>", "", "ends too early"),
         ("OME", "EMO", "does not begin with <OME>"),
     ],

@@ -32,7 +32,7 @@ def position(record: XmlRecord, name: str, pixel_um: float | None = None) -> flo
         ConvertersToolsUserError: it is no number, has an unknown unit, or lies where no stage reaches.
     """
     if pixel_um is not None and record.attributes.get(f"{name}Unit", "").strip() == "pixel":
-        value = pixel_um * record.attribute_number(name) if record.attributes.get(name, "").strip() else None
+        value = pixel_um * record.attribute_number(name) if _states(record, name) else None
     else:
         value = quantity(record, name, "µm")
     if value is not None and abs(value) > MAX_POSITION_UM:
@@ -46,7 +46,7 @@ def quantity(record: XmlRecord, name: str, target: Target) -> float | None:
     Raises:
         ConvertersToolsUserError: it is no number, or has an unknown unit.
     """
-    if not record.attributes.get(name, "").strip():
+    if not _states(record, name):
         return None
     stated = record.attributes.get(f"{name}Unit", "").strip()
     factor = exact_factor(stated if stated and stated != "reference frame" else target, target)
@@ -54,3 +54,8 @@ def quantity(record: XmlRecord, name: str, target: Target) -> float | None:
         raise record.attribute_problem(name, f"has the unit '{stated}'; units known here are {known_units(target)}")
     record.attribute_number(name)
     return float(Decimal(record.attribute(name)) * factor)
+
+
+def _states(record: XmlRecord, name: str) -> bool:
+    """Say whether an attribute holds a value; ``NaN`` is how programs write that they know none."""
+    return record.attributes.get(name, "").strip().lower() not in ("", "nan")
