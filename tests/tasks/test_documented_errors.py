@@ -54,6 +54,14 @@ def another_cycle(plate: SyntheticOperetta, tmp_path: Path) -> None:
     start(plate, tmp_path / "out", acquisition={"acquisition": 1}, overwrite="Overwrite")
 
 
+def another_cycle_of_the_same_number(plate: SyntheticOperetta, tmp_path: Path) -> None:
+    """Extend, and the number was left as it was."""
+    for job in start(plate, tmp_path / "out"):
+        convert_compute(**job)
+    second = write_operetta(tmp_path / "second", wells=("B03", "C05"), layout=(1, 1), field_shape=(32, 32), planes=1)
+    start(second, tmp_path / "out", overwrite="Extend")
+
+
 def held_by_another_run(plate: SyntheticOperetta, tmp_path: Path) -> None:
     """A process on another computer showed signs of life just now."""
     claim = Path(start(plate, tmp_path / "out")[0]["zarr_url"]).parent / ".0.writing-0badcafe-1-2-aaaaaaaa" / OWNER_FILE
@@ -98,6 +106,7 @@ FAILURES: dict[str, Callable[[SyntheticOperetta, Path], Any]] = {
     "20001 images": too_many,
     "exists in": existing_plate,
     "which this run does not make": another_cycle,
+    "which this run does not read": another_cycle_of_the_same_number,
     "is being written by another run": held_by_another_run,
     "is being overwritten": half_overwritten,
     "cannot be read": damaged_file,

@@ -9,7 +9,8 @@ import copy
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,7 @@ def setup_images_for_conversion(
         plate_facts=plate_facts,
         table_backend=converter_options.omezarr_options.table_backend.value,
         run=run,
+        before_writing=_check_of_extend(converter_options) if overwrite_mode == OverwriteMode.EXTEND else None,
     )
     if metadata_files:
         from fractal_omezarr_converters.fractal.metadata_copies import copy_metadata_files
@@ -84,6 +86,12 @@ def setup_images_for_conversion(
     return build_parallelization_list(
         images, zarr_dir=place, converter_options=converter_options, overwrite_mode=overwrite_mode, run=run
     )
+
+
+def _check_of_extend(options: ConverterOptions) -> Callable[[Any, Images], None]:
+    from fractal_omezarr_converters.fractal.kept_images import refuse_to_lose
+
+    return partial(refuse_to_lose, options=options)
 
 
 def build_parallelization_list(

@@ -25,7 +25,7 @@ from fractal_omezarr_converters.ngff.staging import refuse_other_kinds
 from fractal_omezarr_converters.ngff.staging_owner import OWNER_FILE
 from fractal_omezarr_converters.ngff.stores import Store, open_store
 from fractal_omezarr_converters.pipelines.losses import losses
-from fractal_omezarr_converters.pipelines.plates_setup import write_plates
+from fractal_omezarr_converters.pipelines.plates_setup import Check, write_plates
 from fractal_omezarr_converters.pipelines.steps import StepRegistry
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def setup_ome_zarr_collection(
     plate_facts: Facts = None,
     table_backend: str = "csv",
     run: str | None = None,
+    before_writing: Check | None = None,
 ) -> None:
     """Make the place for all images of a run.
 
@@ -76,6 +77,7 @@ def setup_ome_zarr_collection(
         plate_facts: Size, names and times of plates, by plate name and acquisition.
         table_backend: How the plate's condition table is stored.
         run: Name of the run that its images carry, so that an overwriting that failed can be gone on with.
+        before_writing: Called with the store and the images when their paths are settled; it raises when they may not be written.
 
     Raises:
         ConvertersToolsOutputExistsError: something is there that may not be replaced.
@@ -97,8 +99,11 @@ def setup_ome_zarr_collection(
             plate_facts=plate_facts,
             table_backend=table_backend,
             run=run,
+            before_writing=before_writing,
         )
     else:
+        if before_writing is not None:
+            before_writing(open_store(directory), images)
         handler(
             tiled_images=images,
             zarr_dir=directory,
@@ -167,6 +172,7 @@ def setup_plates(
     plate_facts: Facts = None,
     table_backend: str = "csv",
     run: str | None = None,
+    before_writing: Check | None = None,
 ) -> None:
     """Write plate and well documents and the plate's condition table; on Extend they are merged with what is there.
 
@@ -189,6 +195,7 @@ def setup_plates(
         facts=plate_facts or {},
         backend=str(table_backend),
         run=run or f"run-{uuid.uuid4().hex[:12]}",
+        before_writing=before_writing,
     )
 
 

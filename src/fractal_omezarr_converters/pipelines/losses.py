@@ -105,7 +105,7 @@ def plate_loss(store: Store, plate: str, images: Sequence[Image]) -> Loss:
     held = {number for number in others if _is_held(store, plate, listed.images, number)}
     has_conditions = any(image.attributes for image in images)
     with ThreadPoolExecutor(READERS) as pool:
-        inside = list(pool.map(lambda path: _inside(store, join(plate, path), made.get(path)), listed.images))
+        inside = list(pool.map(lambda path: work_of_others(store, join(plate, path), made.get(path)), listed.images))
     of_plate = [name for name in listed.tables if name != CONDITION_TABLE or not has_conditions]
     return Loss(
         place=plate,
@@ -124,11 +124,11 @@ def _is_held(store: Store, plate: str, listed: Mapping[str, int], acquisition: i
 
 
 def _image_loss(store: Store, image: Image) -> Loss:
-    labels, tables = _inside(store, image.path, image)
+    labels, tables = work_of_others(store, image.path, image)
     return Loss(place=image.path, labels=_counted([labels]), tables=_counted([tables]))
 
 
-def _inside(store: Store, path: str, made: Image | None) -> tuple[list[str], list[str]]:
+def work_of_others(store: Store, path: str, made: Image | None) -> tuple[list[str], list[str]]:
     """Labels and tables of an image that a new one in its place does not have."""
     again = {*OUR_TABLES, *([CONDITION_TABLE] if made is None or made.attributes else [])}
     return label_names(store, path), [name for name in table_names(store, path) if name not in again]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -37,6 +37,7 @@ from fractal_omezarr_converters.pipelines.plate_replacement import (
 from fractal_omezarr_converters.pipelines.roi_tables import plate_condition_table
 
 type Image = TiledImage[Any, Any]
+type Check = Callable[[Store, Sequence[Image]], None]
 MOSAIC, PER_FOV = "Mosaic", "Per-FOV"
 
 
@@ -49,6 +50,7 @@ def write_plates(
     facts: Mapping[tuple[str, int], PlateFacts],
     backend: str,
     run: str,
+    before_writing: Check | None = None,
 ) -> None:
     """Check all plates first, then write their documents; nothing is taken away, and other runs wait meanwhile.
 
@@ -71,7 +73,10 @@ def write_plates(
         replaced = [plate for plate, mode_of_plate in modes.items() if mode_of_plate == "exchange"]
         losses = {plate: plate_loss(store, plate, by_plate[plate]) for plate in replaced}
         _refuse_to_lose_acquisitions(store, losses.values())
-        refuse_while_written(store, [image.path for images in by_plate.values() for image in images])
+        everything = [image for images in by_plate.values() for image in images]
+        refuse_while_written(store, [image.path for image in everything])
+        if before_writing is not None:
+            before_writing(store, everything)
         for plate, images in by_plate.items():
             content = contents[plate]
             if plate in losses:
