@@ -99,6 +99,57 @@ def test_rows_of_an_acquisition_that_is_converted_too_are_used(folder, tmp_path,
     assert any("rows of acquisition 1 are not used; it does not name this table" in one for one in report.warnings)
 
 
+def one_well(folder: Path, copy: Path, row: str) -> Path:
+    """A copy of the folder with one of its wells alone."""
+    copy.mkdir()
+    for file in folder.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    lines = (copy / "tiles.csv").read_text().splitlines()
+    (copy / "tiles.csv").write_text("\n".join([lines[0], *(line for line in lines[1:] if line.startswith(row))]) + "\n")
+    return copy
+
+
+def test_a_condition_table_may_name_wells_of_any_acquisition_that_names_it(folder, tmp_path):
+    """A second cycle without some wells, and an acquisition in two folders: the wells of the other one were refused."""
+    (tmp_path / "conditions.csv").write_text("well,dose\nA01,1\nB01,2\n")
+    options = AcquisitionOptions(condition_table_path=str(tmp_path / "conditions.csv"))
+    parts = [one_well(folder, tmp_path / row, row) for row in "AB"]
+    for sources, numbers in ((parts, (0, 0)), ([folder, parts[1]], (0, 1))):
+        requests = [
+            AcquisitionRequest(str(source), plate_name="P", acquisition=number, options=options)
+            for source, number in zip(sources, numbers, strict=True)
+        ]
+        images, report = read_acquisitions(requests, OPTIONS)
+        assert {image.path: image.attributes["dose"] for image in images} == {
+            image.path: [1] if "/A/" in image.path else [2] for image in images
+        }
+        assert not [text for text in report.warnings if "condition" in text.lower()]
+    with pytest.raises(ConvertersToolsUserError, match=r"not among the images: A01; images exist for B01"):
+        read_acquisitions(requests[1:], OPTIONS)
+    requests[0] = AcquisitionRequest(str(folder), plate_name="P")
+    with pytest.raises(ConvertersToolsUserError, match=r"not among the images: A01; images exist for B01"):
+        read_acquisitions(requests, OPTIONS)
+
+
+def test_a_condition_table_of_several_plates(folder, tmp_path):
+    """Rows of another plate were refused as wells that do not exist, also when that plate was converted, too."""
+    (tmp_path / "conditions.csv").write_text("plate_name,well,dose\nP/1,A01,1\nP/1,B01,2\nQ,A01,3\nQ,B01,4\n")
+    options = AcquisitionOptions(condition_table_path=str(tmp_path / "conditions.csv"))
+    requests = [AcquisitionRequest(str(folder), plate_name=name, options=options) for name in ("P_1", "Q")]
+    images, report = read_acquisitions(requests, OPTIONS)
+    assert {image.path: image.attributes["dose"] for image in images} == {
+        "P_1.zarr/A/01/0": [1],
+        "P_1.zarr/B/01/0": [2],
+        "Q.zarr/A/01/0": [3],
+        "Q.zarr/B/01/0": [4],
+    }
+    assert not [text for text in report.warnings if "not used" in text]
+    images, report = read_acquisitions(requests[1:], OPTIONS)
+    assert [image.attributes["dose"] for image in images] == [[3], [4]]
+    [note] = [text for text in report.warnings if "not used" in text]
+    assert "rows of plate P_1 are not used; it is not converted" in note
+
+
 def test_f37_a_condition_for_a_well_that_does_not_exist_is_an_error(folder, tmp_path):
     (tmp_path / "conditions.csv").write_text("well,dose\nA01,1\nH12,2\n")
     options = AcquisitionOptions(condition_table_path=str(tmp_path / "conditions.csv"))

@@ -11,7 +11,13 @@ import numpy.typing as npt
 
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.models.collections import ImageInPlate
-from fractal_omezarr_converters.pipelines.conditions import ConditionTable, join, read_conditions, rows_not_used
+from fractal_omezarr_converters.pipelines.conditions import (
+    ConditionTable,
+    Elsewhere,
+    join,
+    read_conditions,
+    rows_not_used,
+)
 from fractal_omezarr_converters.pipelines.filter_models import AttributeFilter, FilterModel
 from fractal_omezarr_converters.pipelines.filters import resolve_filter
 
@@ -22,7 +28,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 class WithConditions(NamedTuple):
-    """Tiles with their conditions as attributes, what to say about it, and rows of acquisitions that are not among them."""
+    """Tiles with their conditions as attributes, what to say about it, and rows of others that are not among them."""
 
     table: TileTable
     notes: list[str]
@@ -30,19 +36,19 @@ class WithConditions(NamedTuple):
 
 
 class RowsElsewhere(NamedTuple):
-    """A condition table, by its path and as it is called in messages, and an acquisition that it names."""
+    """A condition table as it is called in messages, and a plate or an acquisition that it names."""
 
-    path: str
     name: str
-    acquisition: int
+    place: Elsewhere
 
 
-def with_condition_tables(table: TileTable, before: TileTable) -> WithConditions:
+def with_condition_tables(table: TileTable, before: Sequence[TileTable]) -> WithConditions:
     """Give the tiles with their conditions as attributes.
 
     Args:
         table: Tiles that are left.
-        before: Tiles before any filter; wells that a filter removed are not missing from the images.
+        before: All tiles that are converted together, before any filter: wells that a filter removed, or that another
+            acquisition with the same condition table has, are not missing from the images.
 
     Raises:
         ConvertersToolsFileNotFoundError: a condition table does not exist.
@@ -53,35 +59,34 @@ def with_condition_tables(table: TileTable, before: TileTable) -> WithConditions
     paths = [table.acquisitions[index].condition_table_path for index in np.unique(table.acquisition)]
     for path in dict.fromkeys(path for path in paths if path):
         conditions = read_conditions(path)
-        join(before.select(_rows_that_name(before, path)), conditions)
+        everyone = join(TileTable.concat([each.select(_rows_that_name(each, path)) for each in before]), conditions)
         mine = _rows_that_name(table, path)
         part = table.select(mine)
         joined = join(part, _for_wells_of(part, conditions))
         table = _with_attributes(table, mine, joined.joined)
-        elsewhere += [RowsElsewhere(path, conditions.name, number) for number in joined.elsewhere]
+        elsewhere += [RowsElsewhere(conditions.name, each) for each in everyone.elsewhere]
         if joined.wells_without:
             notes.append(f"{conditions.name} has no conditions for the wells {', '.join(joined.wells_without)}.")
     return WithConditions(table, notes, elsewhere)
 
 
 def notes_on_rows_elsewhere(elsewhere: Iterable[RowsElsewhere], tables: Sequence[TileTable]) -> list[str]:
-    """Say which rows of condition tables are not used by any of the tiles that are converted together."""
-    used, converted = set(), set()
+    """Say which rows of condition tables are of plates and acquisitions that do not name them, each once."""
+    converted: set[Elsewhere] = set()
     for table in tables:
-        for index, collection in np.unique(np.stack([table.acquisition, table.collection], axis=1), axis=0).tolist():
-            place = table.collections[collection]
-            if isinstance(place, ImageInPlate):
-                converted.add(place.acquisition)
-                used.add((table.acquisitions[index].condition_table_path, place.acquisition))
-    return [
-        rows_not_used(one.name, one.acquisition, is_converted=one.acquisition in converted)
-        for one in dict.fromkeys(elsewhere)
-        if (one.path, one.acquisition) not in used
-    ]
+        places = [table.collections[index] for index in np.unique(table.collection)]
+        for one in places:
+            if isinstance(one, ImageInPlate):
+                converted |= {Elsewhere(one.plate_name), Elsewhere(acquisition=one.acquisition)}
+    return [rows_not_used(one.name, one.place, is_converted=one.place in converted) for one in dict.fromkeys(elsewhere)]
 
 
-def with_conditions_to_filter_by[T](tiles: T, filters: Sequence[FilterModel | dict[str, Any]] | None) -> T | TileTable:
+def with_conditions_to_filter_by[T](
+    tiles: T, filters: Sequence[FilterModel | dict[str, Any]] | None, before: Sequence[TileTable] = ()
+) -> T | TileTable:
     """Give the tiles with their conditions when a filter looks at conditions; else they get them once they are filtered.
+
+    ``before``: all tiles that are converted together, where these are not all of them.
 
     Raises:
         ConvertersToolsFileNotFoundError: a condition table does not exist.
@@ -91,7 +96,7 @@ def with_conditions_to_filter_by[T](tiles: T, filters: Sequence[FilterModel | di
         return tiles
     table = tiles if isinstance(tiles, TileTable) else TileTable.from_tiles(cast("list[Tile[Any, Any]]", tiles))
     named = any(table.acquisitions[index].condition_table_path for index in np.unique(table.acquisition))
-    return with_condition_tables(table, table).table if named else tiles
+    return with_condition_tables(table, before or [table]).table if named else tiles
 
 
 def _rows_that_name(table: TileTable, path: str) -> Mask:
@@ -101,8 +106,9 @@ def _rows_that_name(table: TileTable, path: str) -> Mask:
 
 def _for_wells_of(table: TileTable, conditions: ConditionTable) -> ConditionTable:
     used = [table.collections[index] for index in np.unique(table.collection)]
-    wells = {(one.row, one.column) for one in used if isinstance(one, ImageInPlate)}
-    rows = [index for index, key in enumerate(conditions.keys) if (key.row, key.column) in wells]
+    places = [one for one in used if isinstance(one, ImageInPlate)]
+    wells = {(one.row, one.column, plate) for one in places for plate in (one.plate_name, None)}
+    rows = [index for index, key in enumerate(conditions.keys) if key[:3] in wells]
     return replace(
         conditions,
         keys=[conditions.keys[index] for index in rows],

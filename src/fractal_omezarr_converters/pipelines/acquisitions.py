@@ -87,7 +87,11 @@ def read_acquisitions(
     report = ReadReport()
     elsewhere: list[RowsElsewhere] = []
     with kept_folders():
-        tables = [_read(request, report, elsewhere, files_needed=files_needed) for request in requests]
+        scanned = [_scanned(request, report, files_needed=files_needed) for request in requests]
+        tables = [
+            _chosen(number, request, scanned, report, elsewhere, files_needed=files_needed)
+            for number, request in enumerate(requests)
+        ]
     _refuse_shared_numbers(requests, report.scans, tables)
     _refuse_repeated_fields(requests, tables)
     _say(notes_on_rows_elsewhere(elsewhere, tables), report)
@@ -114,9 +118,8 @@ def _record_corrections(images: list[TiledImage[Any, Any]], scans: list[Scan], t
         image.provenance = [*steps.get(image.collection.path(), []), *image.provenance]
 
 
-def _read(
-    request: AcquisitionRequest, report: ReadReport, elsewhere: list[RowsElsewhere], *, files_needed: bool
-) -> TileTable:
+def _scanned(request: AcquisitionRequest, report: ReadReport, *, files_needed: bool) -> TileTable:
+    """All tiles of an acquisition, with what the user states instead of the metadata."""
     chosen = registry.get(request.format_name) if request.format_name else registry.detect(request.source)
     scan = registry.scan(
         chosen,
@@ -128,10 +131,23 @@ def _read(
     report.scans.append(scan)
     if files_needed:
         _refuse_without_files(request.source, scan)
+    return with_options(scan.tiles, request.options)
+
+
+def _chosen(
+    number: int,
+    request: AcquisitionRequest,
+    scanned: Sequence[TileTable],
+    report: ReadReport,
+    elsewhere: list[RowsElsewhere],
+    *,
+    files_needed: bool,
+) -> TileTable:
+    """The tiles of an acquisition that filters leave, with their conditions; ``scanned``: the tiles of all acquisitions."""
+    table, scan = scanned[number], report.scans[number]
     said = [f"{request.source}: {_below(request.source, text)}" for text in [*scan.warnings, *scan.states.sentences()]]
-    table = with_options(scan.tiles, request.options)
     filters = [*request.options.filters, *request.filters]
-    judged = with_conditions_to_filter_by(table, filters)
+    judged = with_conditions_to_filter_by(table, filters, scanned)
     kept, counts = filter_tiles(judged, filters_config=filters, files_needed=files_needed)
     report.filter_counts.append(counts)
     if not len(kept):
@@ -139,7 +155,7 @@ def _read(
     if files_needed and request.options.orientation != "as read":
         kept, found = _with_orientation(kept, apply=request.options.orientation == "auto")
         said += [f"{request.source}: {text}" for text in found]
-    joined, notes, others = with_condition_tables(kept, before=table)
+    joined, notes, others = with_condition_tables(kept, before=scanned)
     elsewhere += others
     _say([*said, *notes], report)
     for one in joined.collections:

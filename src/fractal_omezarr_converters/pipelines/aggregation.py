@@ -93,7 +93,7 @@ def planned_images(
     before = given if isinstance(given, TileTable) else TileTable.from_tiles(given)
     table = before if not counts else kept if isinstance(kept, TileTable) else TileTable.from_tiles(kept)
     if not conditions_joined:
-        table, notes, elsewhere = with_condition_tables(table, before)
+        table, notes, elsewhere = with_condition_tables(table, [before])
         _say([*notes, *notes_on_rows_elsewhere(elsewhere, [table])])
     absent = missing_sources(table.loaders, resource, fresh=not just_scanned)
     if files_needed:

@@ -9,6 +9,7 @@ condition, else the file does; several maps may stand below each other. Both are
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,7 @@ from fractal_omezarr_converters.errors import (
 from fractal_omezarr_converters.formats.store_folders import file_in_store
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.urls import clean_url, is_file_there, is_remote_url
+from fractal_omezarr_converters.models.well_names import safe_plate_name
 from fractal_omezarr_converters.pipelines.plate_maps import read_plate_maps
 
 if TYPE_CHECKING:
@@ -51,6 +53,17 @@ class WellKey(NamedTuple):
         if self.plate_name is not None:
             said += f" of plate {self.plate_name}"
         return said if self.acquisition is None else f"{said} (acquisition {self.acquisition})"
+
+
+class Elsewhere(NamedTuple):
+    """A plate, or an acquisition of any plate, that a condition table names, and of which no item is."""
+
+    plate_name: str | None = None
+    acquisition: int | None = None
+
+    def __str__(self) -> str:
+        """Write it as a person would."""
+        return f"acquisition {self.acquisition}" if self.plate_name is None else f"plate {self.plate_name}"
 
 
 @dataclass(frozen=True)
@@ -90,13 +103,13 @@ class ConditionTable:
 class JoinedConditions[T]:
     """Images or tiles with their conditions as attributes, the wells that have none, and what else to say.
 
-    ``elsewhere``: acquisitions that the table names, and of which no item is.
+    ``elsewhere``: plates and acquisitions that the table names, and of which no item is.
     """
 
     joined: T
     wells_without: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    elsewhere: list[int] = field(default_factory=list)
+    elsewhere: list[Elsewhere] = field(default_factory=list)
 
 
 def read_conditions(path: str | Path) -> ConditionTable:
@@ -128,7 +141,7 @@ def join(items: list[TiledImage[Any, Any]], table: ConditionTable) -> JoinedCond
 def join(items: TileTable | list[TiledImage[Any, Any]], table: ConditionTable) -> JoinedConditions[Any]:
     """Join conditions to wells: every image (or tile) of a well gets the conditions as attributes.
 
-    The items handed in stay as they are. Give the items of the acquisition (or acquisitions) the table belongs to.
+    The items handed in stay as they are. Give the items of all acquisitions the table belongs to.
 
     Raises:
         ConvertersToolsUserError: the table names wells that do not occur, an image is not in a plate, or an attribute
@@ -177,20 +190,32 @@ def _merge(
             if rows and found[key] != existing[key]
         )
         merged.append({**found, **existing} if not rows else {**existing, **found})
-    acquisitions = {place.acquisition for place in places}
-    unused = [key for index, key in enumerate(table.keys) if index not in used]
-    absent = [key for key in unused if key.acquisition is None or key.acquisition in acquisitions]
+    absent, elsewhere = _not_found([key for index, key in enumerate(table.keys) if index not in used], places)
     problems.extend(_absent_wells(table.name, absent, places))
     raise_together(list(dict.fromkeys(problems)), f"{table.name} does not fit the images")
-    elsewhere = sorted({key.acquisition for key in unused if key.acquisition is not None})
-    notes = [rows_not_used(table.name, number, is_converted=False) for number in elsewhere]
+    notes = [rows_not_used(table.name, each, is_converted=False) for each in elsewhere]
     return merged, JoinedConditions(None, list(without), notes, elsewhere)
 
 
-def rows_not_used(name: str, acquisition: int, *, is_converted: bool) -> str:
-    """Say that a table has rows of an acquisition which they do not reach."""
+def _not_found(unused: Sequence[WellKey], places: Sequence[ImageInPlate]) -> tuple[list[WellKey], list[Elsewhere]]:
+    """Wells that do not occur, and plates and acquisitions none of which is among the places."""
+    plates, acquisitions = {place.plate_name for place in places}, {place.acquisition for place in places}
+    absent: list[WellKey] = []
+    elsewhere: dict[Elsewhere, None] = {}
+    for key in unused:
+        if key.plate_name is not None and key.plate_name not in plates:
+            elsewhere[Elsewhere(plate_name=key.plate_name)] = None
+        elif key.acquisition is not None and key.acquisition not in acquisitions:
+            elsewhere[Elsewhere(acquisition=key.acquisition)] = None
+        else:
+            absent.append(key)
+    return absent, sorted(elsewhere, key=lambda each: (each.plate_name or "", each.acquisition or 0))
+
+
+def rows_not_used(name: str, elsewhere: Elsewhere, *, is_converted: bool) -> str:
+    """Say that a table has rows of a plate or an acquisition which they do not reach."""
     why = "it does not name this table" if is_converted else "it is not converted"
-    return f"{name}: rows of acquisition {acquisition} are not used; {why}."
+    return f"{name}: rows of {elsewhere} are not used; {why}."
 
 
 def _absent_wells(name: str, absent: Sequence[WellKey], places: Iterable[ImageInPlate]) -> list[str]:
@@ -212,6 +237,13 @@ def _well_name(place: ImageInPlate) -> str:
     return f"{place.row}{place.column:02d}"
 
 
+def _plate_name(text: str) -> str:
+    """The plate's name as its folder has it (``Plate/1`` becomes ``Plate_1``); what can be none names no plate."""
+    with suppress(ValueError):
+        return safe_plate_name(text)[0]
+    return text
+
+
 def _read_list(frame: Frame) -> ConditionTable:
     wells = well_of_rows(frame)
     plates = frame.text("plate_name") if "plate_name" in frame else [None] * len(frame)
@@ -226,7 +258,7 @@ def _read_list(frame: Frame) -> ConditionTable:
         frame.problems.append(f"{frame.name} has no column with conditions beside the wells; add one.")
     frame.raise_problems()
     keys = [
-        WellKey(row, column, plate, None if number < 0 else number)
+        WellKey(row, column, None if plate is None else _plate_name(plate), None if number < 0 else number)
         for (row, column), plate, number in zip(wells, plates, numbers)
     ]
     return ConditionTable(frame.name, keys, {name: frame.values(name) for name in names})
