@@ -42,3 +42,19 @@ def test_of_an_image_its_ome_xml_is_copied_and_not_its_pixels(tmp_path: Path) ->
     assert kept.name.endswith(".ome.xml")
     assert b"<Plate " in kept.read_bytes() and kept.read_bytes() in first.read_bytes()
     assert kept.stat().st_size < first.stat().st_size
+
+
+def test_all_parts_of_one_acquisition_keep_their_files(tmp_path: Path) -> None:
+    """The last folder's files took the place of those of the others, in one run as well as by Extend."""
+    parts = [write_cellvoyager(tmp_path / well, planes=1, wells=(well,)).folders[0] for well in ("B03", "C05", "D07")]
+    records = [(part / "MeasurementData.mlf").read_bytes() for part in parts]
+    options = {"acquisition_options": {"copy_metadata": True}, "workers": 1}
+    both = {"acquisitions": [{"path": str(part), "acquisition": 0} for part in parts[:2]]}
+    convert([], tmp_path / "out", configuration=both, **options)
+    for part in (parts[2], parts[0]):
+        convert(part, tmp_path / "out", overwrite="Extend", **options)
+    kept = tmp_path / "out" / "Synthetic Plate.zarr" / "metadata" / "0"
+    assert [(kept / f"{number}MeasurementData.mlf").read_bytes() for number in ("", "2_", "3_")] == records
+    assert not list(kept.glob("4_*"))
+    convert(parts[2], tmp_path / "out", overwrite="Overwrite", **options)
+    assert (kept / "MeasurementData.mlf").read_bytes() == records[2]

@@ -82,7 +82,7 @@ def setup_images_for_conversion(
     if metadata_files:
         from fractal_omezarr_converters.fractal.metadata_copies import copy_metadata_files
 
-        copy_metadata_files(place, metadata_files)
+        copy_metadata_files(place, metadata_files, replace=overwrite_mode == OverwriteMode.OVERWRITE)
     return build_parallelization_list(
         images, zarr_dir=place, converter_options=converter_options, overwrite_mode=overwrite_mode, run=run
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 
 from fractal_omezarr_converters.models.image_files import TIFF_SUFFIXES
@@ -12,29 +13,36 @@ from fractal_omezarr_converters.models.urls import filesystem_for_url, is_remote
 FOLDER = "metadata"
 
 
-def copy_metadata_files(zarr_dir: str, files: Mapping[tuple[str, int], Sequence[str]]) -> list[str]:
-    """Copy files to ``<plate>.zarr/metadata/<acquisition>/``; what is there under the same name is replaced.
+def copy_metadata_files(
+    zarr_dir: str, files: Mapping[tuple[str, int], Sequence[str]], *, replace: bool = False
+) -> list[str]:
+    """Copy files to ``<plate>.zarr/metadata/<acquisition>/``; files of one name are told apart by a number (``2_<name>``).
 
     Of an image that holds metadata (OME-TIFF) only the OME-XML is copied, as ``<name>.ome.xml``; its pixels are in the plate.
 
     Args:
         zarr_dir: output folder or URL.
         files: absolute paths or URLs by plate's folder and acquisition.
+        replace: the plate is made anew: what earlier runs copied under the same name goes. Otherwise it stays.
 
     Returns:
         The keys that were written, relative to ``zarr_dir``.
     """
     from fractal_omezarr_converters.ngff.stores import open_store
 
-    written = []
+    written: list[str] = []
     for (plate, acquisition), paths in files.items():
         store = open_store(join_url_paths(zarr_dir, plate))
-        for name, path in _named(paths):
+        for path in paths:
             content = _content(path)
-            if content is not None:
-                key = f"{FOLDER}/{acquisition}/{name}"
-                store.put(key, content)
-                written.append(f"{plate}/{key}")
+            if content is None:
+                continue
+            for number in count(1):
+                key = f"{FOLDER}/{acquisition}/{'' if number == 1 else f'{number}_'}{_name(path)}"
+                if f"{plate}/{key}" not in written and (replace or store.get(key) in (None, content)):
+                    break
+            store.put(key, content)
+            written.append(f"{plate}/{key}")
     return written
 
 
@@ -54,14 +62,7 @@ def _is_image(path: str) -> bool:
     return Path(path).suffix.lower() in TIFF_SUFFIXES
 
 
-def _named(paths: Sequence[str]) -> list[tuple[str, str]]:
-    """Name of each copy: that of the file, or of its OME-XML; files of one name are told apart by a number."""
-    seen: dict[str, int] = {}
-    named = []
-    for path in paths:
-        name = Path(path).name
-        if _is_image(path):
-            name = f"{name[: -len(Path(path).suffix)].removesuffix('.ome')}.ome.xml"
-        seen[name] = seen.get(name, 0) + 1
-        named.append((name if seen[name] == 1 else f"{seen[name]}_{name}", path))
-    return named
+def _name(path: str) -> str:
+    """Name of the copy: that of the file, or of its OME-XML."""
+    name = Path(path).name
+    return f"{name[: -len(Path(path).suffix)].removesuffix('.ome')}.ome.xml" if _is_image(path) else name

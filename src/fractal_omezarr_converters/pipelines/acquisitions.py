@@ -164,7 +164,8 @@ def _chosen(
             if facts is not None:
                 report.plate_facts.setdefault((one.plate_name, one.acquisition), facts)
             if request.options.copy_metadata:
-                report.metadata_files[one.plate_path(), one.acquisition] = list(scan.metadata_files)
+                kept = report.metadata_files.setdefault((one.plate_path(), one.acquisition), [])
+                kept += [file for file in scan.metadata_files if file not in kept]
     return joined
 
 
