@@ -61,6 +61,8 @@ def by_well(joined: TileTable) -> dict[str, dict[str, Any]]:
     [
         "well,drug,dose\nA01,DMSO,0\na2,Taxol,5\nAB13,Taxol,10\n",
         "drug;row;dose;column\nDMSO;A;0;1\nTaxol;1;5;02\nTaxol;AB;10;13\n",
+        "sep=;\nwell;drug;dose\nA01;DMSO;0\na2;Taxol;5\nAB13;Taxol;10\n",
+        '\ufeff"sep=|"\r\nwell|drug|dose\r\nA01|"DMSO"|0\r\na2|Taxol|5\r\nAB13|Taxol|10\r\n',
     ],
 )
 def test_f37_conditions_are_joined_to_the_wells(text: str, tmp_path: Path) -> None:
@@ -159,7 +161,8 @@ def test_attributes_of_the_tile_table_stay_and_must_not_contradict(tmp_path: Pat
     ("text", "said"),
     [
         ("well,drug\nA1,x\nfoo,y\nbar,y\n", r"row 3 \('foo'\), row 4 \('bar'\): is not a well"),
-        ("drug,dose\nx,1\n", "no column 'row' and no column 'column'"),
+        ("Well,dose\nA1,1\n", r"no column 'row' and no column 'column'.* It has the columns 'Well', 'dose'\."),
+        ("sep=;\nwell;drug\nA1;x\nfoo;y\n", r"row 4 \('foo'\): is not a well"),
         ("well,plate\nA1,x\n", "'plate', because Fractal uses this name"),
         ("well\nA1\n", "no column with conditions"),
         ("drug,1,2\nA,x,y\nA,x,y\n", "well A1 stands in this map twice"),

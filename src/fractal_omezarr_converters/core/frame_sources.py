@@ -30,6 +30,8 @@ EMPTY_WORDS = frozenset(
     )
 )
 _LONGEST_HEAD = 1 << 16
+_STATED_SEPARATOR = re.compile(r'"?sep=([^\r\n"])"?[,;\t]*\r?\n', re.IGNORECASE)
+"""The first line that programs write for Excel: ``sep=;``."""
 NO_NAME = re.compile(r"(Unnamed: \d+|__index_level_\d+__)?")
 
 
@@ -75,13 +77,16 @@ def read_frame(table: Any, *, name: str | None = None) -> Frame:
 
 
 def read_sheet(path: Path) -> Sheet:
-    """Read a CSV file as text; the separator (comma, semicolon, tab) is found from the header line.
+    """Read a CSV file as text; the separator (comma, semicolon, tab) is found from the header line, or stated (``sep=;``).
 
     Raises:
         ConvertersToolsUserError: the file is not text, or empty.
     """
     text = _decoded(path, _bytes_of(path))
-    separator = _separator(text)
+    stated = _STATED_SEPARATOR.match(text)
+    if stated is not None:
+        text = f"\n{text[stated.end() :]}"
+    separator = _separator(text) if stated is None else stated[1]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
@@ -135,6 +140,8 @@ def _read_plain(path: Path, name: str) -> Frame | None:
     if not data.isascii():
         data = _decoded(path, data).encode("utf-8", "surrogatepass")
     head = data[:_LONGEST_HEAD].decode("utf-8", "replace")
+    if _STATED_SEPARATOR.match(head):
+        return None
     separator = _separator(head)
     found = plain_columns(data, separator) if "\n" in head.lstrip("\r\n") else None
     if found is None:

@@ -31,7 +31,7 @@ def well_of_rows(frame: Frame) -> CodedCells:
         missing = [name for name in ("row", "column") if name not in frame.columns]
         frame.problems.append(
             f"{frame.name} has no column {' and no column '.join(map(repr, missing))};"
-            " give 'row' and 'column', or 'well' (such as A01)."
+            f" give 'row' and 'column', or 'well' (such as A01). It has the columns {', '.join(map(repr, frame.columns))}."
         )
         return CodedCells.constant(NO_WELL, len(frame))
     return _pairs(frame)
