@@ -142,18 +142,24 @@ def test_convert_verify_and_refuse(
     assert code == 1 and "no OME-Zarr image" in err
 
 
-def test_some_failed_images_are_3_and_listed(
-    plate: SyntheticOperetta, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("wells", ["B03,C05", "B03"])
+def test_failed_images_are_listed_once_and_3_when_others_are_finished(
+    plate: SyntheticOperetta, tmp_path: Path, wells: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = plate.folders[0] / plate.images_folder / plate.url(PlaneKey("B03", 1, 0, 0))
-    content = bytearray(broken.read_bytes())
-    content[8:] = b"\xff" * (len(content) - 8)
-    broken.write_bytes(bytes(content))
-    code, out, err = run(capsys, "convert", plate.folders[0], tmp_path / "out", "--workers", 1)
-    if code == 1:  # noticed before anything was written
-        assert broken.name in err and not (tmp_path / "out" / PLATE).exists()
-    else:
-        assert code == 3 and "failed:" in err and "B/03/0" in err and "1 of 2 images" in out
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2].ljust(len(whole), b"\xff"))
+    others = wells.count(",")
+    convert = ("convert", plate.folders[0], tmp_path / "out", "--workers", 1, "--wells", wells)
+    code, out, err = run(capsys, *convert)
+    assert code == (3 if others else 1) and out.startswith(f"{others} of {others + 1} image")
+    assert err.count(f"failed: {tmp_path / 'out' / PLATE / 'B/03/0'}: File '{broken}'") == 1
+    assert "failed:" not in out and "Error" not in err and (others or ": 0 B of pixels in" in out)
+    code, out, err = run(capsys, *convert, "--extend", "--json", "--verify")
+    document = json.loads(out)
+    assert code == (3 if others else 1) and len(document["images"]) == others
+    assert [broken.name in text for text in document["failures"]] == [True]
+    assert (tmp_path / "out" / PLATE / "C/05/0").exists() == bool(others)
 
 
 def test_options_from_a_file_and_by_name(

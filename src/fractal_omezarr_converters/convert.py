@@ -111,9 +111,8 @@ def convert(
     outcomes = _watched(running, made.images, progress)
     if raise_failures:
         raise_failed(outcomes)
-    verification = None
-    if verify:
-        verification = verify_output(place, only=[each.name for each in outcomes if each.error is None])
+    written = [each.name for each in outcomes if each.error is None]
+    verification = verify_output(place, only=written) if verify and written else None
     return Conversion(
         out=place,
         plan=made,

@@ -73,14 +73,21 @@ def convert_command(
         return show_plan(made, as_json=json)
     with Progress(quiet=messages.quiet) as progress:
         conversion = convert(
-            sources, out, **arguments, workers=workers, scheduler=scheduler, progress=progress.update, verify=verify
+            sources,
+            out,
+            **arguments,
+            workers=workers,
+            scheduler=scheduler,
+            progress=progress.update,
+            verify=verify,
+            raise_failures=False,
         )
     for failure in conversion.failures:
         say(f"failed: {failure}")
     if json:
         write_json(conversion.to_json())
     elif not no_report:
-        write_text(str(conversion))
+        write_text(conversion.summary())
     if conversion.failures:
         return exit_codes.SOME_IMAGES_FAILED if conversion.updates else exit_codes.FAILED
     if conversion.verification is not None and not conversion.verification.ok:

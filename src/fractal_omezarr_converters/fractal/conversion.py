@@ -28,9 +28,14 @@ class Conversion:
         return [update for each in self.outcomes if each.error is None for update in each.result["image_list_updates"]]
 
     @property
+    def bytes(self) -> int:
+        """Size of the pixels of the images that are there now, before compression."""
+        return sum(self.plan.images[each.index].bytes for each in self.outcomes if each.error is None)
+
+    @property
     def failures(self) -> list[str]:
         """One sentence per image that failed."""
-        return [f"{each.name}: {each.error}" for each in self.outcomes if each.error is not None]
+        return [each.failure for each in self.outcomes if each.error is not None]
 
     @property
     def warnings(self) -> list[str]:
@@ -47,18 +52,21 @@ class Conversion:
             "failures": self.failures,
             "warnings": self.warnings,
             "seconds": round(self.seconds, 3),
-            "bytes": self.plan.bytes,
+            "bytes": self.bytes,
             "verification": None if self.verification is None else self.verification.to_json(),
         }
 
-    def __repr__(self) -> str:
-        """The result as text."""
+    def summary(self) -> str:
+        """The result as text, without the images that failed."""
         lines = [
             f"{len(self.updates)} of {counted(len(self.outcomes), 'image')} written to {self.out}: "
-            f"{readable_bytes(self.plan.bytes)} of pixels in {self.seconds:.1f} s"
+            f"{readable_bytes(self.bytes)} of pixels in {self.seconds:.1f} s"
         ]
         lines += [f"plate {name}: {counted(len(plate['wells']), 'well')}" for name, plate in self.plan.plates.items()]
-        lines += [f"failed: {text}" for text in self.failures]
         if self.verification is not None:
             lines.append(repr(self.verification))
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        """The result as text."""
+        return "\n".join([self.summary(), *(f"failed: {text}" for text in self.failures)])

@@ -35,6 +35,12 @@ class Outcome:
     error: Exception | None = None
     warnings: tuple[str, ...] = ()
 
+    @property
+    def failure(self) -> str:
+        """The image and what is wrong with it; errors that are not made for people say of which kind they are."""
+        kind = "" if isinstance(self.error, ConvertersToolsError) else f"{type(self.error).__name__}: "
+        return f"{self.name}: {kind}{self.error}"
+
 
 def run_job(function: Task, index: int, job: Job) -> Outcome:
     """Run one job and catch whatever it raises, so that the other jobs go on."""
@@ -184,7 +190,7 @@ def raise_failures(outcomes: Sequence[Outcome]) -> None:
     errors = [outcome.error for outcome in failed if outcome.error is not None]
     if len(errors) == 1 and len(outcomes) == 1:
         raise errors[0]
-    listed = "\n".join(f"  {outcome.name}: {type(outcome.error).__name__}: {outcome.error}" for outcome in failed)
+    listed = "\n".join(f"  {outcome.failure}" for outcome in failed)
     kind = (
         ConvertersToolsUserError
         if all(isinstance(error, ConvertersToolsUserError) for error in errors)
