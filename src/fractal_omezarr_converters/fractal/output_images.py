@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.fractal.group_verification import entries_of, wrong_plate
+from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.ngff.groups import join, read_group, require_group
 from fractal_omezarr_converters.ngff.stores import Store, open_store
 
@@ -17,6 +18,25 @@ def images_below(url: str) -> tuple[list[str], list[str]]:
     missing: list[str] = []
     _collect(store, "", images, missing, 0)
     return [f"{store.url}/{path}" if path else store.url for path in images], missing
+
+
+def wrong_place(url: str, made_for: object) -> list[str]:
+    """One sentence when an image lies in another well, or is listed for another acquisition, than it was made for.
+
+    An image that lies in no well may lie anywhere.
+    """
+    above, _, name = url.rpartition("/")
+    well = read_group(open_store(above), "") if above else None
+    if well is None or "well" not in well.ome or not isinstance(made_for, ImageInPlate):
+        return []
+    path = "/".join(above.split("/")[-2:])
+    stated = [entry.get("acquisition", 0) for entry in entries_of(well, "well", "images") if entry["path"] == name]
+    if path == made_for.well_path() and stated in ([], [made_for.acquisition]):
+        return []
+    return [
+        f"It is the image of the well '{made_for.well_path()}', acquisition {made_for.acquisition}, but lies in the well "
+        f"'{path}'{f', listed for acquisition {stated[0]}' if stated else ''}; move it back or convert the plate again."
+    ]
 
 
 def _collect(store: Store, path: str, images: list[str], missing: list[str], depth: int) -> None:

@@ -29,7 +29,7 @@ from fractal_omezarr_converters.fractal.file_verification import (
     wrong_files,
 )
 from fractal_omezarr_converters.fractal.level_verification import wrong_levels
-from fractal_omezarr_converters.fractal.output_images import images_below
+from fractal_omezarr_converters.fractal.output_images import images_below, wrong_place
 from fractal_omezarr_converters.fractal.source_pixels import SourcePixels
 from fractal_omezarr_converters.fractal.source_record import read_record
 from fractal_omezarr_converters.models.remote_calls import store_errors
@@ -150,7 +150,7 @@ def verify_image(url: str) -> ImageVerification:
         problems, planes, pixels = _wrong_layout(store, plan), 0, 0
         if not problems:
             said, lost = wrong_files(store, plan)
-            problems += wrong_documents(store, plan) + said
+            problems += wrong_place(url, image.collection) + wrong_documents(store, plan) + said
             planes, pixels, different = _compare(store, plan, lost)
             problems += different
             problems += wrong_levels(store, plan.layout) if not problems else []

@@ -1,0 +1,69 @@
+"""Verification of what lies around the pixels: wells in their places, wells that are listed, channels, rows of tables."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fractal_omezarr_converters.convert import convert, verify
+from fractal_omezarr_converters.testing.synthetic_operetta import write_operetta
+
+PLATE = "Synthetic Plate.zarr"
+DOCUMENT = {"0.4": ".zattrs", "0.5": "zarr.json"}
+
+
+@pytest.fixture(params=DOCUMENT)
+def plate(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Two wells in two rows, two channels, two acquisitions."""
+    truth = write_operetta(
+        tmp_path / "in", wells=("B03", "C05"), layout=(1, 2), planes=1, acquisitions=2, plate_name="Synthetic Plate"
+    )
+    convert(
+        truth.folders,
+        tmp_path / "out",
+        converter_options={"omezarr_options": {"ngff_version": request.param}},
+        workers=1,
+    )
+    assert verify(tmp_path / "out").ok
+    return tmp_path / "out" / PLATE
+
+
+def edited(group: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change the OME-Zarr objects of a group."""
+    file = next(group / name for name in DOCUMENT.values() if (group / name).exists())
+    document = json.loads(file.read_text())
+    change(document if file.name == ".zattrs" else document["attributes"]["ome"])
+    file.write_text(json.dumps(document))
+
+
+def exchanged(one: Path, other: Path) -> None:
+    aside = one.parent / "aside"
+    one.rename(aside)
+    other.rename(one)
+    aside.rename(other)
+
+
+def test_images_of_exchanged_wells_are_told(plate: Path) -> None:
+    exchanged(plate / "B/03/0", plate / "C/05/0")
+    said = repr(verify(plate))
+    assert "It is the image of the well 'C/05', acquisition 0, but lies in the well 'B/03'" in said
+    assert "It is the image of the well 'B/03', acquisition 0, but lies in the well 'C/05'" in said
+    assert "lies in the well 'B/03'" in repr(verify(plate / "B/03/0"))
+
+
+def test_images_of_exchanged_acquisitions_are_told(plate: Path) -> None:
+    exchanged(plate / "B/03/0", plate / "B/03/1")
+    said = repr(verify(plate))
+    assert "acquisition 1, but lies in the well 'B/03', listed for acquisition 0" in said
+    assert "C/05" not in said
+
+
+def test_a_plate_may_be_renamed_and_an_image_copied_elsewhere(plate: Path, tmp_path: Path) -> None:
+    shutil.copytree(plate / "C/05/0", tmp_path / "alone.zarr")
+    assert verify(tmp_path / "alone.zarr").ok
+    assert verify(plate.rename(tmp_path / "other.zarr")).ok
