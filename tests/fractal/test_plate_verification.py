@@ -67,3 +67,8 @@ def test_a_plate_may_be_renamed_and_an_image_copied_elsewhere(plate: Path, tmp_p
     shutil.copytree(plate / "C/05/0", tmp_path / "alone.zarr")
     assert verify(tmp_path / "alone.zarr").ok
     assert verify(plate.rename(tmp_path / "other.zarr")).ok
+
+
+def test_a_well_that_is_not_listed_is_told_also_when_it_is_the_only_one_of_its_row(plate: Path) -> None:
+    edited(plate, lambda ome: ome["plate"]["wells"].pop())
+    assert "The well 'C/05' is there, but its plate" in repr(verify(plate))

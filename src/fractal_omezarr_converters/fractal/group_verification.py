@@ -73,10 +73,12 @@ def wrong_plate(store: Store, plate: Group, wells: list[Group]) -> list[str]:
     acquisitions = _acquisitions(plate)
     for well in wells:
         problems += [f"The well '{well.path}': {said}; {RESTORE}." for said in _wrong_well(well, version, acquisitions)]
-    for row in sorted({path.split("/")[0] for path in paths}):
+    # every folder is looked into: a well that is not listed may be the only one of its row
+    for row in store.folders(plate.path):
         for column in store.folders(join(plate.path, row)):
             path = f"{row}/{column}"
-            there = None if path in paths or column.startswith(".") else read_group(store, join(plate.path, path))
+            unknown = path not in paths and not path.startswith(".") and not column.startswith(".")
+            there = read_group(store, join(plate.path, path)) if unknown else None
             if there is not None and "well" in there.ome:
                 problems.append(f"The well '{path}' is there, but its plate '{name}' does not list it; {RESTORE}.")
     return [said for said in problems if said is not None]
