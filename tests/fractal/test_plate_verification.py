@@ -72,3 +72,33 @@ def test_a_plate_may_be_renamed_and_an_image_copied_elsewhere(plate: Path, tmp_p
 def test_a_well_that_is_not_listed_is_told_also_when_it_is_the_only_one_of_its_row(plate: Path) -> None:
     edited(plate, lambda ome: ome["plate"]["wells"].pop())
     assert "The well 'C/05' is there, but its plate" in repr(verify(plate))
+
+
+CHANNELS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "lost": (lambda omero: omero["channels"].pop(), "omero.channels describes 1 channels of 2"),
+    "exchanged": (lambda omero: omero["channels"].reverse(), "omero.channels[0].wavelength_id is"),
+    "window turned round": (
+        lambda omero: omero["channels"][1]["window"].update(start=9e9),
+        "omero.channels[1].window is",
+    ),
+    "window lost": (lambda omero: omero["channels"][0].pop("window"), "omero.channels[0].window is null"),
+}
+
+
+def test_channels_that_are_lost_or_exchanged_and_windows_that_viewers_refuse_are_told(plate: Path) -> None:
+    image = plate / "B/03/0"
+    file = next(image / name for name in DOCUMENT.values() if (image / name).exists())
+    for change, said in CHANNELS.values():
+        content = file.read_text()
+        edited(image, lambda ome, change=change: change(ome["omero"]))
+        assert said in repr(verify(image))
+        file.write_text(content)
+
+
+def test_channels_may_get_other_names_colours_and_windows(plate: Path) -> None:
+    def change(ome: dict[str, Any]) -> None:
+        ome["omero"]["channels"][0].update(label="nuclei", color="123456", active=False)
+        ome["omero"]["channels"][0]["window"].update(start=7, end=8)
+
+    edited(plate / "B/03/0", change)
+    assert verify(plate).ok

@@ -74,7 +74,7 @@ def _named(files: list[str]) -> str:
 
 
 def wrong_documents(store: Store, plan: ImagePlan) -> list[str]:
-    """One sentence per document that does not say what the plan says; names and colours of channels may be edited."""
+    """One sentence per document that does not say what the plan says; channels may get other names, colours and windows."""
     problems = []
     for key, content in plan.layout.array_documents().items():
         wanted = json.loads(content)
@@ -85,10 +85,31 @@ def wrong_documents(store: Store, plan: ImagePlan) -> list[str]:
     said = wrong_group(store, "", plan.layout.version)
     problems += [] if said is None else [said]
     wanted = json.loads(json.dumps(ome_content(plan.layout.image_attributes(name=plan.name))))
-    said = _difference(wanted, require_group(store, "").ome, "")
+    ome = require_group(store, "").ome
+    said = _difference(wanted, ome, "") or _wrong_channels(ome.get("omero"), plan)
     if said is not None:
         problems.append(f"The description of the image was edited: {said}; convert the image again.")
     return problems + wrong_tables(store, plan)
+
+
+def _wrong_channels(omero: Any, plan: ImagePlan) -> str | None:
+    """What is wrong with the channels: their number, their order as the wavelengths tell it, windows that viewers refuse."""
+    listed = omero.get("channels") if isinstance(omero, Mapping) else None
+    channels = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+    count = plan.placement.shape[1]
+    if len(channels) != count:
+        return f"omero.channels describes {len(channels)} channels of {count}"
+    wavelengths = [channel.wavelength_id for channel in plan.image.channels or ()]
+    for at, channel in enumerate(channels):
+        where, window = f"omero.channels[{at}]", channel.get("window")
+        if at < len(wavelengths) and wavelengths[at] is not None and channel.get("wavelength_id") != wavelengths[at]:
+            return _difference(wavelengths[at], channel.get("wavelength_id"), f"{where}.wavelength_id")
+        limits = [window.get(key) for key in ("min", "max", "start", "end")] if isinstance(window, Mapping) else [None]
+        if any(not isinstance(each, int | float) for each in limits) or not (
+            limits[0] < limits[1] and limits[2] < limits[3]
+        ):
+            return f"{where}.window is {_short(window)}, whose start and end, min and max must be numbers that increase"
+    return None
 
 
 def _difference(wanted: Any, found: Any, where: str) -> str | None:
