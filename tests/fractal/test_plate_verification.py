@@ -102,3 +102,12 @@ def test_channels_may_get_other_names_colours_and_windows(plate: Path) -> None:
 
     edited(plate / "B/03/0", change)
     assert verify(plate).ok
+
+
+def test_a_row_that_was_added_to_a_table_is_told(plate: Path) -> None:
+    for name in ("FOV_ROI_table", "time_points"):
+        file = plate / "B/03/0/tables" / name / "table.csv"
+        lines = file.read_text().splitlines()
+        file.write_text("\n".join([*lines, "another" + lines[-1][lines[-1].index(",") :]]) + "\n")
+        assert f"'tables/{name}' has the row" in repr(verify(plate / "B/03/0"))
+        file.write_text("\n".join(lines) + "\n")

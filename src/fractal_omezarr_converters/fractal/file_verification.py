@@ -104,7 +104,9 @@ def _wrong_channels(omero: Any, plan: ImagePlan) -> str | None:
         where, window = f"omero.channels[{at}]", channel.get("window")
         if at < len(wavelengths) and wavelengths[at] is not None and channel.get("wavelength_id") != wavelengths[at]:
             return _difference(wavelengths[at], channel.get("wavelength_id"), f"{where}.wavelength_id")
-        limits = [window.get(key) for key in ("min", "max", "start", "end")] if isinstance(window, Mapping) else [None]
+        limits: list[Any] = (
+            [window.get(key) for key in ("min", "max", "start", "end")] if isinstance(window, Mapping) else [None]
+        )
         if any(not isinstance(each, int | float) for each in limits) or not (
             limits[0] < limits[1] and limits[2] < limits[3]
         ):

@@ -61,7 +61,11 @@ def _wrong_table(store: Store, table: ImageTable) -> str | None:
     rows = _rows(columns, table.index_key)
     if len(rows) < _length(columns):
         return f"'{path}' names a row twice; restore it or {AGAIN}."
-    for number, name in enumerate(wanted[table.index_key] if table.index_key else range(_length(wanted))):
+    names = wanted[table.index_key] if table.index_key else range(_length(wanted))
+    known = set(names)
+    if added := [name for name in rows if name not in known]:
+        return f"'{path}' has the row {added[0]!r}, which was not written; remove it or {AGAIN}."
+    for number, name in enumerate(names):
         for key, values in wanted.items():
             said = rows.get(name, {}).get(key)
             if not _same(said, values[number]):
