@@ -88,3 +88,18 @@ def test_axes_that_do_not_name_the_array_are_refused(tmp_path, pixels, axes):
     with pytest.raises(ConvertersToolsUserError, match="Axes"):
         write_image(tmp_path / "image.zarr", pixels, axes=axes)
     assert not list(tmp_path.iterdir())
+
+
+def test_blocks_of_another_shape_than_the_array_promises_are_refused(tmp_path, pixels):
+    import dask.array
+
+    source = dask.array.from_array(pixels[0, 0, :60, :40], chunks=(20, 40))
+    turned = source.map_blocks(np.transpose, dtype="u2")  # as many pixels, in other places
+    with pytest.raises(
+        ConvertersToolsUserError, match=r"from y=0, x=0 on has the shape \(40, 20\).*promised \(20, 40\)"
+    ):
+        write_image(tmp_path / "image.zarr", turned, axes="yx")
+    other = source.map_blocks(lambda block: block + 0.5, dtype="u2")
+    with pytest.raises(ConvertersToolsUserError, match="The part of the array from y=0, x=0 on gave pixels of"):
+        write_image(tmp_path / "image.zarr", other, axes="yx", threads=1)
+    assert not list(tmp_path.iterdir())

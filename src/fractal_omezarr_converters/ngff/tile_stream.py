@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+
 Part = tuple[slice, slice, slice, slice, slice]
 
 
@@ -48,8 +50,18 @@ class ArrayTiles:
         """One box of the array, computed when it is lazy."""
         begin, size = self.start[index], self.length[index]
         taken = np.asarray(self._array[tuple(slice(int(begin[k]), int(begin[k] + size[k])) for k in self._columns)])
-        in_order = taken.transpose(np.argsort(self._columns))
-        return in_order.reshape(tuple(int(n) for n in size))
+        expected = tuple(int(size[k]) for k in self._columns)
+        if taken.shape != expected:  # dask believes what it is told of the blocks that a function makes
+            raise ConvertersToolsUserError(
+                f"{self.describe(index)} has the shape {taken.shape} once it is computed, though the array promised {expected}; "
+                "correct the function that makes its blocks, or state the chunks that it returns."
+            )
+        return taken.transpose(np.argsort(self._columns)).reshape(tuple(int(n) for n in size))
+
+    def describe(self, index: int) -> str:
+        """Name a box by its first pixel."""
+        corner = ", ".join(f"{'tczyx'[k]}={self.start[index][k]}" for k in self._columns)
+        return f"The part of the array from {corner} on"
 
     def read_part(self, index: int, part: Part) -> np.ndarray[Any, Any] | None:
         """Parts are not asked of an array: its boxes follow its chunks."""
