@@ -11,6 +11,7 @@ import slow_writer
 import zarr
 
 from fractal_omezarr_converters.errors import ConvertersToolsOutputExistsError, ConvertersToolsUserError
+from fractal_omezarr_converters.ngff.reader import open_image
 from fractal_omezarr_converters.ngff.write_image import write_image
 
 
@@ -103,3 +104,10 @@ def test_blocks_of_another_shape_than_the_array_promises_are_refused(tmp_path, p
     with pytest.raises(ConvertersToolsUserError, match="The part of the array from y=0, x=0 on gave pixels of"):
         write_image(tmp_path / "image.zarr", other, axes="yx", threads=1)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_image_is_read_where_it_was_written(tmp_path, pixels, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    write_image("~/image.zarr", pixels, axes="czyx")
+    np.testing.assert_array_equal(open_image("~/image.zarr").read(), pixels)

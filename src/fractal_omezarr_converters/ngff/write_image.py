@@ -180,6 +180,6 @@ def _root_and_path(store: Store | str | os.PathLike[str]) -> tuple[str, str]:
     """The folder that holds the image, and the image's name in it."""
     url = os.fspath(store) if isinstance(store, str | os.PathLike) else store.url
     if "://" not in url:
-        url = os.path.abspath(url)  # noqa: PTH100  (keeps links as they are)
+        url = os.path.abspath(os.path.expanduser(url))  # noqa: PTH100, PTH111  (keeps links as they are)
     root, _, name = url.rstrip("/").rpartition("/")
     return root or "/", name
