@@ -210,3 +210,18 @@ def test_remote_images_are_read(tmp_path: Path) -> None:
     for key in store.list():
         remote.put(key, store.get(key) or b"")
     np.testing.assert_array_equal(open_image(remote, "i").read(), data)
+
+
+@pytest.mark.parametrize(
+    ("unit", "pixel"),
+    [("nanometer", 0.0005), ("nm", 0.0005), ("um", 0.5), ("µm", 0.5), ("mm", 500.0), ("decimeter", 50_000.0)],
+)  # fmt: skip
+def test_pixel_sizes_are_in_micrometers_whatever_the_unit_of_the_document(
+    tmp_path: Path, unit: str, pixel: float
+) -> None:
+    write_image(LocalStore(tmp_path), "i", "0.4", axes="yx", shape=(96, 96), levels=1)
+    file = tmp_path / "i" / ".zattrs"
+    document = json.loads(file.read_text())
+    document["multiscales"][0]["axes"][1]["unit"] = unit
+    file.write_text(json.dumps(document))
+    assert open_image(tmp_path / "i").pixel_size() == pytest.approx({"y": PIXEL["y"], "x": pixel})

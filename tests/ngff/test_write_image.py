@@ -111,3 +111,20 @@ def test_an_image_is_read_where_it_was_written(tmp_path, pixels, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_image("~/image.zarr", pixels, axes="czyx")
     np.testing.assert_array_equal(open_image("~/image.zarr").read(), pixels)
+
+
+@pytest.mark.parametrize(
+    ("units", "said"),
+    [
+        ({"x": "um"}, "'um' of the axis 'x' is none that OME-Zarr knows; write its name out, such as 'micrometer'"),
+        ({"z": "µm"}, "'µm' of the axis 'z'"),
+        ({"y": "pixel"}, "'pixel' of the axis 'y'"),
+        ({"t": "second"}, "Axis 't' is given a value, but the array has the axes 'czyx'"),
+    ],
+)
+def test_units_that_no_reader_understands_or_that_have_no_axis_are_refused(tmp_path, pixels, units, said):
+    with pytest.raises(ConvertersToolsUserError, match=said):
+        write_image(tmp_path / "image.zarr", pixels, axes="czyx", units=units)
+    write_image(tmp_path / "image.zarr", pixels, axes="czyx", units={"x": "decimeter", "y": None})
+    axes = open_image(tmp_path / "image.zarr").axes
+    assert axes.units == [None, "micrometer", None, "decimeter"]

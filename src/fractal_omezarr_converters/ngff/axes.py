@@ -22,15 +22,29 @@ DEFAULT_UNITS: Mapping[str, str | None] = {
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 _RANK = {"time": 0, "channel": 1, "space": 3}
 
-# Metres and seconds in one unit, for the UDUNITS names that the specification lists.
-METRES = {
-    "angstrom": 1e-10, "nanometer": 1e-9, "micrometer": 1e-6, "millimeter": 1e-3, "centimeter": 1e-2, "meter": 1.0,
-    "picometer": 1e-12, "inch": 0.0254,
+_POWERS = {
+    "yocto": -24, "zepto": -21, "atto": -18, "femto": -15, "pico": -12, "nano": -9, "micro": -6, "milli": -3, "centi": -2,
+    "deci": -1, "": 0, "hecto": 2, "kilo": 3, "mega": 6, "giga": 9, "tera": 12, "peta": 15, "exa": 18, "zetta": 21, "yotta": 24,
 }  # fmt: skip
-SECONDS = {
-    "nanosecond": 1e-9, "microsecond": 1e-6, "millisecond": 1e-3, "second": 1.0, "minute": 60.0, "hour": 3600.0,
-    "day": 86400.0,
+# One unit in µm or in seconds, for the UDUNITS names that the specification lists.
+SPACE_UNITS = {f"{prefix}meter": 10.0 ** (power + 6) for prefix, power in _POWERS.items()} | {
+    "angstrom": 1e-4, "inch": 25_400.0, "foot": 304_800.0, "yard": 914_400.0, "mile": 1_609_344_000.0,
+    "parsec": 3.0856775814913673e22,
 }  # fmt: skip
+TIME_UNITS = {f"{prefix}second": 10.0**power for prefix, power in _POWERS.items()} | {
+    "minute": 60.0, "hour": 3600.0, "day": 86400.0,
+}  # fmt: skip
+_SHORT_FORMS = {
+    "um": "micrometer", "µm": "micrometer", "μm": "micrometer", "micron": "micrometer", "nm": "nanometer", "mm": "millimeter",
+    "cm": "centimeter", "m": "meter", "pm": "picometer", "Å": "angstrom", "s": "second", "sec": "second", "ms": "millisecond",
+    "us": "microsecond", "µs": "microsecond", "μs": "microsecond", "ns": "nanosecond", "min": "minute", "h": "hour", "d": "day",
+}  # fmt: skip
+
+
+def in_own_unit(unit: str | None) -> float:
+    """How many µm or seconds a unit is, whether its name is written out or not; 1 for units that are neither."""
+    name = _SHORT_FORMS.get(unit or "", unit or "")
+    return SPACE_UNITS.get(name, TIME_UNITS.get(name, 1.0))
 
 
 @dataclass(frozen=True)
@@ -88,9 +102,11 @@ class Axes:
         """Make axes from letters such as ``tczyx``, in µm and seconds unless ``units`` says otherwise.
 
         Raises:
-            ConvertersToolsUserError: the axes break a rule of the specification.
+            ConvertersToolsUserError: the axes, or a unit, break a rule of the specification.
         """
         stated = {**DEFAULT_UNITS, **(units or {})}
+        for name in names:
+            _check_unit(name, stated.get(name))
         axes = cls(tuple(Axis(name, _TYPES.get(name), stated.get(name)) for name in names))
         axes.check()
         return axes
@@ -148,3 +164,13 @@ class Axes:
         if ranks != sorted(ranks) or (set(spatial) <= set("zyx") and spatial != sorted(spatial, reverse=True)):
             return "are out of order"
         return None
+
+
+def _check_unit(name: str, unit: str | None) -> None:
+    """Refuse a unit that the specification does not list for time or space."""
+    known = {"time": TIME_UNITS, "space": SPACE_UNITS}.get(_TYPES.get(name, ""))
+    if known is not None and unit is not None and unit not in known:
+        meant = _SHORT_FORMS.get(unit, "micrometer" if known is SPACE_UNITS else "second")
+        raise ConvertersToolsUserError(
+            f"The unit {unit!r} of the axis {name!r} is none that OME-Zarr knows; write its name out, such as {meant!r}."
+        )

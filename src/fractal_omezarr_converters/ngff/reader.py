@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.ngff.array_headers import ArrayHeader, read_array_header
-from fractal_omezarr_converters.ngff.axes import METRES, SECONDS, Axes
+from fractal_omezarr_converters.ngff.axes import Axes, in_own_unit
 from fractal_omezarr_converters.ngff.groups import Group, join, read_group, require_group
 from fractal_omezarr_converters.ngff.stores import Store, open_store
 from fractal_omezarr_converters.ngff.tables import list_tables, read_table
@@ -231,15 +231,7 @@ def _geometry(multiscale: Mapping[str, Any], dataset: Mapping[str, Any], ndim: i
 
 
 def _in_own_units(axes: Axes, values: Sequence[float]) -> dict[str, float]:
-    result = {}
-    for axis, value in zip(axes, values):
-        factor = 1.0
-        if axis.unit in METRES:
-            factor = METRES[axis.unit] / METRES["micrometer"]
-        elif axis.unit in SECONDS:
-            factor = SECONDS[axis.unit]
-        result[axis.name] = value * factor
-    return result
+    return {axis.name: value * in_own_unit(axis.unit) for axis, value in zip(axes, values)}
 
 
 def _kind(group: Group) -> str:

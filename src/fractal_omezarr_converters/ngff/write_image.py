@@ -89,6 +89,7 @@ def write_image(
         memory_limit: Bytes of pixels to hold at most.
     """
     _check_axes(axes, data)
+    _check_letters(axes, units or {})
     shape = as_shape5(_five(axes, data.shape, 1))
     wanted = _default_chunk(shape, np.dtype(data.dtype).itemsize) if chunks is None else _five(axes, chunks, 1)
     layout = make_layout(
@@ -150,12 +151,16 @@ def _five(axes: str, values: Any, absent: float) -> list[Any]:
                 f"{list(values)} has {len(values)} entries for the {len(axes)} axes {axes!r}."
             )
         values = dict(zip(axes, values))
-    unknown = set(values) - set(axes)
+    _check_letters(axes, values)
+    return [values.get(axis, absent) for axis in AXES]
+
+
+def _check_letters(axes: str, given: Mapping[str, Any]) -> None:
+    unknown = set(given) - set(axes)
     if unknown:
         raise ConvertersToolsUserError(
             f"Axis {sorted(unknown)[0]!r} is given a value, but the array has the axes {axes!r}."
         )
-    return [values.get(axis, absent) for axis in AXES]
 
 
 def _default_chunk(shape: Sequence[int], itemsize: int) -> list[int]:
