@@ -128,3 +128,29 @@ def test_units_that_no_reader_understands_or_that_have_no_axis_are_refused(tmp_p
     write_image(tmp_path / "image.zarr", pixels, axes="czyx", units={"x": "decimeter", "y": None})
     axes = open_image(tmp_path / "image.zarr").axes
     assert axes.units == [None, "micrometer", None, "decimeter"]
+
+
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [
+        (["full", "full"], "are in each other's way at 'full'"),
+        (["0", "0/1"], "are in each other's way at '0'"),
+        (["zarr.json"], "'zarr.json' is reserved"),
+        (["0", "labels/1"], "'labels/1' is reserved"),
+        ([".zattrs"], "'.zattrs' is reserved"),
+        (["0", "../1"], "'../1' cannot be the path of a folder"),
+        (["0", ""], "'' cannot be the path of a folder"),
+        ("012", "Levels '012' are one text"),
+    ],
+)
+def test_names_of_levels_that_are_in_each_others_way_are_refused(tmp_path, pixels, levels, said):
+    with pytest.raises(ConvertersToolsUserError, match=said):
+        write_image(tmp_path / "image.zarr", pixels, axes="czyx", levels=levels)
+    assert not list(tmp_path.iterdir())
+
+
+def test_levels_may_have_paths_for_names_and_factors_of_numpy(tmp_path, pixels):
+    write_image(tmp_path / "image.zarr", pixels, axes="czyx", levels=["scale0/image", "scale1/image"])
+    assert open_image(tmp_path / "image.zarr").read("scale1/image").shape == (3, 5, 31, 24)
+    write_image(tmp_path / "other.zarr", pixels, axes="czyx", levels=list(2 ** np.arange(3)))
+    assert [level.shape[2:] for level in open_image(tmp_path / "other.zarr").levels] == [(61, 47), (31, 24), (16, 12)]

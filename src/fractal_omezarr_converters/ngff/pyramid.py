@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
@@ -18,6 +19,7 @@ LONG_ENOUGH = 256
 # A level of this size or less is small enough to stop at rather than to pay that price.
 SMALL_ENOUGH_WHEN_ODD = 512
 SHORTEST = 8
+RESERVED = ("labels", "tables", "zarr.json", "OME")
 ONES: Shape5 = (1, 1, 1, 1, 1)
 # one wish of a caller: nothing, a number, names, factors relative to level 0 (integers for y and x, or one mapping per level)
 LevelWish = int | Sequence[str] | Sequence[int] | Sequence[Mapping[str, int]] | None
@@ -62,7 +64,7 @@ def plan_levels(
             f"Downsampling method {method!r} is not known; choose one of {', '.join(METHODS)}."
         )
     if isinstance(wish, Sequence) and wish and isinstance(wish[0], str):
-        names = [str(name) for name in wish]
+        names = _checked_names(wish)
         wish = len(names)
     factors = _explicit_factors(shape, wish) if isinstance(wish, Sequence) else _halvings(shape, wish, z_factor)
     levels: list[Level] = []
@@ -88,6 +90,28 @@ def plan_levels(
             )
         )
     return tuple(levels)
+
+
+def _checked_names(names: Sequence[Any]) -> list[str]:
+    """Names of levels as paths below the image, none of which is in another's way.
+
+    Raises:
+        ConvertersToolsUserError: one is no path, is another one's, or is needed for something else.
+    """
+    if isinstance(names, str):
+        raise ConvertersToolsUserError(f"Levels {names!r} are one text; give a list of names, or a number of levels.")
+    paths = [str(name) for name in names]
+    for path in paths:
+        parts = path.split("/")
+        if any(part.strip(". ") == "" or part != part.strip() or part.startswith("__") for part in parts):
+            raise ConvertersToolsUserError(f"Level name {path!r} cannot be the path of a folder; choose another one.")
+        if parts[0] in RESERVED or parts[0].startswith("."):
+            raise ConvertersToolsUserError(f"Level name {path!r} is reserved by OME-Zarr; choose another one.")
+        if sum(other == path or other.startswith(f"{path}/") for other in paths) > 1:
+            raise ConvertersToolsUserError(
+                f"Level names {', '.join(map(repr, paths))} are in each other's way at {path!r}; give every level its own name."
+            )
+    return paths
 
 
 def shift(factor: int, method: str) -> float:
@@ -121,7 +145,7 @@ def _explicit_factors(shape: Shape5, wish: Sequence[object]) -> list[Shape5]:
     for entry in wish:
         wanted: Mapping[str, Any] = entry if isinstance(entry, Mapping) else {"y": entry, "x": entry}
         unknown = set(wanted) - set(AXES)
-        if unknown or any(not isinstance(f, int) or f < 1 for f in wanted.values()):
+        if unknown or any(not isinstance(f, Integral) or f < 1 for f in wanted.values()):
             raise ConvertersToolsUserError(
                 f"Level factors {entry!r} are not whole numbers of at least 1 for axes among t, c, z, y, x."
             )
