@@ -12,7 +12,7 @@ import zarr
 
 from fractal_omezarr_converters.errors import ConvertersToolsOutputExistsError, ConvertersToolsUserError
 from fractal_omezarr_converters.ngff.reader import open_image
-from fractal_omezarr_converters.ngff.write_image import write_image
+from fractal_omezarr_converters.ngff.write_image import NamedChannel, write_image
 
 
 @pytest.fixture
@@ -154,3 +154,24 @@ def test_levels_may_have_paths_for_names_and_factors_of_numpy(tmp_path, pixels):
     assert open_image(tmp_path / "image.zarr").read("scale1/image").shape == (3, 5, 31, 24)
     write_image(tmp_path / "other.zarr", pixels, axes="czyx", levels=list(2 ** np.arange(3)))
     assert [level.shape[2:] for level in open_image(tmp_path / "other.zarr").levels] == [(61, 47), (31, 24), (16, 12)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"channels": ["DAPI", "GFP", "Cy5", "DIC"]}, "has 3 channels, but 4 are described"),
+        ({"channels": [NamedChannel("DAPI", color="greenish")]}, "The colour 'greenish'"),
+        ({"scale": {"x": -0.5}}, "has the pixel size -0.5"),
+        ({"units": {"x": "um"}}, "The unit 'um'"),
+    ],
+)
+def test_what_is_wrong_is_told_before_pixels_are_read(tmp_path, pixels, wrong, said):
+    import dask.array
+
+    read = []
+    lazy = dask.array.from_array(pixels, chunks=(1, 5, 61, 47)).map_blocks(
+        lambda block: read.append(1) or block, dtype="u2", meta=np.empty((0,) * 4, "u2")
+    )
+    with pytest.raises(ConvertersToolsUserError, match=said):
+        write_image(tmp_path / "image.zarr", lazy, axes="czyx", **wrong)
+    assert not read

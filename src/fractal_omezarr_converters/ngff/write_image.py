@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from fractal_omezarr_converters.ngff.documents import group_document
 from fractal_omezarr_converters.ngff.layout import ImageLayout, hold_chunk, make_layout
 from fractal_omezarr_converters.ngff.pixel_report import PixelReport
 from fractal_omezarr_converters.ngff.pyramid import AXES, LevelWish, as_shape5
-from fractal_omezarr_converters.ngff.rendering import omero, windows_from_histograms
+from fractal_omezarr_converters.ngff.rendering import default_window, omero, windows_from_histograms
 from fractal_omezarr_converters.ngff.single_pass import write_pixels
 from fractal_omezarr_converters.ngff.staging import StagedImage
 from fractal_omezarr_converters.ngff.stores import Store
@@ -108,14 +109,16 @@ def write_image(
     )
     root, image_path = _root_and_path(store)
     named = [channel if hasattr(channel, "channel_label") else NamedChannel(str(channel)) for channel in channels or ()]
+    # all that can be refused is, before a pixel is read; the windows are not known until the last one is
+    rendering = omero(named or None, [default_window(layout.dtype)] * layout.shape[1])
+    described = partial(layout.image_attributes, name=name or image_path.rpartition("/")[2], units=units)
+    described()
     with StagedImage(root, image_path, "Overwrite" if overwrite else "No Overwrite") as staged:
         tiles = ArrayTiles(data, axes, _edges(axes, data, layout))
         report = write_pixels(staged.store, layout, tiles, threads=threads, memory_limit=memory_limit)
-        attributes = layout.image_attributes(
-            name=name or image_path.rpartition("/")[2],
-            units=units,
-            omero=omero(named or None, windows_from_histograms(report.histograms)),
-        )
+        for channel, window in zip(rendering["channels"], windows_from_histograms(report.histograms)):
+            channel["window"] = window.to_json()
+        attributes = described(omero=rendering)
         for key, document in group_document(version, attributes).items():
             staged.store.put(key, document)
         completion.mark(staged.store, "", _completion(layout, report, attributes))
