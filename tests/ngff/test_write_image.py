@@ -175,3 +175,17 @@ def test_what_is_wrong_is_told_before_pixels_are_read(tmp_path, pixels, wrong, s
     with pytest.raises(ConvertersToolsUserError, match=said):
         write_image(tmp_path / "image.zarr", lazy, axes="czyx", **wrong)
     assert not read
+
+
+@pytest.mark.parametrize("shards", [(0, 10), (-10, 10), (15, 10)])
+def test_shards_that_hold_no_whole_chunks_are_refused(tmp_path, pixels, shards):
+    with pytest.raises(ConvertersToolsUserError, match="not whole multiples of chunks"):
+        write_image(tmp_path / "image.zarr", pixels[0, 0], axes="yx", chunks=(10, 10), shards=shards)
+
+
+@pytest.mark.parametrize("chunks", [None, (20, 20)])
+def test_shards_may_be_larger_than_the_image(tmp_path, pixels, chunks):
+    write_image(tmp_path / "image.zarr", pixels[0, 0], axes="yx", chunks=chunks, shards=(4096, 50), levels=2)
+    image = open_image(tmp_path / "image.zarr")
+    np.testing.assert_array_equal(image.read(), pixels[0, 0])
+    assert [path.name for path in (tmp_path / "image.zarr" / "0" / "c" / "0").iterdir()] == ["0"]

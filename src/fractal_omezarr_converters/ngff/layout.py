@@ -205,7 +205,7 @@ def make_layout(
     compression: object = None,
     z_factor: int = 1,
 ) -> ImageLayout:
-    """The layout of an image from plain values; chunks are clipped to the image, shards must be whole chunks."""
+    """The layout of an image from plain values; chunks are clipped to the image, shards must be whole chunks or hold all."""
     full = _checked_shape(axes, shape)
     stored = writable_dtype(dtype)
     if any(c < 1 for c in chunks):
@@ -213,8 +213,10 @@ def make_layout(
     clipped = as_shape5([min(c, n) for c, n in zip(chunks, full)])
     if shards is not None and version == "0.4":
         raise ConvertersToolsUserError("Shards need OME-Zarr 0.5 or later; choose version 0.5 or no sharding.")
-    if shards is not None and any(s % c for s, c in zip(shards, chunks)):
-        raise ConvertersToolsUserError(f"Shards {tuple(shards)} are not whole multiples of chunks {tuple(chunks)}.")
+    if shards is not None and any(s < 1 or (s % c and s < n) for s, c, n in zip(shards, chunks, full)):
+        raise ConvertersToolsUserError(
+            f"Shards {tuple(shards)} are not whole multiples of chunks {tuple(chunks)} (t, c, z, y, x); give multiples of them."
+        )
     if stored.kind == "b" and method in ("mean", "median"):
         method = "mode"
     planned = plan_levels(
@@ -226,7 +228,7 @@ def make_layout(
         shape=full,
         dtype=stored,
         chunks=clipped,
-        shards=None if shards is None else as_shape5([s // c * k for s, c, k in zip(shards, chunks, clipped)]),
+        shards=None if shards is None else as_shape5([-(-s // c) * k for s, c, k in zip(shards, chunks, clipped)]),
         levels=planned,
         method=method,
         compression=Compression.from_options(compression),

@@ -81,7 +81,7 @@ def write_image(
         z_factor: How many planes become one from level to level, where ``levels`` gives no factors.
         method: mean, nearest, stride, mode, max, min or median; mode or nearest for labels.
         chunks: Per axis of ``data``; by default at most 2048 px and 10 planes, held to 32 MiB.
-        shards: Per axis of ``data``, whole multiples of the chunks.
+        shards: Per axis of ``data``, whole multiples of the chunks, or larger than the array.
         compression: A codec's name or settings (``codecs.Compression``).
         version: OME-Zarr version, 0.4, 0.5 or 0.6.
         name: Name of the image; the last part of the path by default.
