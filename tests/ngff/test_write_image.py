@@ -6,6 +6,7 @@ import json
 import uuid
 
 import numpy as np
+import pandas
 import pytest
 import slow_writer
 import zarr
@@ -189,3 +190,33 @@ def test_shards_may_be_larger_than_the_image(tmp_path, pixels, chunks):
     image = open_image(tmp_path / "image.zarr")
     np.testing.assert_array_equal(image.read(), pixels[0, 0])
     assert [path.name for path in (tmp_path / "image.zarr" / "0" / "c" / "0").iterdir()] == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"scale": 0.5}, "The pixel size 0.5 is not one number for each of the axes 'yx'"),
+        ({"scale": (1, 0.5, 0.5)}, "is not one number for each of the axes 'yx'"),
+        ({"scale": {"x": "half"}}, "The pixel size of the axis 'x' is 'half'; give a number."),
+        ({"translation": {"x": None}}, "The position of the axis 'x' is None; give a number."),
+        ({"chunks": 10}, "The chunk 10 is not one number for each"),
+        ({"chunks": (10.5, 10)}, "The chunk of the axis 'y' is 10.5; give a whole number."),
+    ],
+)
+def test_values_that_are_no_numbers_per_axis_are_told_in_one_sentence(tmp_path, pixels, wrong, said):
+    with pytest.raises(ConvertersToolsUserError, match=said):
+        write_image(tmp_path / "image.zarr", pixels[0, 0], axes="yx", **wrong)
+
+
+def test_an_array_that_does_not_know_its_size_is_told_what_to_do(tmp_path, pixels):
+    import dask.array
+
+    lazy = dask.array.from_array(pixels[0, 0])
+    with pytest.raises(ConvertersToolsUserError, match="compute_chunk_sizes"):
+        write_image(tmp_path / "image.zarr", lazy[lazy[:, 0] > 2000], axes="yx")
+
+
+def test_whatever_numpy_makes_an_array_of_is_written(tmp_path, pixels):
+    for number, data in enumerate([pandas.DataFrame(pixels[0, 0]), pixels[0, 0].tolist()]):
+        write_image(tmp_path / f"{number}.zarr", data, axes="yx")
+        np.testing.assert_array_equal(open_image(tmp_path / f"{number}.zarr").read(), pixels[0, 0])

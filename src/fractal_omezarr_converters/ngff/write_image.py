@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def write_image(
 
     Args:
         store: Path or URL of the image.
-        data: numpy, dask or zarr array, or anything with ``shape``, ``dtype`` and slices.
+        data: numpy, dask or zarr array, or anything with ``shape``, ``dtype`` and slices, or that numpy makes an array of.
         axes: One letter per axis of ``data`` in its order, such as ``yxc``; written as t, c, z, y, x.
         scale: Pixel size per axis of ``data`` (sequence, or mapping by letter); 1 where not given.
         translation: Position of the first pixel's centre, the same way.
@@ -89,19 +90,21 @@ def write_image(
         threads: Threads of the writer; the CPUs granted by default.
         memory_limit: Bytes of pixels to hold at most.
     """
+    if not (hasattr(data, "shape") and hasattr(data, "dtype")):
+        data = np.asarray(data)
     _check_axes(axes, data)
     _check_letters(axes, units or {})
-    shape = as_shape5(_five(axes, data.shape, 1))
-    wanted = _default_chunk(shape, np.dtype(data.dtype).itemsize) if chunks is None else _five(axes, chunks, 1)
+    shape = as_shape5(_five("shape", axes, data.shape, 1))
+    wanted = _default_chunk(shape, np.dtype(data.dtype).itemsize) if chunks is None else _five("chunk", axes, chunks, 1)
     layout = make_layout(
         version=version,
         axes="".join(axis for axis in AXES if axis in axes),
         shape=shape,
         dtype=data.dtype,
-        pixel_size=_five(axes, scale, 1.0),
-        origin=_five(axes, translation, 0.0),
+        pixel_size=_five("pixel size", axes, scale, 1.0),
+        origin=_five("position", axes, translation, 0.0),
         chunks=wanted,
-        shards=None if shards is None else _five(axes, shards, 1),
+        shards=None if shards is None else _five("shard", axes, shards, 1),
         levels=levels,
         method=method,
         compression=compression,
@@ -142,19 +145,27 @@ def _check_axes(axes: str, data: Any) -> None:
             f"Axes {axes!r} do not name the {len(data.shape)} axes of an array of shape {tuple(data.shape)}; "
             "give one different letter of t, c, z, y, x for each."
         )
+    if any(size != size for size in data.shape):  # noqa: PLR0124  (NaN)
+        raise ConvertersToolsUserError(
+            f"The array does not know its size yet, its shape is {tuple(data.shape)}; call its 'compute_chunk_sizes()' first."
+        )
 
 
-def _five(axes: str, values: Any, absent: float) -> list[Any]:
+def _five(what: str, axes: str, values: Any, absent: float) -> list[Any]:
     """Values per axis of the array as t, c, z, y, x."""
     if values is None:
         return [absent] * 5
     if not isinstance(values, Mapping):
-        if len(values) != len(axes):
+        if not hasattr(values, "__len__") or isinstance(values, str) or len(values) != len(axes):
             raise ConvertersToolsUserError(
-                f"{list(values)} has {len(values)} entries for the {len(axes)} axes {axes!r}."
+                f"The {what} {values!r} is not one number for each of the axes {axes!r}; give a list, or a mapping by letter."
             )
         values = dict(zip(axes, values))
     _check_letters(axes, values)
+    for axis, value in values.items():
+        if not isinstance(value, Real) or (isinstance(absent, int) and not float(value).is_integer()):
+            kind = "a whole number" if isinstance(absent, int) else "a number"
+            raise ConvertersToolsUserError(f"The {what} of the axis {axis!r} is {value!r}; give {kind}.")
     return [values.get(axis, absent) for axis in AXES]
 
 
