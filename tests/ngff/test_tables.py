@@ -298,3 +298,23 @@ def test_time_points_of_uneven_series(tmp_path: Path, version: str) -> None:
         "t_index": [0, 1, 0, 1],
         "t_second": [0.0, 1.0, 0.5, 1.5],
     }
+
+
+@pytest.mark.parametrize("column", ["mg/ml", "", "..", "_index"])
+def test_columns_whose_names_anndata_cannot_have_are_stored_as_json(tmp_path: Path, column: str) -> None:
+    store = LocalStore(tmp_path)
+    write_image(store, "i", "0.5")
+    columns = {"row": ["a", "b"], column: [1, 2], "text": ["u", "v"]}
+    with pytest.warns(ConvertersToolsWarning, match="as JSON instead of AnnData, because AnnData cannot have columns"):
+        used = write_table(store, "i", "t", columns, backend="anndata", index_key="row", version="0.5")
+    assert used == "json"
+    assert read_table(store, "i", "t") == columns
+    assert opened_by_ngio(store, "i", "t").dataframe[column].tolist() == [1, 2]
+
+
+def test_real_numbers_keep_any_name_in_anndata(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    write_image(store, "i", "0.5")
+    columns = {"row": ["a", "b"], "mg/ml": [1.5, 2.5]}
+    assert write_table(store, "i", "t", columns, backend="anndata", index_key="row", version="0.5") == "anndata"
+    assert read_table(store, "i", "t") == columns

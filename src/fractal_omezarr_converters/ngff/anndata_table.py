@@ -52,6 +52,22 @@ def anndata_files(
     return files
 
 
+def columns_without_place(columns: Mapping[str, Sequence[Any]], index_key: str | None) -> list[str]:
+    """Columns that lie in ``obs``, each an array of its name, and whose name no array can have."""
+    unfit = [key for key in columns if "/" in key or key in ("", ".", "..", "_index")]
+    return [key for key in unfit if key != index_key and not _is_real(columns[key])]
+
+
+def _kinds(values: Sequence[Any]) -> set[type]:
+    return {type(value) for value in values if value is not None}
+
+
+def _is_real(values: Sequence[Any]) -> bool:
+    """Whether a column becomes real numbers in ``X``."""
+    kinds = _kinds(values)
+    return kinds <= {float} or (kinds == {int} and None in values)
+
+
 def read_anndata(store: Store, path: str, index_key: str | None) -> dict[str, list[Any]]:
     """Read an AnnData store as columns: the index, ``obs``, then ``X``."""
     import anndata
@@ -90,8 +106,8 @@ def _as_anndata(columns: Mapping[str, Sequence[Any]], index_key: str | None) -> 
     for key, values in columns.items():
         if key == index_key:
             continue
-        kinds = {type(value) for value in values if value is not None}
-        if kinds <= {float} or (kinds == {int} and None in values):
+        kinds = _kinds(values)
+        if _is_real(values):
             real[key] = np.array([np.nan if value is None else float(value) for value in values], dtype="float64")
         else:
             others[key] = _observation(values, kinds, index)

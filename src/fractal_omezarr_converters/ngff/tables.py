@@ -21,6 +21,7 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsUserError,
     ConvertersToolsWarning,
 )
+from fractal_omezarr_converters.ngff.anndata_table import anndata_files, columns_without_place
 from fractal_omezarr_converters.ngff.csv_cells import changes_in_csv, csv_text, read_csv
 from fractal_omezarr_converters.ngff.groups import join, read_group, replace_group, require_group, write_attributes
 from fractal_omezarr_converters.ngff.stores import Store
@@ -54,7 +55,8 @@ def write_table(
         name: Name of the table.
         columns: Values by column; None and NaN are missing values.
         table_type: What the table is.
-        backend: How it is stored. Text that CSV cannot give back (a field called ``001``) is stored as JSON, with a warning.
+        backend: How it is stored. Text that CSV cannot give back (a field called ``001``) and columns whose names AnnData
+            cannot have (``mg/ml``) are stored as JSON, with a warning.
         index_key: Column that names the rows; its values must differ.
         version: OME-Zarr version of the image or plate.
         called: What messages call the image or plate; by default its path, which is empty in a store of its own.
@@ -199,14 +201,23 @@ def _one_type(values: list[Any], what: str) -> list[Any]:
 def _usable_backend(backend: Backend, columns: Columns, index_key: str | None, where: str) -> Backend:
     if backend not in BACKENDS:
         raise ConvertersToolsUserError(f"{where}: backend '{backend}' is unknown; choose one of {', '.join(BACKENDS)}.")
-    if backend != "csv":
+    if backend == "anndata":
+        lost = columns_without_place(columns, index_key)
+        reason = (
+            "AnnData cannot have columns called {}; choose the table backend 'csv', 'json' or 'parquet', or rename them"
+        )
+    elif backend == "csv":
+        lost = [key for key, values in columns.items() if changes_in_csv(values, is_index=key == index_key)]
+        reason = (
+            "text in {} would be read back as something else (such as 001 as 1); choose the backend 'json' or 'parquet'"
+        )
+    else:
         return backend
-    lost = [key for key, values in columns.items() if changes_in_csv(values, is_index=key == index_key)]
     if not lost:
         return backend
+    instead = {"anndata": "AnnData", "csv": "CSV"}[backend]
     warnings.warn(
-        f"{where} is stored as JSON instead of CSV, because text in {', '.join(map(repr, lost))} would be read back as "
-        "something else (such as 001 as 1); choose the table backend 'json' or 'parquet' to have it so from the start.",
+        f"{where} is stored as JSON instead of {instead}, because {reason.format(', '.join(map(repr, lost)))}.",
         ConvertersToolsWarning,
         stacklevel=3,
     )
@@ -230,8 +241,6 @@ def _encoded(
         from fractal_omezarr_converters.ngff.documents import group_document
 
         return {f"table/{file}": content for file, content in group_document(version, columns).items()}
-    from fractal_omezarr_converters.ngff.anndata_table import anndata_files
-
     return anndata_files(columns, index_key, zarr_format(version))
 
 
