@@ -30,7 +30,9 @@ from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.tiff_pool import close_files
 from fractal_omezarr_converters.ngff import completion, plate_lock
 from fractal_omezarr_converters.ngff.read_ahead import AHEAD
+from fractal_omezarr_converters.ngff.reader import open_image
 from fractal_omezarr_converters.ngff.stores import open_store
+from fractal_omezarr_converters.ngff.write_image import write_image
 from fractal_omezarr_converters.ngff.zarr_arrays import open_array
 from fractal_omezarr_converters.pipelines.aggregation import tiles_aggregation_pipeline
 from fractal_omezarr_converters.pipelines.plan import plan_image
@@ -402,3 +404,16 @@ def test_a_listing_that_comes_late_loses_nothing(tmp_path: Path, s3: Place, monk
     assert late == [0]
     assert is_exact(f"{url}/out")
     assert BUCKET in url
+
+
+def test_an_array_is_written_with_the_credentials_that_its_store_was_opened_with(
+    s3: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, url = s3
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name)
+    store = open_store(f"{url}/image.zarr", key="AKIAIOSFODNN7EXAMPLE", secret=SECRET, endpoint_url=server.url)
+    data = np.arange(40 * 30, dtype="u2").reshape(40, 30)
+    made = write_image(store, data, axes="yx")
+    assert made.url == f"{url}/image.zarr"
+    np.testing.assert_array_equal(open_image(store).read(), data)

@@ -167,6 +167,11 @@ class RemoteStore:
         """The store of a prefix."""
         return RemoteStore(f"{self.url}/{checked_key(prefix)}", filesystem=self._fs)
 
+    def above(self) -> tuple[RemoteStore, str]:
+        """The store of the prefix above, reached in the same way, and the name of this one in it."""
+        above, _, name = self.url.rpartition("/")
+        return RemoteStore(above, filesystem=self._fs), name
+
 
 def _is_refused_condition(error: BaseException | None) -> bool:
     """Whether a store says that the object is there already, or another one than expected (412, or 409 while others put it)."""

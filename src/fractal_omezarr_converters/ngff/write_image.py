@@ -19,10 +19,11 @@ from fractal_omezarr_converters.ngff.documents import group_document
 from fractal_omezarr_converters.ngff.layout import ImageLayout, hold_chunk, make_layout
 from fractal_omezarr_converters.ngff.pixel_report import PixelReport
 from fractal_omezarr_converters.ngff.pyramid import AXES, LevelWish, as_shape5
+from fractal_omezarr_converters.ngff.remote_store import RemoteStore
 from fractal_omezarr_converters.ngff.rendering import default_window, omero, windows_from_histograms
 from fractal_omezarr_converters.ngff.single_pass import write_pixels
 from fractal_omezarr_converters.ngff.staging import StagedImage
-from fractal_omezarr_converters.ngff.stores import Store
+from fractal_omezarr_converters.ngff.stores import Store, open_store
 from fractal_omezarr_converters.ngff.tile_stream import ArrayTiles, regular_edges
 
 PerAxis = Sequence[float] | Mapping[str, float] | None
@@ -126,7 +127,7 @@ def write_image(
             staged.store.put(key, document)
         completion.mark(staged.store, "", _completion(layout, report, attributes))
         staged.commit()
-    return WrittenImage(f"{root}/{image_path}", layout, report)
+    return WrittenImage(f"{root.url.rstrip('/')}/{image_path}", layout, report)
 
 
 def _completion(layout: ImageLayout, report: PixelReport, attributes: Mapping[str, Any]) -> completion.Completion:
@@ -195,10 +196,12 @@ def _edges(axes: str, data: Any, layout: ImageLayout) -> list[list[int]]:
     return [borders.get(axis, [0, 1]) for axis in AXES]
 
 
-def _root_and_path(store: Store | str | os.PathLike[str]) -> tuple[str, str]:
+def _root_and_path(store: Store | str | os.PathLike[str]) -> tuple[Store, str]:
     """The folder that holds the image, and the image's name in it."""
+    if isinstance(store, RemoteStore):
+        return store.above()  # with the credentials and the address that the store was opened with
     url = os.fspath(store) if isinstance(store, str | os.PathLike) else store.url
     if "://" not in url:
         url = os.path.abspath(os.path.expanduser(url))  # noqa: PTH100, PTH111  (keeps links as they are)
     root, _, name = url.rstrip("/").rpartition("/")
-    return root or "/", name
+    return open_store(root or "/"), name
