@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,3 +120,28 @@ def test_runners_are_given_as_json_too_and_others_are_refused() -> None:
     for wrong in ("threads", {"mode": "Slurm"}, 3):
         with pytest.raises(ConvertersToolsUserError, match=r"is not known: give SequentialRunner\(\)"):
             exec_compound_task(init_four, compute, {}, runner=wrong)  # type: ignore[arg-type]
+
+
+SCRIPT = """
+from fractal_omezarr_converters import MultiprocessingRunner, exec_compound_task
+
+def init():
+    print("init")
+    return {"parallelization_list": [{"zarr_url": f"/out/{name}", "init_args": {}} for name in "abc"]}
+
+def compute(zarr_url, init_args):
+    return {"image_list_updates": [{"zarr_url": zarr_url}]}
+
+updates = exec_compound_task(init, compute, {}, runner=MultiprocessingRunner(num_processes=2))
+print([update["image_list_updates"][0]["zarr_url"] for update in updates])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere Python starts processes that read the script anew")
+@pytest.mark.parametrize("typed", [False, True])
+def test_a_script_as_people_have_it_runs_in_processes_without_a_guard(tmp_path: Path, typed: bool) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, "-"] if typed else [sys.executable, str(script)]
+    ran = subprocess.run(command, input=SCRIPT if typed else "", capture_output=True, text=True, check=False)
+    assert ran.stdout == "init\n['/out/a', '/out/b', '/out/c']\n", ran.stderr

@@ -6,6 +6,8 @@ Every runner works through all jobs, whatever happens to one of them, and gives 
 from __future__ import annotations
 
 import logging
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
@@ -115,8 +117,13 @@ class MultiprocessingRunner(_Runner):
         import multiprocessing
         from concurrent.futures import ProcessPoolExecutor
 
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context(_way_to_start())
         return ProcessPoolExecutor(max_workers=self.num_processes, mp_context=context)
+
+
+def _way_to_start() -> Literal["fork", "spawn"]:
+    """How processes are made: by fork, a script needs no guard, but only a process with a single thread can do it safely."""
+    return "fork" if sys.platform == "linux" and threading.active_count() == 1 else "spawn"
 
 
 class DaskRunner(_Runner):
