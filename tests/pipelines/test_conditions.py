@@ -78,6 +78,22 @@ def test_f37_conditions_are_joined_to_the_wells(text: str, tmp_path: Path) -> No
     assert before.tile(0).attributes == {}
 
 
+@pytest.mark.parametrize("titles", ["Row,Col,Acquisition", "ROW,Column,ACQUISITION", "row,col,acquisition"])
+def test_columns_of_earlier_converters_name_wells_in_any_case(titles: str, tmp_path: Path) -> None:
+    """A row of another cycle was a second value of every well where its column was called Acquisition."""
+    found = table(tmp_path, f"{titles},Drug\nA,1,0,DMSO\nA,1,1,Taxol\n")
+    result = join(tiles(["A1"]), found)
+    assert by_well(result.joined) == {"A01": {"Drug": ["DMSO"]}}
+    assert result.elsewhere == [1]
+
+
+def test_a_column_that_is_there_in_small_letters_is_the_one_that_counts(tmp_path: Path) -> None:
+    found = table(tmp_path, "well,Well\nA01,outer\n")
+    assert found.conditions == {"Well": ["outer"]}
+    with pytest.raises(ConvertersToolsUserError, match="'Well' and 'WELL' both name the well; rename one"):
+        table(tmp_path, "Well,WELL,drug\nA01,A02,DMSO\n")
+
+
 def test_f37_images_get_them_too_and_the_images_handed_in_stay(tmp_path: Path) -> None:
     images = tiled_image_from_tiles(tiles=tiles())
     result = join(images, table(tmp_path, "well,drug\nA1,x\nA2,y\nC1,z\nAB13,x\n"))

@@ -1,9 +1,10 @@
 """Conditions of wells (drug, dose, ...): read a condition table or plate map and join it to images or tiles.
 
 A condition table has one row per well: a column ``well`` (A01, a1, A - 1), or ``row`` and ``column``; optional
-columns ``plate_name`` and ``acquisition``; every other column is a condition. Several rows of one well are several
-values. A plate map has the rows A, B, ... downwards and the columns 1, 2, ... to the right; the corner cell names the
-condition, else the file does; several maps may stand below each other. Both are CSV or Parquet files.
+columns ``plate_name`` and ``acquisition``, in capital or small letters; every other column is a condition. Several
+rows of one well are several values. A plate map has the rows A, B, ... downwards and the columns 1, 2, ... to the
+right; the corner cell names the condition, else the file does; several maps may stand below each other. Both are CSV
+or Parquet files.
 """
 
 from __future__ import annotations
@@ -244,7 +245,21 @@ def _plate_name(text: str) -> str:
     return text
 
 
+def _with_known_names(frame: Frame) -> None:
+    """Call the columns that name wells as we do: people write Row and Col, which earlier converters took for the same."""
+    for known in KEY_COLUMNS:
+        words = (known, "col") if known == "column" else (known,)
+        named = [name for name in frame.columns if name.lower() in words]
+        if known in frame.columns or not named:
+            continue
+        if len(named) > 1:
+            listed = " and ".join(map(repr, named))
+            frame.problems.append(f"{frame.name}: {listed} both name the {known}; rename one.")
+        frame.columns = {known if name == named[0] else name: cells for name, cells in frame.columns.items()}
+
+
 def _read_list(frame: Frame) -> ConditionTable:
+    _with_known_names(frame)
     wells = well_of_rows(frame)
     plates = frame.text("plate_name") if "plate_name" in frame else [None] * len(frame)
     numbers = frame.integers("acquisition", at_least=0).tolist() if "acquisition" in frame else [-1] * len(frame)
