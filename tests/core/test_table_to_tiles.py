@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,31 @@ def test_one_tile_per_row_with_every_field_in_its_place() -> None:
     assert tile.attributes == {"drug": ["DMSO"], "dose": [3]}
     assert type(tile.attributes["dose"][0]) is int
     assert tile.acquisition_details.xy_pixel_size == 0.65
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_decimal_numbers_as_databases_give_them_are_numbers(library: str) -> None:
+    cells = {"start_x": [Decimal("1.50"), Decimal(2)], "dose": [Decimal("0.5"), None], "n": [Decimal(3), Decimal("4")]}
+    rows = [row(**dict(zip(cells, values))) for values in zip(*cells.values())]
+    columns = {name: [each[name] for each in rows] for name in rows[0]}
+    module = pytest.importorskip(library)
+    table = module.table(columns) if library == "pyarrow" else module.DataFrame(columns)
+    tiles = plate_tiles(table)
+    assert [tile.start_x for tile in tiles] == [1.5, 2.0]
+    assert [tile.attributes for tile in tiles] == [{"dose": [0.5], "n": [3]}, {"dose": [None], "n": [4]}]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_a_single_column_is_no_table(library: str) -> None:
+    module = pytest.importorskip(library)
+    column = module.array(["a.tif"]) if library == "pyarrow" else module.Series(["a.tif"])
+    with pytest.raises(ConvertersToolsUserError, match=r"The table is a \w+; give a pandas or polars frame"):
+        plate_tiles(column)
+
+
+def test_a_table_whose_wells_have_other_titles_is_told_with_its_columns() -> None:
+    with pytest.raises(ConvertersToolsUserError, match=r"no column 'row' .*\(columns found: file_path, Row, Column\)"):
+        plate_tiles([{"file_path": "a.tif", "Row": "A", "Column": 1}])
 
 
 def test_without_a_name_the_plate_is_called_plate() -> None:

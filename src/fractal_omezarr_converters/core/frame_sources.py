@@ -6,7 +6,8 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,12 +60,8 @@ def read_frame(table: Any, *, name: str | None = None) -> Frame:
         return _read_file(Path(str(table).strip().strip("\"'")).expanduser(), name)
     name = name or "The table"
     library = type(table).__module__.partition(".")[0]
-    if library == "pandas":
-        return _frame(name, _pandas_columns(table))
-    if library == "polars":
-        return _frame(name, _polars_columns(table))
-    if library == "pyarrow":
-        return _frame(name, _arrow_columns(table))
+    if library in _COLUMNS_OF and hasattr(type(table), "columns"):  # a series has none
+        return _frame(name, _COLUMNS_OF[library](table))
     if isinstance(table, Mapping):
         return _frame(name, [(str(key), _listed(name, str(key), cells)) for key, cells in table.items()])
     if isinstance(table, Sequence) and all(isinstance(row, Mapping) for row in table):
@@ -209,6 +206,9 @@ def _cleaned_cell(cell: Any) -> Any:
         return None
     if isinstance(cell, str):
         return cell.strip() or None
+    if isinstance(cell, Decimal):  # as databases give numbers
+        number = float(cell)
+        return None if math.isnan(number) else int(cell) if number.is_integer() else number
     return None if type(cell).__name__ in ("NAType", "NaTType") else cell
 
 
@@ -285,6 +285,13 @@ def _arrow_columns(table: Any) -> list[tuple[str, Cells]]:
         plain = (kinds.is_integer(column.type) or kinds.is_floating(column.type)) and not column.null_count
         found.append((label, column.to_numpy() if plain else column.to_pylist()))
     return found
+
+
+_COLUMNS_OF: dict[str, Callable[[Any], list[tuple[str, Cells]]]] = {
+    "pandas": _pandas_columns,
+    "polars": _polars_columns,
+    "pyarrow": _arrow_columns,
+}
 
 
 def parquet_columns(path: Path) -> list[tuple[str, Cells]]:

@@ -152,10 +152,10 @@ def loaders_of_frame(frame: Frame) -> LoaderColumns:
     """
     if FILE_COLUMN not in frame.columns:
         near = difflib.get_close_matches(FILE_COLUMN, [name.lower() for name in frame.columns], n=1, cutoff=0.5)
-        meant = f"; is it '{near[0]}'?" if near else ""
+        meant = f"; is it '{near[0]}'?" if near else "."
         frame.problems.append(
             f"{frame.name} has no column '{FILE_COLUMN}' with the image file of every tile"
-            f" (columns found: {', '.join(frame.columns) or 'none'}){meant}."
+            f" (columns found: {', '.join(frame.columns) or 'none'}){meant}"
         )
         frame.raise_problems()
     if not len(frame):

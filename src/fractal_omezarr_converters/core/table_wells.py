@@ -30,8 +30,8 @@ def well_of_rows(frame: Frame) -> CodedCells:
     if not has_pair:
         missing = [name for name in ("row", "column") if name not in frame.columns]
         frame.problems.append(
-            f"{frame.name} has no column {' and no column '.join(map(repr, missing))};"
-            f" give 'row' and 'column', or 'well' (such as A01). It has the columns {', '.join(map(repr, frame.columns))}."
+            f"{frame.name} has no column {' and no column '.join(map(repr, missing))}"
+            f" (columns found: {', '.join(frame.columns)}); give 'row' and 'column', or 'well' (such as A01)."
         )
         return CodedCells.constant(NO_WELL, len(frame))
     return _pairs(frame)
