@@ -50,6 +50,17 @@ def test_pixel_sizes_header_below_toml_below_column(tmp_path: Path) -> None:
     assert found.warnings == []  # 0.25 % of difference along y
 
 
+def test_a_key_and_its_older_name_that_differ_are_one_problem(tmp_path: Path) -> None:
+    """The older name was called unknown as well, and y_pixel_size was suggested in its place."""
+    write_folder(tmp_path, [{"file_path": "a.tif", "well": "A1"}], "pixelsize = 0.6\nxy_pixel_size = 0.7\n")
+    with pytest.raises(ConvertersToolsUserError) as caught:
+        scan(tmp_path)
+    assert str(caught.value).count("pixelsize") == 1 and "keep only 'xy_pixel_size'" in str(caught.value)
+    write_folder(tmp_path, [{"file_path": "a.tif", "well": "A1"}], "pixelsize = 0.6\nxy_pixel_size = 0.7\nfoo = 1\n")
+    with pytest.raises(ConvertersToolsUserError, match="'foo' is not known"):
+        scan(tmp_path)
+
+
 def test_frame_intervals_of_headers(tmp_path: Path) -> None:
     """OME-XML in milliseconds and ImageJ in seconds; what the TOML says is warned of where the header says another."""
     movie = np.zeros((3, 30, 40), np.uint16)

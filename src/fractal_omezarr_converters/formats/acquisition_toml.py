@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
-from fractal_omezarr_converters.models.older_names import newer_acquisition_details, newer_channel
+from fractal_omezarr_converters.models.older_names import ACQUISITION_NAMES, newer_acquisition_details, newer_channel
 from fractal_omezarr_converters.models.urls import refuse_special_file
 
 LIST_KEYS = ("channel_names", "wavelengths")
@@ -35,7 +35,7 @@ def read_acquisition_toml(path: Path) -> dict[str, Any]:
     except ValueError as error:
         problems.append(f"'{path}': {error}")
     known = [*AcquisitionDetails.model_fields, *LIST_KEYS]
-    for key in [key for key in fields if key not in AcquisitionDetails.model_fields]:
+    for key in [key for key in fields if key not in AcquisitionDetails.model_fields and key not in ACQUISITION_NAMES]:
         near = difflib.get_close_matches(key, known, n=1)
         meant = f"did you mean '{near[0]}'?" if near else f"known keys are {', '.join(known)}"
         problems.append(f"'{path}': the key '{key}' is not known; {meant}")
