@@ -26,6 +26,16 @@ from fractal_omezarr_converters.models.grouping import PerFovGrouping
 from fractal_omezarr_converters.models.options import ConverterOptions
 
 
+@pytest.mark.parametrize(("axes", "lost"), [("tzyx", "c"), ("czyx", "t"), ("tcyx", "z")])
+def test_planes_that_lie_in_one_place_because_an_axis_lacks_are_told_so(axes: str, lost: str) -> None:
+    """The message asked for different channels, which these tiles have."""
+    acquisition = details(axes)
+    tiles = [tile("a.tif", acquisition=acquisition), tile("b.tif", acquisition=acquisition, **{f"start_{lost}": 1})]
+    why = rf"a\.tif and b\.tif .*state {lost}=0 and {lost}=1, but the image has the axes {axes}: add {lost} to them"
+    with pytest.raises(ConvertersToolsUserError, match=why):
+        tiled_image_from_tiles(tiles=tiles)
+
+
 class TestPaths:
     def test_mosaic_path_is_the_number_of_the_acquisition(self) -> None:
         made = tiled_image_from_tiles(

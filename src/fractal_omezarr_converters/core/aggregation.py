@@ -13,6 +13,7 @@ from fractal_omezarr_converters.core.attributes import union_of_attributes
 from fractal_omezarr_converters.core.colour_channels import colour_channels
 from fractal_omezarr_converters.core.columns import RegionColumns
 from fractal_omezarr_converters.core.duplicates import refuse_duplicates
+from fractal_omezarr_converters.core.geometry import AXES
 from fractal_omezarr_converters.core.source_survey import HeaderChoice, header_choice_of
 from fractal_omezarr_converters.core.source_types import data_type_of
 from fractal_omezarr_converters.core.stage_places import steps_of
@@ -163,7 +164,19 @@ def _refuse_sources_in_one_place(table: TileTable, columns: RegionColumns, group
     image = np.empty(len(table), dtype=np.int64)
     for number, rows in enumerate(groups):
         image[rows] = number
-    refuse_duplicates(columns, image, table.steps())
+    refuse_duplicates(columns, image, table.steps(), lambda one, other: _apart(table, one, other))
+
+
+def _apart(table: TileTable, one: int, other: int) -> str:
+    """Say how two tiles that fall into one place can be told apart."""
+    axes = table.acquisitions[int(table.acquisition[one])].axes
+    for axis, first, second in zip(AXES, table.start[one].tolist(), table.start[other].tolist()):
+        if axis not in axes and first != second:
+            return (
+                f"they state {axis}={first:g} and {axis}={second:g}, but the image has the axes {''.join(axes)}: "
+                f"add {axis} to them"
+            )
+    return "remove one, or give them different fields, channels, z, t or acquisitions"
 
 
 def _field_paths(table: TileTable, groups: Sequence[Rows]) -> list[str]:

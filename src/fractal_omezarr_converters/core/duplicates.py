@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,11 +16,13 @@ _TICKS_PER_PX = 100
 _MOST_EXPANDED = 20_000_000
 
 
-def refuse_duplicates(columns: RegionColumns, image: NDArray[np.int64], steps: Floats) -> None:
+def refuse_duplicates(
+    columns: RegionColumns, image: NDArray[np.int64], steps: Floats, remedy: Callable[[int, int], str]
+) -> None:
     """Raise when two different sources state the same field of view, frame, channel, plane, y and x of one image.
 
-    ``image`` numbers the image of every region, ``steps`` (n x 5) are the pixel sizes. Stacks count with each of
-    their frames, channels and planes.
+    ``image`` numbers the image of every region, ``steps`` (n x 5) are the pixel sizes, ``remedy`` says what to do about
+    two regions. Stacks count with each of their frames, channels and planes.
 
     Raises:
         ConvertersToolsUserError: names both sources.
@@ -49,7 +53,7 @@ def refuse_duplicates(columns: RegionColumns, image: NDArray[np.int64], steps: F
     raise ConvertersToolsUserError(
         f"Two sources state the same plane of field of view '{columns.fov_name(one)}' ({where} in pixels): "
         f"{columns.loaders.loader(one).describe_source()} and {columns.loaders.loader(other).describe_source()} "
-        f"({len(different)} such planes); remove one, or give them different fields, channels, z, t or acquisitions."
+        f"({len(different)} such planes); {remedy(one, other)}."
     )
 
 
