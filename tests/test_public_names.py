@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from importlib import metadata
 
 import pytest
 
@@ -14,7 +15,7 @@ NAMES = {
         tiled_image_from_tiles build_dummy_tile join_url_paths local_url_to_path find_url_type
     """,
     "models": """
-        AcquisitionDetails ChannelInfo DataTypeEnum StageOrientation default_axes_builder
+        AcquisitionDetails ChannelInfo DataTypeEnum StageOrientation StageCorrections default_axes_builder
         CollectionInterface CollectionInterfaceType ImageInPlate SingleImage
         ImageLoaderInterface ImageLoaderInterfaceType DefaultImageLoader
         ConverterOptions OmeZarrOptions StagePositionCorrections AlignmentCorrections WriterMode OverwriteMode BackendType
@@ -79,3 +80,13 @@ def test_helpers_of_dummy_tiles_are_public() -> None:
 
 def test_pytest_plugin_is_a_module() -> None:
     assert importlib.import_module(f"{PACKAGE}.testing.plugin")
+
+
+def test_the_stage_corrections_of_generation_1_are_the_orientation() -> None:
+    package = importlib.import_module(PACKAGE)
+    details = package.AcquisitionDetails(stage_corrections=package.StageCorrections(flip_x=True, swap_xy=True))
+    assert details.stage_orientation == package.StageOrientation(flip_x=True, swap_xy=True)
+
+
+def test_the_package_states_its_version() -> None:
+    assert importlib.import_module(PACKAGE).__version__ == metadata.version("fractal-omezarr-converters")

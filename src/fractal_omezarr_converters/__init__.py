@@ -19,6 +19,10 @@ def _names_of(face: str) -> list[str]:
 def __getattr__(name: str) -> object:
     if name == "__all__":
         return sorted({known for face in _FACES for known in _names_of(face)})
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("fractal-omezarr-converters")
     if not name.startswith("_"):
         for face in _FACES:
             if name in _names_of(face):

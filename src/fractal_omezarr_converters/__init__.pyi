@@ -2,3 +2,5 @@ from .core import *
 from .fractal import *
 from .models import *
 from .pipelines import *
+
+__version__: str

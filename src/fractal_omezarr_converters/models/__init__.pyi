@@ -1,6 +1,7 @@
 from .acquisition import AcquisitionDetails as AcquisitionDetails
 from .acquisition import ChannelInfo as ChannelInfo
 from .acquisition import DataTypeEnum as DataTypeEnum
+from .acquisition import StageCorrections as StageCorrections
 from .acquisition import StageOrientation as StageOrientation
 from .acquisition import default_channels as default_channels
 from .acquisition import rgb_channels as rgb_channels
@@ -140,6 +141,7 @@ __all__ = [
     "SnapToCornersTiling",
     "SnapToGridTiling",
     "SourceFile",
+    "StageCorrections",
     "StageOrientation",
     "StagePositionCorrections",
     "StitchedTiling",

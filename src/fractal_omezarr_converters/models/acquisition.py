@@ -27,6 +27,7 @@ __all__ = [
     "AcquisitionDetails",
     "ChannelInfo",
     "DataTypeEnum",
+    "StageCorrections",
     "StageOrientation",
     "canonical_axes",
     "default_axes_builder",
@@ -121,6 +122,9 @@ class StageOrientation(UserFacingModel):
     """Mirror the positions along y. The pixels of a field stay as they are."""
     swap_xy: bool = Field(default=False, title="Swap XY")
     """Exchange x and y of the positions, before they are mirrored. The pixels of a field stay as they are."""
+
+
+StageCorrections = StageOrientation  # its name in generation 1
 
 
 class AcquisitionDetails(UserFacingModel):
