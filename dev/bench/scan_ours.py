@@ -21,7 +21,7 @@ def init(table: str, out: str, *, headers: bool) -> dict[str, float]:
     from fractal_omezarr_converters.formats.tile_table import TileTableFormat
     from fractal_omezarr_converters.fractal.init import setup_images_for_conversion
     from fractal_omezarr_converters.models.options import ConverterOptions
-    from fractal_omezarr_converters.pipelines.acquisitions import AcquisitionRequest, read_acquisitions
+    from fractal_omezarr_converters.pipelines import AcquisitionRequest, read_acquisitions
 
     options, growth = ConverterOptions(), Growth()
     began = time.process_time()

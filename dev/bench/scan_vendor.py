@@ -19,7 +19,7 @@ def measured(format_name: str, folder: str, out: str) -> dict[str, float]:
     from fractal_omezarr_converters.formats import registry
     from fractal_omezarr_converters.fractal.init import setup_images_for_conversion
     from fractal_omezarr_converters.models.options import ConverterOptions
-    from fractal_omezarr_converters.pipelines.acquisitions import AcquisitionRequest, read_acquisitions
+    from fractal_omezarr_converters.pipelines import AcquisitionRequest, read_acquisitions
 
     options, growth = ConverterOptions(), Growth()
     began = time.process_time()

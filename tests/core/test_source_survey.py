@@ -29,7 +29,7 @@ from fractal_omezarr_converters.models.source_files import (
     facts_of,
     look_at,
 )
-from fractal_omezarr_converters.pipelines.acquisitions import AcquisitionRequest, read_acquisitions
+from fractal_omezarr_converters.pipelines import AcquisitionRequest, read_acquisitions
 
 
 @pytest.fixture

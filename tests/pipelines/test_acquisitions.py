@@ -172,6 +172,34 @@ def test_two_requests_for_one_image_are_an_error(folder):
     assert sorted(image.path[-6:] for image in images) == ["A/01/0", "A/01/1", "B/01/0", "B/01/1"]
 
 
+def test_one_folder_as_two_acquisitions_is_said(folder, tmp_path):
+    """It became two cycles of the same images without a word."""
+    (tmp_path / "link").symlink_to(folder)
+    requests = [
+        AcquisitionRequest(str(folder), plate_name="P"),
+        AcquisitionRequest(f"{tmp_path}/link", "tile_table", "P", 1),
+    ]
+    with pytest.warns(
+        ConvertersToolsWarning, match=r"source' is read twice, as the acquisitions 0 and 1 of plate 'P\.zarr'"
+    ):
+        read_acquisitions(requests, OPTIONS)
+    one_well = AcquisitionOptions(filters=[WellFilter(wells=["A01"])])
+    for other in (
+        AcquisitionRequest(str(folder), plate_name="P", acquisition=1, options=one_well),
+        AcquisitionRequest(str(folder), plate_name="Q"),
+    ):
+        _, report = read_acquisitions([requests[0], other], OPTIONS)
+        assert not [text for text in report.warnings if "twice" in text]
+
+
+def test_a_filter_that_is_wrong_for_one_of_several_acquisitions_names_it(folder, tmp_path):
+    other = one_well(folder, tmp_path / "other", "A")
+    options = AcquisitionOptions(filters=[WellFilter(wells=["B01"])])
+    requests = [AcquisitionRequest(str(each), acquisition=n, options=options) for n, each in enumerate((folder, other))]
+    with pytest.raises(ConvertersToolsUserError, match=r"other: The filter names the well 'B01'.*the wells are A01"):
+        read_acquisitions(requests, OPTIONS)
+
+
 def test_nothing_and_unknown_formats_are_refused(folder, tmp_path):
     with pytest.raises(ConvertersToolsUserError, match="no acquisition to convert"):
         read_acquisitions([], OPTIONS)

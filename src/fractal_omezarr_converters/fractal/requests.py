@@ -27,7 +27,7 @@ from fractal_omezarr_converters.models.urls import (
     is_remote_url,
     is_there,
 )
-from fractal_omezarr_converters.pipelines.acquisitions import AcquisitionRequest
+from fractal_omezarr_converters.pipelines.acquisition_requests import AcquisitionRequest
 
 CONFIGURATION_KEYS = ("format", "acquisitions", "converter_options", "overwrite", "options", "advanced", "zarr_dir")
 

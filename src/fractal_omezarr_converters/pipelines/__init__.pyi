@@ -2,7 +2,7 @@ from .acquisition_options import AcquisitionOptions as AcquisitionOptions
 from .acquisition_options import ChannelInfoUI as ChannelInfoUI
 from .acquisition_options import ColorMenu as ColorMenu
 from .acquisition_options import PixelSizeModel as PixelSizeModel
-from .acquisitions import AcquisitionRequest as AcquisitionRequest
+from .acquisition_requests import AcquisitionRequest as AcquisitionRequest
 from .acquisitions import ReadReport as ReadReport
 from .acquisitions import read_acquisitions as read_acquisitions
 from .aggregation import check_images as check_images

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 from fractal_omezarr_converters.core.paused_collection import paused_collection
@@ -29,26 +29,18 @@ from fractal_omezarr_converters.pipelines.acquisition_conditions import (
     with_conditions_to_filter_by,
 )
 from fractal_omezarr_converters.pipelines.acquisition_options import AcquisitionOptions
+from fractal_omezarr_converters.pipelines.acquisition_requests import (
+    AcquisitionRequest,
+    refuse_repeated_fields,
+    refuse_shared_numbers,
+    repeated_sources,
+)
 from fractal_omezarr_converters.pipelines.aggregation import no_tiles_left, planned_images
-from fractal_omezarr_converters.pipelines.filter_models import FilterModel
 from fractal_omezarr_converters.pipelines.filters import FilterCount, filter_tiles
 from fractal_omezarr_converters.pipelines.plan import ImagePlan
 from fractal_omezarr_converters.pipelines.validators import ValidatorModel
 
 PlateFactsByAcquisition = dict[tuple[str, int], PlateFacts]
-
-
-@dataclass(frozen=True)
-class AcquisitionRequest:
-    """One acquisition that a user wants converted."""
-
-    source: str
-    format_name: str | None = None
-    plate_name: str | None = None
-    acquisition: int = 0
-    format_options: Any = None
-    options: AcquisitionOptions = field(default_factory=AcquisitionOptions)
-    filters: Sequence[FilterModel | dict[str, Any]] = ()
 
 
 @dataclass
@@ -92,9 +84,9 @@ def read_acquisitions(
             _chosen(number, request, scanned, report, elsewhere, files_needed=files_needed)
             for number, request in enumerate(requests)
         ]
-    _refuse_shared_numbers(requests, report.scans, tables)
-    _refuse_repeated_fields(requests, tables)
-    _say(notes_on_rows_elsewhere(elsewhere, tables), report)
+    refuse_shared_numbers(requests, report.scans, tables)
+    refuse_repeated_fields(requests, tables)
+    _say([*repeated_sources(requests, tables), *notes_on_rows_elsewhere(elsewhere, tables)], report)
     images, report.plans = planned_images(
         tables[0] if len(tables) == 1 else TileTable.concat(tables),
         converter_options=converter_options,
@@ -148,7 +140,8 @@ def _chosen(
     said = [f"{request.source}: {_below(request.source, text)}" for text in [*scan.warnings, *scan.states.sentences()]]
     filters = [*request.options.filters, *request.filters]
     judged = with_conditions_to_filter_by(table, filters, scanned)
-    kept, counts = filter_tiles(judged, filters_config=filters, files_needed=files_needed)
+    with _naming_the_source(request.source if len(scanned) > 1 else ""):
+        kept, counts = filter_tiles(judged, filters_config=filters, files_needed=files_needed)
     report.filter_counts.append(counts)
     if not len(kept):
         raise ConvertersToolsUserError(f"{request.source}: {no_tiles_left(len(table), counts)}")
@@ -167,6 +160,17 @@ def _chosen(
                 kept = report.metadata_files.setdefault((one.plate_path(), one.acquisition), [])
                 kept += [file for file in scan.metadata_files if file not in kept]
     return joined
+
+
+@contextmanager
+def _naming_the_source(source: str) -> Iterator[None]:
+    """Say of which of several acquisitions an error is."""
+    try:
+        yield
+    except ConvertersToolsUserError as error:
+        if not source or type(error) is not ConvertersToolsUserError:
+            raise
+        raise ConvertersToolsUserError(f"{source}: {error}") from error
 
 
 def _say(texts: list[str], report: ReadReport) -> None:
@@ -209,50 +213,3 @@ def with_options(table: TileTable, options: AcquisitionOptions) -> TileTable:
     """The tiles with what the user states instead of the metadata."""
     changed = [options.update_acquisition_details(details) for details in table.acquisitions]
     return table.replaced(acquisitions=changed)
-
-
-def _refuse_shared_numbers(
-    requests: Sequence[AcquisitionRequest], scans: Sequence[Scan], tables: Sequence[TileTable]
-) -> None:
-    """Raise when a source counts on to the number of another source's acquisition, also where their wells differ."""
-    claimed = [_acquisitions_of(table) for table in tables]
-    counts_on = [
-        any(n != each.acquisition for n in scan.acquisitions) for each, scan in zip(requests, scans, strict=True)
-    ]
-    for (i, mine), (j, others) in combinations(enumerate(claimed), 2):
-        if requests[i].acquisition == requests[j].acquisition or not (counts_on[i] or counts_on[j]):
-            continue  # the user says that both are parts of one acquisition, or named every number
-        lower, upper = sorted((i, j), key=lambda number: requests[number].acquisition)
-        for plate in sorted(mine.keys() & others.keys()):
-            shared = sorted(mine[plate] & others[plate])
-            if shared:
-                made, last = sorted(claimed[lower][plate]), max(claimed[lower][plate])
-                raise ConvertersToolsUserError(
-                    f"'{requests[lower].source}' holds {len(made)} acquisitions of plate '{plate}', which become numbers"
-                    f" {', '.join(map(str, made))}, but '{requests[upper].source}' makes number {shared[0]} of it, too; give"
-                    f" the latter the acquisition number {last + 1} or a higher one."
-                )
-
-
-def _acquisitions_of(table: TileTable) -> dict[str, set[int]]:
-    """Numbers of the acquisitions that have tiles, by the plate's path."""
-    found: dict[str, set[int]] = {}
-    for index in set(table.collection.tolist()):
-        one = table.collections[index]
-        if isinstance(one, ImageInPlate):
-            found.setdefault(one.plate_path(), set()).add(one.acquisition)
-    return found
-
-
-def _refuse_repeated_fields(requests: Sequence[AcquisitionRequest], tables: Sequence[TileTable]) -> None:
-    """Raise when two requests fill the same image: most often two acquisitions that carry the same number."""
-    seen: dict[str, int] = {}
-    for number, table in enumerate(tables):
-        for index in sorted(set(table.collection.tolist())):
-            path = table.collections[index].path()
-            earlier = seen.setdefault(path, number)
-            if earlier != number:
-                raise ConvertersToolsUserError(
-                    f"'{requests[earlier].source}' and '{requests[number].source}' both make the image '{path}'; "
-                    "give them different acquisition numbers or plate names."
-                )
