@@ -16,7 +16,7 @@ from fractal_omezarr_converters.core import (
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
 from fractal_omezarr_converters.models import AcquisitionDetails, ConverterOptions
 from fractal_omezarr_converters.pipelines import WellFilter, tiles_aggregation_pipeline
-from fractal_omezarr_converters.pipelines.conditions import ConditionTable, join, read_conditions
+from fractal_omezarr_converters.pipelines.conditions import ConditionTable, Elsewhere, join, read_conditions
 
 WELLS = ("A1", "A2", "C1", "AB13")
 
@@ -84,7 +84,7 @@ def test_columns_of_earlier_converters_name_wells_in_any_case(titles: str, tmp_p
     found = table(tmp_path, f"{titles},Drug\nA,1,0,DMSO\nA,1,1,Taxol\n")
     result = join(tiles(["A1"]), found)
     assert by_well(result.joined) == {"A01": {"Drug": ["DMSO"]}}
-    assert result.elsewhere == [1]
+    assert result.elsewhere == [Elsewhere(acquisition=1)]
 
 
 def test_a_column_that_is_there_in_small_letters_is_the_one_that_counts(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_attributes_of_the_tile_table_stay_and_must_not_contradict(tmp_path: Pat
     ("text", "said"),
     [
         ("well,drug\nA1,x\nfoo,y\nbar,y\n", r"row 3 \('foo'\), row 4 \('bar'\): is not a well"),
-        ("Well,dose\nA1,1\n", r"no column 'row' and no column 'column'.* It has the columns 'Well', 'dose'\."),
+        ("Weel,dose\nA1,1\n", r"no column 'row' and no column 'column' \(columns found: Weel, dose\)"),
         ("sep=;\nwell;drug\nA1;x\nfoo;y\n", r"row 4 \('foo'\): is not a well"),
         ("well,plate\nA1,x\n", "'plate', because Fractal uses this name"),
         ("well\nA1\n", "no column with conditions"),
