@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,29 @@ def test_timepoints_that_begin_again_in_each_sequence_are_different_frames(tmp_p
     scan = _scan(truth)
     assert sorted(set(scan.tiles.start[:, 0])) == scan.facts["frame_times_s"]
     assert len(scan.facts["frame_times_s"]) == 2
+
+
+def test_offsets_that_begin_again_in_each_sequence_leave_the_clock_to_say_when_frames_were_taken(
+    tmp_path: Path,
+) -> None:
+    """Two sequences of two frames each, 30 s apart, the second one 940 s later than it would follow."""
+    truth = write_operetta(tmp_path, flavour="V7", times=4, planes=1, wells=("B03",), layout=(1, 1))
+    index = truth.folders[0] / "Images" / "Index.xml"
+    text = index.read_text("utf-8-sig")
+    for number, (first, second) in enumerate([(3, 60), (4, 90)]):
+        begins = f"<TimepointID>{first}</TimepointID><SequenceID>1<"
+        text = text.replace(begins, f"<TimepointID>{number + 1}</TimepointID><SequenceID>2<")
+        text = text.replace(f'"s">{second}<', f'"s">{second - 60}<')
+    clocks = sorted(set(re.findall("<AbsTime>(.*?)<", text)))
+    for stamp in clocks[2:]:
+        text = text.replace(stamp, (datetime.fromisoformat(stamp) + timedelta(seconds=940)).isoformat())
+    index.write_text(text, "utf-8")
+    scan = _scan(truth)
+    assert sorted(set(scan.tiles.start[:, 0])) == scan.facts["frame_times_s"] == [0.0, 30.0, 1000.0, 1030.0]
+    index.write_text(re.sub("<AbsTime>.*?</AbsTime>", "", text), "utf-8")
+    unknown = _scan(truth)
+    assert sorted(set(unknown.tiles.start[:, 0])) == [0.0, 30.0, 60.0, 90.0]
+    assert any("do not rise with their numbers; 30 s" in each for each in unknown.warnings)
 
 
 def test_rows_beyond_z(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ Z. The index of a plane is the rank of its number. Heights differ between channe
 so the step is taken inside one well, field, channel and time point, never over them. A step that the metadata state goes
 before it; heights that contradict it are said.
 
-Time. Frames are numbered by rank. The time of a frame is the median over all its planes of the seconds since the start,
-else of the clock from the first image of each well. Where times are unknown, the numbers of the frames count intervals, so that
-a number without any image leaves its interval free.
+Time. Frames are numbered by rank. The time of a frame is the median over all its planes of the seconds since the start, or,
+where these are unknown or begin again, of the clock from the first image of each well. Where times are unknown, the numbers
+of the frames count intervals, so that a number without any image leaves its interval free.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class PlaneAxes:
     def frame_starts(self) -> list[float]:
         """Seconds of each frame; as many steps apart as their numbers when the times are unknown or do not rise."""
         times = [time for time in self.times if time is not None]
-        if len(times) < len(self.times) or any(after <= before for before, after in pairwise(times)):
+        if len(times) < len(self.times) or not _rising(times):
             return [(number - self.t_numbers[0]) * self.t_step for number in self.t_numbers]
         return times
 
@@ -180,7 +180,8 @@ def frame_times(planes: PlaneTable, t_index: Ints, warnings: list[str]) -> list[
     """
     frames = int(t_index.max(initial=-1)) + 1
     found = _medians(planes.seconds, t_index, frames)
-    if frames > 1 and len({value for value in found if value is not None}) < 2 and np.isfinite(planes.clock).any():
+    known = [value for value in found if value is not None]
+    if frames > 1 and (len(known) < 2 or not _rising(known)) and np.isfinite(planes.clock).any():
         well = ranked(planes.wells())[1]
         begin = np.full(well.max() + 1, np.inf)
         np.fmin.at(begin, well, planes.clock)
@@ -191,6 +192,10 @@ def frame_times(planes: PlaneTable, t_index: Ints, warnings: list[str]) -> list[
     else:
         _warn_of_other_rhythms(planes, planes.seconds, t_index, found, warnings)
     return found
+
+
+def _rising(times: Sequence[float]) -> bool:
+    return all(before < after for before, after in pairwise(times))
 
 
 def _warn_of_other_rhythms(
@@ -242,6 +247,10 @@ def step_of_t(
     steps = [(b - a) / (j - i) for (i, a), (j, b) in pairwise(known)]
     step = float(np.median(steps)) if steps else 0.0
     if step > 0:
+        if min(steps) <= 0:
+            warnings.append(
+                f"The times of the frames do not rise with their numbers; {step:.6g} s between all of them are used."
+            )
         return round(step, 9)
     if stated:
         return stated
