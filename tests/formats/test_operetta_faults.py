@@ -101,6 +101,15 @@ def test_state_not_ok_is_said_and_the_pixels_are_kept(index: Path) -> None:
     assert len(scan.tiles) == 4 and any("1 planes 'Ok'" in each and "Saturated" in each for each in scan.warnings)
 
 
+@pytest.mark.parametrize("number", [1, 40])
+def test_a_channel_whose_images_have_several_names_is_said(tmp_path: Path, number: int) -> None:
+    """In the first record, which is read alone, and in those that are read together."""
+    truth = write_operetta(tmp_path, wells=("B03",), layout=(5, 5), planes=2)
+    scan = _changed(truth.folders[0] / "Images" / "Index.idx.xml", "<ChannelName>DAPI<", "<ChannelName>FITC<", number)
+    said = [each for each in scan.warnings if "names channel" in each]
+    assert len(said) == 1 and "names channel 1 'FITC' in some images and 'DAPI' in others" in said[0]
+
+
 def test_all_positions_zero_asks_for_the_grid(tmp_path: Path) -> None:
     truth = write_operetta(tmp_path, wells=("B03",), layout=(2, 3), planes=1, overlap=0)
     index = truth.folders[0] / "Images" / "Index.idx.xml"

@@ -109,6 +109,7 @@ def read_index(path: str) -> OperettaIndex:
         problems.append(f"'{path}' describes no image; export the measurement again with its images.")
     raise_together(problems[:MAX_PROBLEMS], f"'{path}' cannot be used")
     _complete_channels(index, reading.entries)
+    _warn_of_names(index, reading.names)
     return index
 
 
@@ -155,6 +156,7 @@ class _Reading:
         self.index = index
         self.entries: dict[int, dict[str, XmlRecord]] = {}
         self.problems: list[str] = []
+        self.names: set[tuple[int, str]] = set()
         self.planes = GrowingColumns(IndexedPlane._fields, NUMBERS, OBJECTS)
         self._rows = ImageRows(self.entries)
 
@@ -164,11 +166,15 @@ class _Reading:
             self._take_image(found)
             return
         columns = self._rows.columns(found)
-        if columns is None or not self._knows_channels(found, columns[CHANNEL].tolist()):
+        channels = columns[CHANNEL].tolist() if columns is not None else []
+        if columns is None or not self._knows_channels(found, channels):
             for record in found.records():
                 self._take_image(record)
         else:
             self.planes.add(columns)
+            self.names.update(
+                (number, name.strip()) for number, name in set(zip(channels, found.columns()[-1])) if name
+            )
 
     def _knows_channels(self, rows: XmlRows, channels: list[int]) -> bool:
         """Take the facts of channels that are new from the first record of each; False when they are wrong."""
@@ -187,6 +193,7 @@ class _Reading:
             channel = self._with_entries(record)
             self.planes.add_row(plane_of(record))
             self._take_channel(record, channel)
+            self.names.add((channel, record.get("ChannelName") or ""))
         except ConvertersToolsUserError as error:
             self.problems.append(str(error))
 
@@ -255,3 +262,16 @@ def _complete_channels(index: OperettaIndex, entries: dict[int, dict[str, XmlRec
             f"'{index.path}' refers to {index.images_referred_to} images in its wells but describes only"
             f" {len(index.planes)}; the others are not converted."
         )
+
+
+def _warn_of_names(index: OperettaIndex, names: set[tuple[int, str]]) -> None:
+    """Say which channels have images of several names: they may be of different stains."""
+    for number in sorted(index.channels):
+        others = sorted(
+            name for channel, name in names if channel == number and name not in ("", index.channels[number].name)
+        )
+        if others:
+            index.warnings.append(
+                f"'{index.path}' names channel {number} '{index.channels[number].name}' in some images and"
+                f" '{"', '".join(others)}' in others; they become one channel of the first name. Check the metadata."
+            )
