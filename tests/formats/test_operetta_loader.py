@@ -26,12 +26,13 @@ def test_columbus_index_reads_pages_of_one_file(tmp_path: Path) -> None:
     tifffile.imwrite(folder / "all.tif", np.stack(pages), metadata=None, photometric="minisblack")
     for number, key in enumerate(truth.listed()):
         text = text.replace(f"<URL>{truth.url(key)}</URL>", f'<URL BufferNo="{number}">all.tif</URL>')
-    text = text.replace("PEHH/HarmonyV5", "Columbus")
+    text = text.replace("PEHH/HarmonyV5", "Columbus").replace('Well id="0203"', 'Well id="7003"')
     (folder / "ImageIndex.ColumbusIDX.xml").write_text(text, "utf-8")
     (folder / "Index.idx.xml").unlink()
     scan = _scan(truth)
     for tile, pixels in zip(scan.tiles, pages, strict=True):
         np.testing.assert_array_equal(tile.image_loader.load_data(), pixels)
+    assert not any("wells were selected" in each for each in scan.warnings)  # 7003 is a number of the database
 
 
 def test_planes_with_32_bits_are_kept_in_16_bits_with_a_warning(tmp_path: Path) -> None:

@@ -102,6 +102,8 @@ def read_index(path: str) -> OperettaIndex:
     index.planes = IndexedPlanes(**reading.planes.joined())
     problems = reading.problems
     index.harmony = stream.namespace.rstrip("/").rpartition("/")[2]
+    if index.harmony == "Columbus":
+        index.wells_selected.clear()  # its ids of wells are numbers of its database, not rows and columns
     index.warnings.extend(stream.warnings)
     if stream.root is not None and stream.root.name != "EvaluationInputData" and not len(index.planes):
         problems.append(f"'{path}' begins with <{stream.root.name}>; an Operetta index has <EvaluationInputData>.")
