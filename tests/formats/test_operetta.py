@@ -14,7 +14,13 @@ pytest.importorskip("fractal_omezarr_converters.core.tile_table")
 
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.formats.contract import Scan
-from fractal_omezarr_converters.testing import PlaneKey, SyntheticChannel, SyntheticOperetta, write_operetta
+from fractal_omezarr_converters.testing import (
+    PlaneKey,
+    SyntheticChannel,
+    SyntheticOperetta,
+    convert_and_compare,
+    write_operetta,
+)
 from fractal_omezarr_converters.testing.conformance import check_format
 
 FULL: dict[str, Any] = {
@@ -218,6 +224,23 @@ def test_images_folder_in_any_place(tmp_path: Path, folder: str) -> None:
     truth = write_operetta(tmp_path, images_folder=folder, planes=1)
     assert registry.detect(truth.folders[0]).name == "operetta"
     assert len(_scan(truth).tiles) == len(truth.listed())
+
+
+@pytest.mark.parametrize("folder", ["images", "."])
+def test_an_index_in_small_letters_with_folders_of_wells(tmp_path: Path, folder: str) -> None:
+    """As exports of Harmony 6 and 7: images/index.xml, which names r02c03\\r02c03f01p01-ch1t01.tiff."""
+    truth = write_operetta(tmp_path / "in", flavour="V7", images_folder=folder, planes=2)
+    index = truth.folders[0] / folder / "Index.xml"
+    text = re.sub(r"<URL>((r\d\dc\d\d)[^<]*)</URL>", r"<URL>\2\\\1</URL>", index.read_text("utf-8-sig"))
+    index.unlink()
+    index.with_name("index.xml").write_text(text, "utf-8")
+    for image in sorted(index.parent.glob("*.tiff")):
+        (index.parent / image.name[:6]).mkdir(exist_ok=True)
+        image.rename(index.parent / image.name[:6] / image.name)
+    assert registry.detect(truth.folders[0]).name == "operetta"
+    assert registry.detect(index.with_name("index.xml")).name == "operetta"
+    assert _scan(truth).states.missing_file == 0
+    convert_and_compare(truth, tmp_path / "out", format_name="operetta")
 
 
 @pytest.mark.parametrize("folder", ["Images", "images", "."])

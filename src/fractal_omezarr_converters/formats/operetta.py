@@ -6,8 +6,8 @@ Seen as files: V5 (Operetta CLS, Phenix), V7 (Phenix); the others follow publish
     <plate>__<date>-Measurement <n>/
     ├── Assaylayout/*.xml               optional
     └── Images/                         also images/, or none: index and TIFFs side by side
-        ├── Index.idx.xml               or Index.xml, Index.ref.xml, ImageIndex.ColumbusIDX.xml
-        └── r<RR>c<CC>f<FF>p<PP>-ch<C>sk<T>fk1fl1.tiff
+        ├── Index.idx.xml               or Index.xml, index.xml, Index.ref.xml, ImageIndex.ColumbusIDX.xml
+        └── [r<RR>c<CC>/]r<RR>c<CC>f<FF>p<PP>-ch<C>sk<T>fk1fl1.tiff
 
 File names are never made up: the index names them (``URL``). A Harmony *archive* (``XML/MEASUREMENT``, ``IMAGES.sqlite``)
 is another layout and is refused with a sentence that says how to export. Facts and traps: docs/formats/operetta.md.
@@ -40,6 +40,8 @@ from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.models.urls import is_file_there
 
 INDEX_NAMES = ("Index.idx.xml", "Index.xml", "Index.ref.xml", "ImageIndex.ColumbusIDX.xml")
+#: Harmony 6 and 7 write these, too, with folders of wells beside them.
+SMALL_INDEX_NAMES = ("index.idx.xml", "index.xml", "index.ref.xml")
 IMAGE_FOLDERS = ("", "Images/", "images/")
 #: Before the names of images that were exported with flat-field correction.
 FLEX = "flex/flex_"
@@ -75,8 +77,8 @@ class Operetta(PlateFormat[OperettaOptions]):
     title: ClassVar[str] = "Operetta, Operetta CLS, Opera Phenix (Harmony, Columbus)"
     maker: ClassVar[str] = "PerkinElmer / Revvity"
     markers: ClassVar[tuple[str, ...]] = (
-        *(folder + name for folder in IMAGE_FOLDERS for name in INDEX_NAMES),
-        *(f"*/{folder}{name}" for folder in IMAGE_FOLDERS for name in INDEX_NAMES),
+        *(folder + name for folder in IMAGE_FOLDERS for name in (*INDEX_NAMES, *SMALL_INDEX_NAMES)),
+        *(f"*/{folder}{name}" for folder in IMAGE_FOLDERS for name in (*INDEX_NAMES, *SMALL_INDEX_NAMES)),
         *ARCHIVE_MARKERS,
     )
     kind: ClassVar[Literal["plate", "image"]] = "plate"
@@ -128,7 +130,9 @@ class Operetta(PlateFormat[OperettaOptions]):
             ConvertersToolsFileNotFoundError: there is no index.
             ConvertersToolsUserError: there are several measurements, or the folder is a Harmony archive.
         """
-        found = [each.absolute() for each in self.marker_files(source) if each.name in INDEX_NAMES]
+        found = [
+            each.absolute() for each in self.marker_files(source) if each.name in (*INDEX_NAMES, *SMALL_INDEX_NAMES)
+        ]
         here = [each for each in found if each == source or source in (_measurement_folder(each), each.parent)]
         chosen = here or found
         measurements = sorted({_measurement_folder(each).name for each in chosen})
@@ -137,7 +141,7 @@ class Operetta(PlateFormat[OperettaOptions]):
                 f"'{source}' holds {len(measurements)} measurements: {', '.join(measurements)}; give each of them as an"
                 " acquisition of its own."
             )
-        if len({each.resolve() for each in chosen}) > 1:
+        if not all(each.samefile(chosen[0]) for each in chosen):  # disks may make no difference between capitals
             warnings.append(f"'{source}' holds more than one index; '{chosen[0]}' is used.")
         if chosen:
             return chosen[0]
@@ -181,7 +185,7 @@ def _is_of_harmony(path: Path) -> bool:
         return True
     root = root_element(path)
     # A damaged index is still an index: scanning it says what is wrong.
-    return root.name == "EvaluationInputData" if root is not None else path.name == "Index.idx.xml"
+    return root.name == "EvaluationInputData" if root is not None else path.name.lower() == "index.idx.xml"
 
 
 def _flat_fields(index: OperettaIndex, options: OperettaOptions, warnings: list[str]) -> dict[int, FlatField]:
