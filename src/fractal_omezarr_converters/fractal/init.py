@@ -61,6 +61,7 @@ def setup_images_for_conversion(
             an image cannot be written as planned, or the place of output cannot be used. Nothing is written then.
     """
     from fractal_omezarr_converters.pipelines.collections_setup import setup_ome_zarr_collection
+    from fractal_omezarr_converters.pipelines.disk_refusals import refusals_of_a_disk
 
     _check_version(converter_options, ngff_version)
     place = stated_zarr_dir(zarr_dir)
@@ -68,24 +69,25 @@ def setup_images_for_conversion(
     check_images(images)
     make_zarr_dir(place)
     run = new_run_name()
-    setup_ome_zarr_collection(
-        tiled_images=images,
-        collection_type=collection_type,
-        zarr_dir=place,
-        ngff_version=converter_options.omezarr_options.ngff_version,
-        overwrite_mode=overwrite_mode,
-        plate_facts=plate_facts,
-        table_backend=converter_options.omezarr_options.table_backend.value,
-        run=run,
-        before_writing=_check_of_extend(converter_options) if overwrite_mode == OverwriteMode.EXTEND else None,
-    )
-    if metadata_files:
-        from fractal_omezarr_converters.fractal.metadata_copies import copy_metadata_files
+    with refusals_of_a_disk(f"The output in {place}"):
+        setup_ome_zarr_collection(
+            tiled_images=images,
+            collection_type=collection_type,
+            zarr_dir=place,
+            ngff_version=converter_options.omezarr_options.ngff_version,
+            overwrite_mode=overwrite_mode,
+            plate_facts=plate_facts,
+            table_backend=converter_options.omezarr_options.table_backend.value,
+            run=run,
+            before_writing=_check_of_extend(converter_options) if overwrite_mode == OverwriteMode.EXTEND else None,
+        )
+        if metadata_files:
+            from fractal_omezarr_converters.fractal.metadata_copies import copy_metadata_files
 
-        copy_metadata_files(place, metadata_files, replace=overwrite_mode == OverwriteMode.OVERWRITE)
-    return build_parallelization_list(
-        images, zarr_dir=place, converter_options=converter_options, overwrite_mode=overwrite_mode, run=run
-    )
+            copy_metadata_files(place, metadata_files, replace=overwrite_mode == OverwriteMode.OVERWRITE)
+        return build_parallelization_list(
+            images, zarr_dir=place, converter_options=converter_options, overwrite_mode=overwrite_mode, run=run
+        )
 
 
 def _check_of_extend(options: ConverterOptions) -> Callable[[Any, Images], None]:
@@ -197,6 +199,8 @@ def make_zarr_dir(zarr_dir: str) -> None:
     """Create the output folder and prove that it can be written to; Fractal does not create it."""
     if is_remote_url(zarr_dir):
         return
+    from fractal_omezarr_converters.pipelines.disk_refusals import no_folder_at
+
     folder = Path(zarr_dir)
     probe = folder / f".write-test-{uuid.uuid4().hex[:12]}"
     try:
@@ -205,8 +209,8 @@ def make_zarr_dir(zarr_dir: str) -> None:
         probe.unlink()
     except OSError as error:
         raise ConvertersToolsUserError(
-            f"The folder {zarr_dir} cannot be written to ({error.strerror or error}); choose another one, or ask for the "
-            "right to write there."
+            f"The folder {zarr_dir} cannot be written to ({no_folder_at(probe) or error.strerror or error}); choose another one, "
+            "or ask for the right to write there."
         ) from error
 
 

@@ -113,9 +113,18 @@ def _acquire(lock: Path, plate_path: str, timeout: float) -> None:
                 ) from error
             time.sleep(random.uniform(0.02, 0.1))
         else:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(owner)
+            _sign(lock, descriptor, owner)
             return
+
+
+def _sign(lock: Path, descriptor: int, owner: bytes) -> None:
+    """Write into a lock who holds it; one that a full disk leaves empty would stand in everybody's way."""
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(owner)
+    except BaseException:
+        lock.unlink(missing_ok=True)
+        raise
 
 
 def _holder(lock: Path) -> str:

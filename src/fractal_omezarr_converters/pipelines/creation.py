@@ -6,17 +6,14 @@ that can be checked without pixels has been checked.
 
 from __future__ import annotations
 
-import errno
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fractal_omezarr_converters.core.colour_channels import parts_of_colour_images
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import (
-    ConvertersToolsError,
     ConvertersToolsInternalError,
     ConvertersToolsUserError,
 )
@@ -26,6 +23,7 @@ from fractal_omezarr_converters.ngff.documents import group_document
 from fractal_omezarr_converters.ngff.single_pass import write_pixels
 from fractal_omezarr_converters.ngff.staging import StagedImage
 from fractal_omezarr_converters.ngff.stores import Store, open_store
+from fractal_omezarr_converters.pipelines.disk_refusals import refusals_of_a_disk
 from fractal_omezarr_converters.pipelines.image_tables import image_tables
 from fractal_omezarr_converters.pipelines.lazy_container import LazyOmeZarrContainer
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
@@ -38,16 +36,6 @@ if TYPE_CHECKING:
     from fractal_omezarr_converters.ngff.pixel_report import PixelReport
 
 OWN_KEY = completion.OUR_KEY
-REMEDIES = {
-    errno.ENOSPC: "free space on the disk or choose another one",
-    errno.EDQUOT: "free space in your quota or choose another disk",
-    errno.EFBIG: "raise the limit of file sizes (ulimit -f) or choose smaller chunks and shards",
-    errno.EROFS: "choose a folder that can be written to",
-    errno.EACCES: "ask for the right to write there",
-    errno.EPERM: "ask for the right to write there",
-    errno.EMFILE: "raise the limit of open files (ulimit -n)",
-}
-"""What to do when the disk refuses, by the number of the error."""
 PixelWriter = Callable[[Store, ImagePlan], "PixelReport"]
 """Writes the pixels of a plan, all levels, into the folder where the image is staged."""
 
@@ -140,7 +128,8 @@ def write_plan(
     if plan.pending:
         raise ConvertersToolsInternalError(f"Image '{plan.path}' was to be written before its fields were stitched.")
     settings = write_settings(converter_options, writer_mode)
-    with _naming_the_image(zarr_url), StagedImage(root, name, mode) as staged:
+    unchanged = " What was there before is unchanged."
+    with refusals_of_a_disk(zarr_url, unchanged=unchanged), StagedImage(root, name, mode) as staged:
         if write is not None:
             report = write(staged.store, plan)
         else:
@@ -159,22 +148,6 @@ def write_plan(
     if mode == OverwriteMode.OVERWRITE:
         image_is_complete(zarr_url, plan.image)
     return LazyOmeZarrContainer(zarr_url, plan, report)
-
-
-@contextmanager
-def _naming_the_image(zarr_url: str) -> Iterator[None]:
-    """Say of which image, and what to do, when a disk refuses."""
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, ConvertersToolsError):
-            raise
-        where = f" at '{error.filename}'" if error.filename else ""
-        raise ConvertersToolsUserError(
-            f"{zarr_url} could not be written: {error.strerror or error}{where}; "
-            f"{REMEDIES.get(error.errno or 0, 'check that the disk is connected and can be written to')}, then run the "
-            "conversion again. What was there before is unchanged."
-        ) from error
 
 
 def _place(zarr_url: str) -> tuple[Store, str]:
