@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from fractal_omezarr_converters.ngff.info import info, info_text
 from fractal_omezarr_converters.ngff.plate_reader import open_plate
 from fractal_omezarr_converters.ngff.reader import open_image, read_attributes, read_level
 from fractal_omezarr_converters.ngff.stores import LocalStore
+from fractal_omezarr_converters.ngff.write_image import write_image as write_array
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -225,3 +228,21 @@ def test_pixel_sizes_are_in_micrometers_whatever_the_unit_of_the_document(
     document["multiscales"][0]["axes"][1]["unit"] = unit
     file.write_text(json.dumps(document))
     assert open_image(tmp_path / "i").pixel_size() == pytest.approx({"y": PIXEL["y"], "x": pixel})
+
+
+@pytest.mark.parametrize(
+    ("fill", "stated", "said"),
+    [
+        ({0: math.nan, 1: math.inf}, {"min": 2.0, "max": 99.0}, "pixels of level 0: 2.0 to 99.0"),
+        (dict.fromkeys(range(100), math.nan), {"problem": "no pixel of it is a finite number"}, "no pixel of it is"),
+    ],
+)
+def test_smallest_and_largest_pixel_are_numbers_also_beside_nan(
+    tmp_path: Path, fill: dict[int, float], stated: dict[str, Any], said: str
+) -> None:
+    data = np.arange(100, dtype="f4").reshape(10, 10)
+    data.flat[list(fill)] = list(fill.values())
+    write_array(tmp_path / "i.zarr", data, axes="yx", chunks=(5, 5))
+    described = info(tmp_path / "i.zarr", stats=True)
+    assert described["stats"] == {"level": "0", **stated}
+    assert said in info_text(described)

@@ -25,7 +25,8 @@ def info(place: Place, path: str = "", *, stats: bool = False) -> dict[str, Any]
     Args:
         place: A folder, URL or store.
         path: Path below it.
-        stats: Also read the smallest and largest pixel of every image at its lowest resolution (of 10,000 files at most).
+        stats: Also read the smallest and largest pixel of every image at its lowest resolution (of 10,000 files at most); NaN
+            and infinities do not count.
 
     Raises:
         ConvertersToolsUserError: nothing known is there.
@@ -127,8 +128,12 @@ def _range(image: Multiscale) -> dict[str, Any]:
     for begins in itertools.product(*(range(0, size, by) for size, by in zip(level.shape, step))):
         part = {name: slice(at, at + by) for name, at, by in zip(image.axes.names, begins, step)}
         pixels = image.read(len(image.levels) - 1, **part)
-        lows.append(pixels.min())
-        highs.append(pixels.max())
+        pixels = pixels[np.isfinite(pixels)]  # NaN and infinity are no values of pixels, and not JSON
+        if pixels.size:
+            lows.append(pixels.min())
+            highs.append(pixels.max())
+    if not lows:
+        return {"level": level.path, "problem": "no pixel of it is a finite number"}
     return {"level": level.path, "min": np.min(lows).item(), "max": np.max(highs).item()}
 
 
@@ -178,7 +183,9 @@ def _lines(one: Mapping[str, Any], indent: str) -> Iterator[str]:
     yield from _names(one, "labels", indent)
     yield from _names(one, "tables", indent)
     if "stats" in one:
-        yield f"{indent}  pixels of level {one['stats']['level']}: {one['stats']['min']} to {one['stats']['max']}"
+        found = one["stats"]
+        said = found.get("problem") or f"{found['min']} to {found['max']}"
+        yield f"{indent}  pixels of level {found['level']}: {said}"
 
 
 def _names(one: Mapping[str, Any], key: str, indent: str) -> Iterator[str]:
