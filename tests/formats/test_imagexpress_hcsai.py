@@ -215,6 +215,21 @@ def test_stacks_projections_and_montages(tmp_path: Path) -> None:
     convert_and_compare(planes, tmp_path / "projections", format_name="imagexpress_hcsai", **wanted)
 
 
+@pytest.mark.parametrize("wanted", ["stacks", "projections"])
+def test_channels_that_only_the_other_folder_holds_are_named(tmp_path: Path, wanted: str) -> None:
+    """One channel taken in a stack, one in a single plane."""
+    channels = (SyntheticChannel(1, "DAPI", 456), SyntheticChannel(2, "FITC", 520))
+    few, folders = channels[:1], ("experiment_z_stack", "experiment")
+    part, whole = folders if wanted == "stacks" else reversed(folders)
+    write_hcsai(tmp_path, planes=3, wells=("B03",), channels=few, folder_of_planes=part)
+    truth = write_hcsai(tmp_path, planes=1, wells=("B03",), channels=channels, folder_of_planes=whole)
+    scan = _scan(truth, planes=wanted)
+    assert scan.facts["folder"] == part
+    assert any(f"only '{whole}' holds images are left out: 'FITC'; give that folder" in each for each in scan.warnings)
+    (truth.folders[0] / whole / "image_metadata_1.csv").write_text("damaged")
+    assert not any("left out" in each for each in _scan(truth, planes=wanted).warnings)
+
+
 def test_projections_where_there_are_none(tmp_path: Path) -> None:
     with pytest.raises(ConvertersToolsUserError, match="holds no projections"):
         _scan(write_hcsai(tmp_path, planes=1), planes="projections")

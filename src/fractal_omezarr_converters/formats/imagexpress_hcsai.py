@@ -17,6 +17,7 @@ File names are never made up: the table names them. Facts and traps: docs/format
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -65,12 +66,14 @@ class ImagexpressHcsai(PlateFormat[ImagexpressHcsaiOptions]):
 
     def measure(self, source: Path, options: ImagexpressHcsaiOptions, plate_name: str | None) -> Measurement:
         """Read protocol and tables of images; no image is opened."""
-        file, is_projection, warnings = self._description(source, options)
+        file, is_projection, others = self._description(source, options)
+        warnings: list[str] = []
         protocol = read_protocol(file)
         tables = find_tables(protocol)
-        warnings += tables.warnings
         rows = PlaneRows(protocol)
         planes = rows.placed(tables.each(rows.plane))
+        _warn_of_others(file, others, set(rows.filters), warnings)
+        warnings += tables.warnings
         if not planes:
             raise ConvertersToolsUserError(f"'{tables.paths[0]}' lists no image; export the acquisition again.")
         _warn_of_protocol(protocol, warnings)
@@ -119,8 +122,8 @@ class ImagexpressHcsai(PlateFormat[ImagexpressHcsaiOptions]):
             },
         )
 
-    def _description(self, source: Path, options: ImagexpressHcsaiOptions) -> tuple[Path, bool, list[str]]:
-        """Choose the folder of planes or projections; give its description, and whether it holds projections."""
+    def _description(self, source: Path, options: ImagexpressHcsaiOptions) -> tuple[Path, bool, list[Path]]:
+        """Choose the folder of planes or projections; give its description, whether it holds projections, and the others."""
         found = {each.parent.name: each for each in self.marker_files(source)}
         files = [each for each in self.marker_files(source) if source in {each, each.parent}]
         if not found:
@@ -144,12 +147,7 @@ class ImagexpressHcsai(PlateFormat[ImagexpressHcsaiOptions]):
                 f"'{source}' holds no projections ({PLANES} beside {STACKS}); set planes to 'stacks' in the options of the"
                 " format."
             )
-        others = sorted(set(found) - {file.parent.name})
-        return (
-            file,
-            is_projection,
-            [f"'{file.parent.name}' is converted; {', '.join(others)} is not."] if others else [],
-        )
+        return file, is_projection, [each for name, each in sorted(found.items()) if name != file.parent.name]
 
 
 _FOLDERS = (STACKS, PLANES, MONTAGES)
@@ -188,6 +186,27 @@ def _z_step(protocol: Protocol, planes: Sequence[PlaneRecord]) -> float | None:
     if all(each.z == planes[0].z for each in planes):
         return None
     return protocol.number(f"{PROTOCOL}.PlateMap.ZDimensionParameters.Step", least=0, most=1e5) or None
+
+
+def _warn_of_others(file: Path, others: Sequence[Path], waves: set[int], warnings: list[str]) -> None:
+    """Name the folders that are not converted, and the channels of which only they hold images."""
+    if others:
+        names = ", ".join(each.parent.name for each in others)
+        warnings.append(f"'{file.parent.name}' is converted; {names} is not.")
+    for other in others:
+        lost: dict[int, str] = {}
+        # another folder that is damaged is no reason to stop
+        with suppress(ConvertersToolsUserError):
+            listed = find_tables(read_protocol(other)).each(
+                lambda row: (row.integer("Wavelength"), row.text("ExcitationEmissionFilter"))
+            )
+            lost = {number: name or f"w{number}" for number, name in listed if number not in waves}
+        if lost and other.parent.name != MONTAGES:
+            channels = ", ".join(f"'{name}'" for _, name in sorted(lost.items()))
+            warnings.append(
+                f"Channels of which only '{other.parent.name}' holds images are left out: {channels}; give that folder as an"
+                " acquisition of its own to have them."
+            )
 
 
 def _warn_of_protocol(protocol: Protocol, warnings: list[str]) -> None:
