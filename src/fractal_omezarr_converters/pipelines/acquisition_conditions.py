@@ -72,13 +72,16 @@ def with_condition_tables(table: TileTable, before: Sequence[TileTable]) -> With
 
 def notes_on_rows_elsewhere(elsewhere: Iterable[RowsElsewhere], tables: Sequence[TileTable]) -> list[str]:
     """Say which rows of condition tables are of plates and acquisitions that do not name them, each once."""
+    asked = dict.fromkeys(elsewhere)
+    if not asked:
+        return []
     converted: set[Elsewhere] = set()
     for table in tables:
         places = [table.collections[index] for index in np.unique(table.collection)]
         for one in places:
             if isinstance(one, ImageInPlate):
                 converted |= {Elsewhere(one.plate_name), Elsewhere(acquisition=one.acquisition)}
-    return [rows_not_used(one.name, one.place, is_converted=one.place in converted) for one in dict.fromkeys(elsewhere)]
+    return [rows_not_used(one.name, one.place, is_converted=one.place in converted) for one in asked]
 
 
 def with_conditions_to_filter_by[T](

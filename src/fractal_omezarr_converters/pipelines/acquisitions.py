@@ -84,8 +84,10 @@ def read_acquisitions(
             _chosen(number, request, scanned, report, elsewhere, files_needed=files_needed)
             for number, request in enumerate(requests)
         ]
-    refuse_shared_numbers(requests, report.scans, tables)
-    refuse_repeated_fields(requests, tables)
+    del scanned
+    if len(requests) > 1:
+        refuse_shared_numbers(requests, report.scans, tables)
+        refuse_repeated_fields(requests, tables)
     _say([*repeated_sources(requests, tables), *notes_on_rows_elsewhere(elsewhere, tables)], report)
     images, report.plans = planned_images(
         tables[0] if len(tables) == 1 else TileTable.concat(tables),
@@ -102,6 +104,8 @@ def read_acquisitions(
 
 def _record_corrections(images: list[TiledImage[Any, Any]], scans: list[Scan], tables: list[TileTable]) -> None:
     """Write what the loaders do to pixel values into the provenance of the images they deliver."""
+    if not any(scan.corrections for scan in scans):
+        return
     steps: dict[str, list[dict[str, Any]]] = {}
     for scan, table in zip(scans, tables, strict=True):
         for number in sorted(set(table.collection.tolist())) if scan.corrections else []:
