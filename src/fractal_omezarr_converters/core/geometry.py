@@ -35,7 +35,8 @@ def axis_steps(*, t: float = 1.0, z: float = 1.0, y: float = 1.0, x: float = 1.0
 
 def to_world(values: Floats, in_pixels: Sequence[bool] | NDArray[np.bool_], steps: Floats) -> Floats:
     """Turn the axes that are stated in pixels into world units; the others pass unchanged."""
-    return np.where(np.asarray(in_pixels, dtype=bool), values * steps, values)
+    mask = np.asarray(in_pixels, dtype=bool)
+    return np.where(mask, values * steps, values) if mask.any() else np.array(values)
 
 
 def orient(
@@ -58,8 +59,13 @@ def orient(
 
 def settle(start: Floats, steps: Floats, tolerance: float = ON_GRID_PX) -> Floats:
     """Move starts onto the pixel grid where they are within ``tolerance`` px of it; leave the others alone."""
-    nearest = np.rint(start / steps) * steps
-    return np.where(np.abs(start - nearest) <= tolerance * steps, nearest, start) + 0.0
+    nearest = start / steps
+    np.rint(nearest, out=nearest)
+    nearest *= steps
+    distance = start - nearest
+    np.copyto(nearest, start, where=np.abs(distance, out=distance) > tolerance * steps)
+    nearest += 0.0  # -0.0 becomes 0.0
+    return nearest
 
 
 def round_edges(edges: Floats, steps: Floats, mode: Rounding = "round") -> Integers:

@@ -54,14 +54,15 @@ class StatedPlaces(NamedTuple):
 
     def steps(self) -> Floats:
         """Give the size of a pixel (s, 1, µm, µm, µm) along ``tczyx`` for every tile."""
-        return self._per_acquisition(steps_of)
+        return np.broadcast_to(self._steps(), self.start.shape)
 
-    def on_stage(self) -> tuple[Floats, Floats]:
-        """Give starts and lengths in µm and seconds, as the instrument states them."""
-        steps = self.steps()
-        start = to_world(self.start, self._per_acquisition(lambda details: _in_pixels(details, "start")) > 0, steps)
-        length = to_world(self.length, self._per_acquisition(lambda details: _in_pixels(details, "length")) > 0, steps)
-        return start, length
+    def start_on_stage(self) -> Floats:
+        """Give starts in µm and seconds, as the instrument states them."""
+        return to_world(self.start, self._in_pixels("start"), self._steps())
+
+    def length_on_stage(self) -> Floats:
+        """Give lengths in µm and seconds, as the instrument states them."""
+        return to_world(self.length, self._in_pixels("length"), self._steps())
 
     def world(self, words: Callable[[int], str]) -> tuple[Floats, Floats]:
         """Give starts and lengths in µm and seconds on the image's axes, after orientation of the stage.
@@ -72,8 +73,8 @@ class StatedPlaces(NamedTuple):
         Raises:
             ConvertersToolsUserError: A tile is longer than a pixel along an axis that its acquisition lacks.
         """
-        steps = self.steps()
-        start, length = self.on_stage()
+        steps = self._steps()
+        start, length = self.start_on_stage(), self.length_on_stage()
         for number, details in enumerate(self.acquisitions):
             orientation = details.stage_orientation
             if orientation.swap_xy or orientation.flip_x or orientation.flip_y:
@@ -87,6 +88,8 @@ class StatedPlaces(NamedTuple):
                 )
         start = settle(start, steps)
         lacking = self._per_acquisition(lambda details: [axis not in details.axes for axis in AXES]) > 0
+        if not lacking.any():
+            return start, length
         too_long = lacking & (length > 1.5 * steps)
         if too_long.any():
             i, axis = (int(found[0]) for found in np.nonzero(too_long))
@@ -96,9 +99,16 @@ class StatedPlaces(NamedTuple):
             )
         return np.where(lacking, 0.0, start), np.where(lacking, steps, length)
 
+    def _steps(self) -> Floats:
+        return self._per_acquisition(steps_of)
+
+    def _in_pixels(self, what: str) -> NDArray[np.bool_]:
+        return self._per_acquisition(lambda details: _in_pixels(details, what)) > 0
+
     def _per_acquisition(self, values: Callable[[AcquisitionDetails], Any]) -> Floats:
-        rows = [np.asarray(values(details), dtype=np.float64) for details in self.acquisitions]
-        return np.array(rows, dtype=np.float64).reshape(-1, 5)[self.acquisition]
+        """Give five values for every tile, or once for all tiles of a single acquisition."""
+        rows = np.array([values(details) for details in self.acquisitions], dtype=np.float64).reshape(-1, 5)
+        return rows if len(rows) == 1 else rows[self.acquisition]
 
 
 def stated_start(tile: StatedTile) -> Five:

@@ -61,7 +61,7 @@ class TileSlice(Generic[ImageLoaderInterfaceType]):  # noqa: UP046
             fov=[0],
             start=start,
             length=length,
-            original=stated.on_stage()[0][:, 2:],
+            original=stated.start_on_stage()[:, 2:],
             loaders=LoaderColumns.from_loaders([tile.image_loader]),
             moments=Moments.of_times([getattr(tile, "acquired_at", None)]),
         )

@@ -79,17 +79,18 @@ class TileTable:
     def _check_numbers(self) -> None:
         """Refuse what :class:`Tile` would refuse, for all rows at once."""
         channels = np.array([_channel_count(details) for details in self.acquisitions] or [0])
-        last = self.start[:, 1] + self.length[:, 1]
+        first, last = self.start[:, 1], self.start[:, 1] + self.length[:, 1]
         rules: list[tuple[NDArray[np.bool_], str]] = [
-            (~np.isfinite(self.start).all(axis=1), "has a start that is not a number"),
-            (~np.isfinite(self.length).all(axis=1), "has a length that is not a number"),
-            ((self.length <= 0).any(axis=1), "has a length that is not greater than 0"),
-            (self.start[:, 1] < 0, "has a negative channel index"),
+            (~np.isfinite(self.start), "has a start that is not a number"),
+            (~np.isfinite(self.length), "has a length that is not a number"),
+            (self.length <= 0, "has a length that is not greater than 0"),
+            (first < 0, "has a negative channel index"),
         ]
         if len(self):
             rules.append((last > channels[self.acquisition], "has a channel beyond the channels of its acquisition"))
-        for wrong, words in rules:
-            if wrong.any():
+        for found, words in rules:
+            if found.any():
+                wrong = found.any(axis=1) if found.ndim > 1 else found
                 i = int(np.argmax(wrong))
                 start = dict(zip(AXES, self.start[i].tolist()))
                 length = dict(zip(AXES, self.length[i].tolist()))
@@ -234,8 +235,7 @@ class TileTable:
 
     def raw_zyx(self) -> Floats:
         """Give the stage positions in µm in the order ``z y x``, before orientation, as the instrument states them."""
-        start, _ = self.stated().on_stage()
-        return start[:, 2:]
+        return self.stated().start_on_stage()[:, 2:]
 
     def raw_xyz(self) -> Floats:
         """Give the stage positions in µm in the order ``x y z``, before orientation."""
