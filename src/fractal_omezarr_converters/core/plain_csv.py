@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     type Bytes = npt.NDArray[np.uint8]
     type Places = npt.NDArray[np.int64]
 
-_NEWLINE = 10
+_NEWLINE, _RETURN = 10, 13
 _WIDEST = 32
 _LOOKED_AT = 512
+_FIRST_BYTES = np.array([(1 << 8 * number) - 1 for number in range(9)], np.uint64)
 _BLOCK = 1 << 20
 """Bytes that are taken apart at a time: what is made of them on the way fits the processor's cache."""
 
@@ -32,43 +33,47 @@ def plain_columns(data: bytes, separator: str) -> tuple[list[str], list[list[str
         data: UTF-8.
         separator: one character that separates cells.
     """
-    data = data.replace(b"\r\n", b"\n") if b"\r" in data else data
-    data = data.rstrip(b"\n") if data.endswith(b"\n\n") else data
-    if any(sign in data for sign in (b'"', b"\r", b"\0", b"\n\n")) or not data.strip():
-        return None
-    head, _, _ = data.partition(b"\n")
+    ending = b"\r\n" if b"\r" in data else b"\n"
+    if not data.endswith(ending) or data.endswith(ending * 2):
+        data = data.rstrip(b"\r\n") + ending
+    head, _, _ = data.partition(ending)
     titles = head.decode().split(separator)
-    if len(titles) == 1:
+    if b'"' in data or b"\0" in data or len(titles) == 1:
+        return None
+    if ending != b"\n" and data.count(b"\r") != data.count(b"\n"):
         return None
     columns = [_Column() for _ in titles]
-    at = len(head) + 1
+    at = len(head) + len(ending)
     while at < len(data):
         end = data.rfind(b"\n", at, at + _BLOCK)
-        end = end if end >= 0 else data.find(b"\n", at)
-        block = data[at : end + 1] if end >= 0 else data[at:] + b"\n"
-        ends = _ends(np.frombuffer(block, np.uint8), ord(separator), len(titles))
-        if ends is None:
-            return None
-        begins = np.empty_like(ends)
-        begins[:, 1:], begins[1:, 0], begins[0, 0] = ends[:, :-1] + 1, ends[:-1, -1] + 1, 0
-        if (begins[:, 0] == ends[:, 0]).any():
+        block = data[at : (end if end >= 0 else data.index(b"\n", at)) + 1]
+        padded = np.frombuffer(block + bytes(_WIDEST), np.uint8)
+        cells = _cells(padded[: len(block)], ord(separator), len(titles), len(ending) - 1)
+        if cells is None:
             return None
         text = block.decode("ascii") if block.isascii() else block
-        padded = np.frombuffer(block + bytes(_WIDEST), np.uint8)
-        for number, column in enumerate(columns):
-            column.add(text, padded, begins[:, number], ends[:, number])
+        for column, begins, ends in zip(columns, *cells):
+            column.add(text, padded, begins, ends)
         at += len(block)
     return titles, [column.cells() for column in columns]
 
 
-def _ends(buffer: Bytes, separator: int, columns: int) -> Places | None:
-    """Where every cell ends (lines x columns); None when lines have different numbers of cells."""
+def _cells(buffer: Bytes, separator: int, columns: int, returns: int) -> tuple[Places, Places] | None:
+    """Where every cell begins and ends (columns x lines); None when lines have different numbers of cells.
+
+    ``returns`` is the number of carriage returns before the end of every line, 0 or 1.
+    """
     places = np.flatnonzero((buffer == separator) | (buffer == _NEWLINE))
     if len(places) % columns:
         return None
-    table = places.reshape(-1, columns)
-    is_end = buffer[table] == _NEWLINE
-    return table if is_end[:, -1].all() and not is_end[:, :-1].any() else None
+    ends = np.ascontiguousarray(places.reshape(-1, columns).T)
+    is_end = buffer[ends] == _NEWLINE
+    begins = np.empty_like(ends)
+    begins[1:], begins[0, 1:], begins[0, 0] = ends[:-1] + 1, ends[-1, :-1] + 1, 0
+    ends[-1] -= returns
+    if not is_end[-1].all() or is_end[:-1].any() or (begins[0] == ends[0]).any():
+        return None
+    return (begins, ends) if not returns or (buffer[ends[-1]] == _RETURN).all() else None
 
 
 class _Column:
@@ -116,16 +121,11 @@ def _texts(text: str | bytes, begins: Places, ends: Places) -> list[str]:
 
 def _words(padded: Bytes, begins: Places, lengths: Places, widest: int) -> npt.NDArray[Any]:
     """A number for every cell, equal for equal cells: its bytes, eight at a time."""
+    from_every_place = np.ndarray(len(padded) - 7, "<u8", padded, strides=(1,))
     codes: npt.NDArray[Any] = np.zeros(len(begins), np.uint64)
-    shortest = int(lengths.min())
-    for begin in range(0, widest, 8):
-        word = np.zeros(len(begins), np.uint64)
-        for at in range(begin, min(begin + 8, widest)):
-            value = padded[begins + at].astype(np.uint64)
-            if at >= shortest:
-                value[lengths <= at] = 0
-            word |= value << np.uint64(8 * (at - begin))
-        if not begin:
+    for at in range(0, widest, 8):
+        word = from_every_place[begins + at] & _FIRST_BYTES[np.clip(lengths - at, 0, 8)]
+        if not at:
             codes = word
         else:
             before, more = numbered(codes)[1].astype(np.int64), numbered(word)
