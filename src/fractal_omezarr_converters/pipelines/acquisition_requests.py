@@ -66,14 +66,17 @@ def _acquisitions_of(table: TileTable) -> dict[str, set[int]]:
 def repeated_sources(requests: Sequence[AcquisitionRequest], tables: Sequence[TileTable]) -> list[str]:
     """Say which sources become several acquisitions of one plate, in the same way: most often one path is a slip."""
     found = []
+    places = [_place_of(each.source) for each in requests]
     for (i, one), (j, other) in combinations(enumerate(requests), 2):
-        shared = _acquisitions_of(tables[i]).keys() & _acquisitions_of(tables[j]).keys()
-        if not shared or _place_of(one.source) != _place_of(other.source) or _choice_of(one) != _choice_of(other):
+        if places[i] != places[j] or _choice_of(one) != _choice_of(other):
             continue
-        found.append(
-            f"'{one.source}' is read twice, as the acquisitions {one.acquisition} and {other.acquisition} of plate"
-            f" '{min(shared)}', which will hold the same images; give the folder of the other acquisition, or leave one out."
-        )
+        shared = _acquisitions_of(tables[i]).keys() & _acquisitions_of(tables[j]).keys()
+        if shared:
+            found.append(
+                f"'{one.source}' is read twice, as the acquisitions {one.acquisition} and {other.acquisition} of plate"
+                f" '{min(shared)}', which will hold the same images; give the folder of the other acquisition, or leave one"
+                " out."
+            )
     return found
 
 
