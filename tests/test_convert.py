@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from fractal_omezarr_converters.convert import convert, inspect, plan, verify
 from fractal_omezarr_converters.errors import (
@@ -183,6 +184,15 @@ def test_an_overwrite_that_would_drop_an_acquisition_is_refused_and_the_plan_say
     with pytest.raises(ConvertersToolsOutputExistsError, match=said):
         convert(truth.folders[0], out, **again)
     assert verify(out).ok
+
+
+def test_an_image_of_another_size_than_the_metadata_state_is_told_with_what_to_do(tmp_path: Path) -> None:
+    truth = write_operetta(tmp_path, wells=("B03",), planes=1)
+    path = next(truth.folders[0].rglob("*.tiff"))
+    tifffile.imwrite(path, np.zeros((24, 32), np.uint16))
+    with pytest.raises(ConvertersToolsUserError, match=r"holds y=24, x=32, but .* y=48, x=64; copy .* again") as error:
+        convert(truth.folders[0], tmp_path / "out", workers=1)
+    assert path.name in str(error.value)
 
 
 @pytest.mark.parametrize("executor", ["processes", "threads"])

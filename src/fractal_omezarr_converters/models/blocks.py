@@ -120,7 +120,10 @@ def _difference(names: str, shape: Sequence[int], wanted: dict[str, int], source
     expected = ", ".join(
         f"{axis}={wanted[axis]}" for axis in AXES if wanted[axis] != 1 or axis in "yx" or axis in names
     )
-    remedy = "correct the lengths of the tile, or choose the part of the file that is this tile (page, series, channel, z, t)"
+    remedy = (
+        "copy the file again from the instrument; in a table of tiles, correct the lengths of the tile or choose the part"
+        " of the file that is this tile (page, series, channel, z, t)"
+    )
     sizes = dict(zip(names, shape))
     if sizes.get("c", 1) in (3, 4) and wanted["c"] == 1:
         remedy = (
