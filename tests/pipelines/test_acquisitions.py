@@ -27,7 +27,7 @@ from fractal_omezarr_converters.pipelines import (
     tiles_aggregation_pipeline,
 )
 from fractal_omezarr_converters.pipelines.acquisitions import with_options
-from fractal_omezarr_converters.testing import write_operetta
+from fractal_omezarr_converters.testing import write_cellvoyager, write_operetta
 
 OPTIONS = ConverterOptions()
 
@@ -170,6 +170,21 @@ def test_two_requests_for_one_image_are_an_error(folder):
     requests[1] = AcquisitionRequest(str(folder), acquisition=1)
     images, _ = read_acquisitions(requests, OPTIONS)
     assert sorted(image.path[-6:] for image in images) == ["A/01/0", "A/01/1", "B/01/0", "B/01/1"]
+
+
+def test_an_acquisition_in_two_folders_lasts_from_the_first_to_the_last(tmp_path):
+    """It had the times of the folder that was given first."""
+    requests, times = [], {}
+    for well, day in (("B03", 7), ("C05", 5), ("D07", 6)):
+        [source] = write_cellvoyager(tmp_path / well, planes=1, wells=(well,)).folders
+        details = source / "MeasurementDetail.mrf"
+        details.write_text(details.read_text().replace("2024-05-01T", f"2024-05-0{day}T"))
+        requests.append(AcquisitionRequest(str(source), plate_name="P"))
+        times[day] = read_acquisitions(requests[-1:], OPTIONS)[1].plate_facts["P", 0]
+    _, report = read_acquisitions(requests, OPTIONS)
+    facts = report.plate_facts["P", 0]
+    assert (facts.start_time, facts.end_time) == (times[5].start_time, times[7].end_time)
+    assert facts.start_time is not None and facts.end_time is not None
 
 
 def test_one_folder_as_two_acquisitions_is_said(folder, tmp_path):

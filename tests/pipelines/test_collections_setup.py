@@ -91,6 +91,16 @@ def test_extend_keeps_names_wells_and_conditions_of_earlier_runs(make_tile, tmp_
     assert [str(path) for path in table["path_in_well"]] == ["0", "0", "1"]
 
 
+def test_an_acquisition_that_is_extended_lasts_from_its_first_to_its_last_part(make_tile, tmp_path):
+    """Each run put its own times into the place of those of the others."""
+    for row, start, end in (("B", 2000, 3000), ("C", 1000, 1500), ("D", 2500, 4000), ("E", None, None)):
+        facts = {("Plate", 0): PlateFacts("Plate", start_time=start, end_time=end)}
+        images = tiled_image_from_tiles(tiles=[make_tile(row=row)])
+        setup_plates(str(tmp_path), images, overwrite_mode=EXTEND, plate_facts=facts)
+    [entry] = document(tmp_path / "Plate.zarr", "plate")["acquisitions"]
+    assert (entry["starttime"], entry["endtime"]) == (1000, 4000)
+
+
 def test_f44_f45_fields_are_numbered_and_an_extension_never_renumbers(make_tile, tmp_path):
     shared = make_tile("x").collection
     first = tiled_image_from_tiles(tiles=[make_tile(f, collection=shared) for f in ("B", "C")], split_per_fov=True)

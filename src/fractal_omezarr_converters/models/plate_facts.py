@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,6 +67,12 @@ class PlateFacts:
         start, end = (None if each is None else utc_in_words(each) for each in (self.start_time, self.end_time))
         times = start if end in (None, start) else f"{start or 'unknown'} to {end}"
         return ", ".join(each for each in (name and f"'{name}'", times) if each)
+
+    def with_part(self, other: PlateFacts) -> PlateFacts:
+        """The facts of an acquisition of which ``other`` is a part: from the first begin to the last end that are known."""
+        starts = [each for each in (self.start_time, other.start_time) if each is not None]
+        ends = [each for each in (self.end_time, other.end_time) if each is not None]
+        return replace(self, start_time=min(starts, default=None), end_time=max(ends, default=None))
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> PlateFacts:

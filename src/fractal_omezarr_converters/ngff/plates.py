@@ -279,10 +279,14 @@ def _merged_grid(content: PlateContent, before: Mapping[str, Any]) -> PlateGrid:
 
 
 def _merged_acquisitions(content: PlateContent, before: Mapping[str, Any], counts: Mapping[int, int]) -> list[Json]:
-    """Merge acquisitions by id: names and times of earlier runs stay unless this run knows them too."""
+    """Merge acquisitions by id: names of earlier runs stay unless this run knows them, times reach from first to last."""
     entries: dict[int, Json] = {entry["id"]: dict(entry) for entry in before.get("acquisitions", [])}
     for stated in content.acquisitions:
-        entries[stated.id] = {**entries.get(stated.id, {}), **stated.to_json()}
+        entry, known = entries.setdefault(stated.id, {}), stated.to_json()
+        for key, outer in (("starttime", min), ("endtime", max)):
+            if key in entry and key in known:
+                known[key] = outer(entry[key], known[key])
+        entry |= known
     for number in {image.acquisition for image in content.images} | counts.keys():
         entries.setdefault(number, {"id": number})
     for number, entry in entries.items():

@@ -159,7 +159,8 @@ def _chosen(
         if isinstance(one, ImageInPlate):
             facts = scan.facts_of(one.acquisition)
             if facts is not None:
-                report.plate_facts.setdefault((one.plate_name, one.acquisition), facts)
+                key = (one.plate_name, one.acquisition)
+                report.plate_facts[key] = report.plate_facts.get(key, facts).with_part(facts)
             if request.options.copy_metadata:
                 kept = report.metadata_files.setdefault((one.plate_path(), one.acquisition), [])
                 kept += [file for file in scan.metadata_files if file not in kept]
