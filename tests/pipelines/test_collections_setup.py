@@ -147,6 +147,18 @@ def test_no_overwrite_refuses_a_finished_plate_and_continues_an_interrupted_run(
         setup_plates(str(tmp_path), other)
 
 
+def test_no_overwrite_adds_no_acquisition_to_what_an_interrupted_run_left(make_tile, tmp_path):
+    """It was taken for the same run, because its wells are the same."""
+    images = tiled_image_from_tiles(tiles=[make_tile(row=row) for row in "AB"])
+    setup_plates(str(tmp_path), images)
+    write(images[:1], tmp_path)
+    second = tiled_image_from_tiles(tiles=[make_tile(row=row, acquisition=1) for row in "AB"])
+    with pytest.raises(ConvertersToolsOutputExistsError, match="choose Extend to add to it"):
+        setup_plates(str(tmp_path), second)
+    setup_plates(str(tmp_path), second, overwrite_mode=EXTEND)
+    setup_plates(str(tmp_path), [*images, *second])
+
+
 def test_f54_overwrite_deletes_nothing_in_init(make_tile, tmp_path):
     images = tiled_image_from_tiles(tiles=[make_tile(row=row) for row in "AB"])
     setup_plates(str(tmp_path), images)

@@ -161,9 +161,9 @@ def _was_left_unfinished(store: Store, plate: str, images: Sequence[Image]) -> b
     group = read_group(store, plate)
     if group is None or "plate" not in group.ome or "grouping" not in group.own:
         return False
-    mine = {f"{_place(image).well_path()}" for image in images}
+    mine = {(_place(image).well_path(), _place(image).acquisition) for image in images}
     listed = plate_listing(store, plate).images
-    if not listed or any(path.rsplit("/", 1)[0] not in mine for path in listed):
+    if not listed or any((path.rsplit("/", 1)[0], number) not in mine for path, number in listed.items()):
         return False
     return not all(completion.is_complete(store, join(plate, path)) for path in listed)
 
