@@ -246,3 +246,30 @@ def test_smallest_and_largest_pixel_are_numbers_also_beside_nan(
     described = info(tmp_path / "i.zarr", stats=True)
     assert described["stats"] == {"level": "0", **stated}
     assert said in info_text(described)
+
+
+def test_what_a_folder_is_when_it_is_no_image_is_told(tmp_path: Path) -> None:
+    """A collection of bioformats2raw, an array, a list of labels."""
+    zarr.open_group(tmp_path / "raw", mode="w", zarr_format=2).attrs["bioformats2raw.layout"] = 3
+    write_array(tmp_path / "i.zarr", np.ones((9, 9), "u1"), axes="yx")
+    write_image(LocalStore(tmp_path), "with", "0.5")
+    write_label(LocalStore(tmp_path), "with", "0.5")
+    for place, said in (
+        ("raw", "a collection of images that bioformats2raw wrote (open one of its folders: 0, 1, ...), not an image"),
+        ("i.zarr/0", "an array, not an image"),
+        ("with/labels", "a list of labels, not an image"),
+    ):
+        for look in (open_image, info):
+            with pytest.raises(ConvertersToolsUserError) as told:
+                look(tmp_path / place)
+            assert said in str(told.value)
+
+
+def test_a_level_without_a_path_is_told(tmp_path: Path) -> None:
+    write_image(LocalStore(tmp_path), "i", "0.4")
+    file = tmp_path / "i" / ".zattrs"
+    document = json.loads(file.read_text())
+    del document["multiscales"][0]["datasets"][1]["path"]
+    file.write_text(json.dumps(document))
+    with pytest.raises(ConvertersToolsUserError, match="lists no levels, or one without a path"):
+        open_image(tmp_path / "i")

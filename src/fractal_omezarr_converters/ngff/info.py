@@ -11,7 +11,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersTo
 from fractal_omezarr_converters.ngff.array_headers import ArrayHeader
 from fractal_omezarr_converters.ngff.groups import join, require_group
 from fractal_omezarr_converters.ngff.plate_reader import Plate, Well, open_plate
-from fractal_omezarr_converters.ngff.reader import Multiscale, Place, open_image
+from fractal_omezarr_converters.ngff.reader import Multiscale, Place, kind_of, open_image
 from fractal_omezarr_converters.ngff.stores import LocalStore, Store, open_store
 
 #: Of a level whose smallest and largest pixel are asked for.
@@ -42,7 +42,7 @@ def info(place: Place, path: str = "", *, stats: bool = False) -> dict[str, Any]
         found = [_image_info(open_image(store, join(path, image)), stats) for image in images]
         return {"kind": "well", "path": path, "version": group.version, "images": found}
     raise ConvertersToolsUserError(
-        f"'{path or '.'}' in {store.url} is a Zarr group without image, plate or well; check the path."
+        f"'{path or '.'}' in {store.url} is {kind_of(group)}, not an image, plate or well; check the path."
     )
 
 

@@ -158,12 +158,14 @@ def open_image(place: Place, path: str = "") -> Multiscale:
     multiscales = group.ome.get("multiscales")
     if not (isinstance(multiscales, list) and multiscales and isinstance(multiscales[0], Mapping)):
         raise ConvertersToolsUserError(
-            f"'{path or '.'}' in {store.url} is {_kind(group)}, not an image: it has no 'multiscales'; check the path."
+            f"'{path or '.'}' in {store.url} is {kind_of(group)}, not an image: it has no 'multiscales'; check the path."
         )
     first: Mapping[str, Any] = multiscales[0]
     datasets = first.get("datasets")
-    if not (isinstance(datasets, list) and datasets and all(isinstance(entry, Mapping) for entry in datasets)):
-        raise ConvertersToolsUserError(f"The image '{path or '.'}' in {store.url} lists no levels; convert it again.")
+    if not (isinstance(datasets, list) and datasets and all(_is_level(entry) for entry in datasets)):
+        raise ConvertersToolsUserError(
+            f"The image '{path or '.'}' in {store.url} lists no levels, or one without a path; convert it again."
+        )
     headers = [read_array_header(store, join(path, str(dataset["path"]))) for dataset in datasets]
     axes = _axes(first, len(headers[0].shape))
     where = f"Image '{path or '.'}' in {store.url}"
@@ -196,6 +198,10 @@ def read_level(place: Place, level: int | str = 0, path: str = "") -> np.ndarray
 def read_attributes(place: Place, path: str = "") -> dict[str, Any]:
     """Read all attributes of a group or array."""
     return require_group(open_store(place), path).attributes
+
+
+def _is_level(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and isinstance(entry.get("path"), str)
 
 
 def _axes(multiscale: Mapping[str, Any], ndim: int) -> Axes:
@@ -234,7 +240,10 @@ def _in_own_units(axes: Axes, values: Sequence[float]) -> dict[str, float]:
     return {axis.name: value * in_own_unit(axis.unit) for axis, value in zip(axes, values)}
 
 
-def _kind(group: Group) -> str:
+def kind_of(group: Group) -> str:
+    """What a group is, in words."""
+    if "bioformats2raw.layout" in group.ome:
+        return "a collection of images that bioformats2raw wrote (open one of its folders: 0, 1, ...)"
     for key, words in (("plate", "a plate"), ("well", "a well"), ("labels", "a list of labels")):
         if key in group.ome:
             return words
