@@ -220,3 +220,24 @@ def test_whatever_numpy_makes_an_array_of_is_written(tmp_path, pixels):
     for number, data in enumerate([pandas.DataFrame(pixels[0, 0]), pixels[0, 0].tolist()]):
         write_image(tmp_path / f"{number}.zarr", data, axes="yx")
         np.testing.assert_array_equal(open_image(tmp_path / f"{number}.zarr").read(), pixels[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (
+            {"compression": {"codec": "zstd", "clevel": 9}},
+            "is not understood .clevel.; give a codec's name, or settings among",
+        ),
+        ({"compression": {"name": "gzip"}}, "is not understood .name."),
+        ({"compression": 5}, "Compression 5 is not understood .int."),
+        ({"channels": [{"label": "DAPI"}, "GFP", "Cy5"]}, "The channel {'label': 'DAPI'} has no name"),
+        ({"channels": [None, "GFP", "Cy5"]}, "The channel None has no name"),
+        ({"z_factor": 0}, "z_factor is 0; give a whole number"),
+        ({"z_factor": 1.5}, "z_factor is 1.5; give a whole number"),
+    ],
+)
+def test_settings_that_would_do_nothing_or_have_no_meaning_are_refused(tmp_path, pixels, wrong, said):
+    with pytest.raises(ConvertersToolsUserError, match=said):
+        write_image(tmp_path / "image.zarr", pixels, axes="czyx", **wrong)
+    assert not list(tmp_path.iterdir())

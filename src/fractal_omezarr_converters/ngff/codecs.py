@@ -64,6 +64,12 @@ class Compression:
         if isinstance(options, str):
             return cls(codec=options)
         names = list(cls.__dataclass_fields__)
+        strange = sorted(map(str, set(options) - set(names))) if isinstance(options, dict) else [type(options).__name__]
+        if strange and not hasattr(options, "codec"):
+            raise ConvertersToolsUserError(
+                f"Compression {options!r} is not understood ({strange[0]}); give a codec's name, or settings among "
+                f"{', '.join(names)}."
+            )
         found: Any = options if isinstance(options, dict) else {name: getattr(options, name, None) for name in names}
         given: Any = {name: found[name] for name in names if found.get(name) is not None}
         if isinstance(given.get("shuffle"), bool):

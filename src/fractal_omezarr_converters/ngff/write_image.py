@@ -112,7 +112,7 @@ def write_image(
         z_factor=z_factor,
     )
     root, image_path = _root_and_path(store)
-    named = [channel if hasattr(channel, "channel_label") else NamedChannel(str(channel)) for channel in channels or ()]
+    named = [_named(channel) for channel in channels or ()]
     # all that can be refused is, before a pixel is read; the windows are not known until the last one is
     rendering = omero(named or None, [default_window(layout.dtype)] * layout.shape[1])
     described = partial(layout.image_attributes, name=name or image_path.rpartition("/")[2], units=units)
@@ -128,6 +128,16 @@ def write_image(
         completion.mark(staged.store, "", _completion(layout, report, attributes))
         staged.commit()
     return WrittenImage(f"{root.url.rstrip('/')}/{image_path}", layout, report)
+
+
+def _named(channel: Any) -> Any:
+    if hasattr(channel, "channel_label"):
+        return channel
+    if not isinstance(channel, str | int | float):
+        raise ConvertersToolsUserError(
+            f"The channel {channel!r} has no name; give its name, or an object with 'channel_label', such as a ChannelInfo."
+        )
+    return NamedChannel(str(channel))
 
 
 def _completion(layout: ImageLayout, report: PixelReport, attributes: Mapping[str, Any]) -> completion.Completion:
