@@ -34,7 +34,7 @@ def plate(tmp_path_factory: pytest.TempPathFactory) -> SyntheticOperetta:
         (["--acquisition", "-1"], "from 0 to 99999, not -1"),
         (["--acquisition", "100000"], "from 0 to 99999, not 100000"),
         (["--wells", "bogus"], "'bogus' is neither a well"),
-        (["--wells", ","], "--wells names no well"),
+        (["--wells", ","], "No well is named"),
         (["--memory", "lots"], "'lots' is no size of memory"),
         (["--config", "not there.toml"], "There is no configuration file 'not there.toml'"),
     ],

@@ -17,9 +17,11 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsUserError,
     ConvertersToolsWarning,
 )
+from fractal_omezarr_converters.fractal import AcquisitionOptions
 from fractal_omezarr_converters.ngff import open_plate, write_table
 from fractal_omezarr_converters.ngff.stores import open_store
 from fractal_omezarr_converters.ngff.zarr_arrays import open_array
+from fractal_omezarr_converters.pipelines import WellFilter
 from fractal_omezarr_converters.testing.synthetic_operetta import PlaneKey, SyntheticOperetta, write_operetta
 
 PLATE = "Synthetic Plate.zarr"
@@ -104,9 +106,23 @@ def test_several_sources_of_one_plate_become_acquisitions(tmp_path: Path) -> Non
 
 def test_only_some_wells(tmp_path: Path) -> None:
     truth = small_plate(tmp_path)
-    assert plan(truth.folders[0], wells=["c5"]).plates[PLATE]["wells"] == ["C05"]
+    for wells in (["c5"], "C05", " c5;"):
+        assert plan(truth.folders[0], wells=wells).plates[PLATE]["wells"] == ["C05"]
+    assert plan(truth.folders[0], wells="B3, c5").plates[PLATE]["wells"] == ["B03", "C05"]
     with pytest.raises(ConvertersToolsUserError, match="H12"):
         plan(truth.folders[0], wells=["H12"])
+
+
+def test_options_as_models_count_however_they_were_filled(tmp_path: Path) -> None:
+    """Filters as objects were refused, and those appended to a list were left out without a word."""
+    folder = small_plate(tmp_path).folders[0]
+    named = AcquisitionOptions(filters=[WellFilter(wells=["B03"])])
+    appended = AcquisitionOptions()
+    appended.filters.append(WellFilter(wells=["B03"]))
+    for options in (named, appended, named.model_dump(), named.model_dump(mode="json")):
+        assert plan(folder, acquisition_options=options).plates[PLATE]["wells"] == ["B03"]
+    made = plan(folder, acquisition_options=appended)
+    assert plan([], configuration=made.configuration).plates[PLATE]["wells"] == ["B03"]
 
 
 def test_a_plan_says_how_many_tiles_each_filter_left_out(tmp_path: Path) -> None:
@@ -280,12 +296,29 @@ def test_inspect_states_what_the_metadata_states(tmp_path: Path) -> None:
         ({"configuration": {"converter": {}}}, "converter"),
         ({"format_options": {"flat": True}}, "flat"),
         ({"acquisition": -1}, "-1"),
+        ({"acquisition": "first"}, "not first"),
+        ({"wells": []}, "No well is named"),
+        ({"wells": " , "}, "No well is named"),
     ],
 )
 def test_wrong_options_are_one_sentence(tmp_path: Path, arguments: dict[str, object], words: str) -> None:
     truth = small_plate(tmp_path, wells=("B03",), layout=(1, 1))
     with pytest.raises(ConvertersToolsUserError, match=words):
         plan(truth.folders[0], **arguments)
+
+
+def test_an_output_or_a_source_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty variable of a script made a folder called None."""
+    truth = small_plate(tmp_path, wells=("B03",), layout=(1, 1))
+    monkeypatch.chdir(tmp_path)
+    for nothing in (None, "", " "):
+        with pytest.raises(ConvertersToolsUserError, match=r"folder to write into .* is empty"):
+            convert(truth.folders[0], nothing)  # type: ignore[arg-type]
+    with pytest.raises(ConvertersToolsUserError, match="No source is given"):
+        plan(None)  # type: ignore[arg-type]
+    with pytest.raises(ConvertersToolsUserError, match=r"'fork' is no way to run.*'processes' or 'threads'"):
+        convert(truth.folders[0], "out", executor="fork")  # type: ignore[arg-type]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
 
 
 def test_f50_a_relative_output_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

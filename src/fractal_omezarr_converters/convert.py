@@ -94,10 +94,12 @@ def convert(
     started = time.perf_counter()
     if workers is not None and workers < 1:
         raise ConvertersToolsUsageError(f"The number of workers must be at least 1, not {workers}.")
+    if executor not in ("processes", "threads"):
+        raise ConvertersToolsUsageError(f"'{executor}' is no way to run conversions; give 'processes' or 'threads'.")
+    place = absolute_zarr_dir(out)
     with kept_folders():
         request = conversion_request(sources, **options)
-        made, images, report = _planned(request, out, files_needed=True)
-    place = str(made.out)
+        made, images, report = _planned(request, place, files_needed=True)
     count = _workers(made, workers, None if scheduler is not None else request.memory)
     jobs = setup_images_for_conversion(
         images,
@@ -129,7 +131,7 @@ def verify(out: str | os.PathLike[str], *, progress: ProgressFunction | None = N
         out: a plate, an image, or the folder that was converted into.
         progress: called after each image.
     """
-    return verify_output(absolute_zarr_dir(os.fspath(out)), progress=progress)
+    return verify_output(absolute_zarr_dir(out), progress=progress)
 
 
 def inspect(
@@ -146,7 +148,7 @@ def _planned(
     check_images(images)
     made = Plan(
         images=tuple(report.plans),
-        out=None if out is None else absolute_zarr_dir(os.fspath(out)),
+        out=None if out is None else absolute_zarr_dir(out),
         options=request.converter_options,
         overwrite=request.overwrite,
         formats=request.formats,

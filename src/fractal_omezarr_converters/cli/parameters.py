@@ -72,16 +72,11 @@ def overwrite_word(output: OutputOptions) -> str | None:
 def conversion_arguments(given: InputOptions, output: OutputOptions) -> dict[str, Any]:
     """Arguments of plan() and convert(): the configuration file, then --set, then the options by name."""
     configuration = read_configuration(given.config) if given.config else {}
-    wells = [well for well in (given.wells or "").replace(";", ",").split(",") if well.strip()]
-    if given.wells is not None and not wells:  # an empty variable of a script must not mean all wells
-        raise ConvertersToolsUsageError(
-            "--wells names no well; write for example A01,B02, or leave it out for all wells."
-        )
     arguments: dict[str, Any] = {
         "format": given.format,
         "plate_name": given.plate,
         "acquisition": given.acquisition,
-        "wells": wells or None,
+        "wells": given.wells,
         "configuration": settings_from_texts(configuration, given.set or []),
         "ngff_version": output.ngff_version,
         "overwrite": overwrite_word(output),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import os
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -177,19 +178,19 @@ def _source_of(image: TiledImage[Any, Any]) -> str:
     return str(loaders.loader(0).describe_source()) if len(loaders) else "an image without planes"
 
 
-def stated_zarr_dir(zarr_dir: str) -> str:
+def stated_zarr_dir(zarr_dir: str | os.PathLike[str]) -> str:
     """The output folder as an absolute path or URL, its letters as they came; a relative path is taken from the current folder.
 
     Fractal takes only images whose URL begins with the zarr_dir that it gave: other letters of the same name (``ü`` as one
     or as two) would not do, even where the disk has them.
     """
-    if not clean_url(str(zarr_dir)):
+    if not isinstance(zarr_dir, str | os.PathLike) or not clean_url(zarr_dir):
         raise ConvertersToolsUserError("The folder to write into (zarr_dir) is empty; give a path or an s3:// URL.")
     place = absolute_url(str(zarr_dir))
     return place if is_remote_url(place) else str(local_url_to_path(place))
 
 
-def absolute_zarr_dir(zarr_dir: str) -> str:
+def absolute_zarr_dir(zarr_dir: str | os.PathLike[str]) -> str:
     """The output folder as an absolute path or URL, spelled as the disk does, for what people type."""
     place = stated_zarr_dir(zarr_dir)
     return place if is_remote_url(place) else str(existing_local_path(place))

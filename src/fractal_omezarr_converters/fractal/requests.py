@@ -103,12 +103,12 @@ def _with_modes(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
 
 
 def conversion_request(
-    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None,
     *,
     format: str | None = None,
     plate_name: str | None = None,
     acquisition: int | None = None,
-    wells: Sequence[str] | None = None,
+    wells: str | Sequence[str] | None = None,
     format_options: Mapping[str, Any] | BaseModel | None = None,
     acquisition_options: AcquisitionOptions | Mapping[str, Any] | None = None,
     converter_options: ConverterOptions | ConverterFormOptions | Mapping[str, Any] | None = None,
@@ -139,7 +139,8 @@ def conversion_request(
         "advanced": _plain(acquisition_options) if acquisition_options is not None else stated.get("advanced"),
     }
     entries = _entries(sources, stated.get("acquisitions") or [], {k: v for k, v in common.items() if v is not None})
-    inputs = [_input(entry, wells) for entry in entries]
+    chosen_wells = _wells(wells)
+    inputs = [_input(entry, chosen_wells) for entry in entries]
     formats = [format or registry.detect(existing_form(each.path)).name for each in inputs]
     numbers = _numbers(inputs, entries, formats, acquisition)
     inputs = [each.model_copy(update={"acquisition": number}) for each, number in zip(inputs, numbers)]
@@ -237,7 +238,7 @@ def _entries(sources: Any, configured: Any, common: dict[str, Any]) -> list[dict
         raise ConvertersToolsUsageError(
             f"'acquisitions' of the configuration must be a list of tables, each with a path, not {configured!r}."
         )
-    listed = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    listed = [sources] if isinstance(sources, str | os.PathLike) else list(sources or [])
     paths = [os.fspath(source) for source in listed]
     if not paths:
         entries = [dict(entry) for entry in configured]
@@ -261,7 +262,18 @@ class _AnyAcquisition(AcquisitionInput):
     options: Any = Field(default_factory=dict)
 
 
-def _input(entry: Mapping[str, Any], wells: Sequence[str] | None) -> AcquisitionInput:
+def _wells(given: str | Sequence[str] | None) -> list[str]:
+    """The wells that are chosen, from a list or from text such as A01,B02; none: all of them."""
+    wells = given.replace(";", ",").split(",") if isinstance(given, str) else given
+    chosen = [well for well in wells or () if well.strip()]
+    if given is not None and not chosen:  # an empty variable of a script must not mean all wells
+        raise ConvertersToolsUsageError(
+            "No well is named; write for example A01,B02, or leave wells out for all of them."
+        )
+    return chosen
+
+
+def _input(entry: Mapping[str, Any], wells: Sequence[str]) -> AcquisitionInput:
     try:
         given = _AnyAcquisition.model_validate({key: value for key, value in entry.items() if value is not None})
     except ValidationError as error:
@@ -271,7 +283,7 @@ def _input(entry: Mapping[str, Any], wells: Sequence[str] | None) -> Acquisition
     if not wells:
         return given
     chosen = AcquisitionOptions.model_validate(
-        {"filters": [{"name": "Well Filter", "mode": "Include", "wells": list(wells)}]}
+        {"filters": [{"name": "Well Filter", "mode": "Include", "wells": wells}]}
     )
     filters = [*given.advanced.filters, *chosen.filters]
     return given.model_copy(update={"advanced": given.advanced.model_copy(update={"filters": filters})})
@@ -282,7 +294,7 @@ def _numbers(
 ) -> list[int]:
     """Acquisition numbers: as stated, else 0, 1, ... within each plate."""
     if first is not None:
-        if not 0 <= first <= MOST_ACQUISITIONS - len(inputs) + 1:
+        if not isinstance(first, int) or not 0 <= first <= MOST_ACQUISITIONS - len(inputs) + 1:
             raise ConvertersToolsUsageError(f"Acquisitions are numbered from 0 to {MOST_ACQUISITIONS}, not {first}.")
         return [first + index for index in range(len(inputs))]
     if len(inputs) == 1 or all("acquisition" in entry for entry in entries):
@@ -314,4 +326,4 @@ def _mode(value: OverwriteMode | str | None) -> OverwriteMode:
 
 
 def _plain(value: Any) -> Any:
-    return value.model_dump(mode="json", exclude_unset=True) if isinstance(value, BaseModel) else dict(value)
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else dict(value)
