@@ -274,6 +274,44 @@ def test_text_in_a_tiff_file_is_read_whatever_it_declares_its_encoding_to_be(
     assert details.xy_pixel_size == truth.pixel_size
 
 
+def _without_files(text: str, *images: str) -> str:
+    """Take the ``TiffData`` away from some images."""
+    for image in images:
+        begin = text.index(f'<Image ID="{image}"')
+        end = text.index("</Image>", begin)
+        text = text[:begin] + re.sub("<TiffData.*?</TiffData>", "", text[begin:end]) + text[end:]
+    return text
+
+
+@pytest.mark.parametrize("companion", [True, False])
+def test_images_without_pixels_beside_others_are_left_out(tmp_path: Path, companion: bool) -> None:
+    """The first pages of the file are those of another image."""
+    truth = write_ome_plate(tmp_path, planes=1, layout=(1, 2), files="plate", companion=companion)
+    path = truth.folders[0] / ("plate.companion.ome" if companion else "all.ome.tif")
+    if companion:
+        path.write_text(_without_files(path.read_text("utf-8"), "Image:C05-1"), "utf-8")
+    else:
+        text = str(tifffile.TiffFile(path).pages.first.description)
+        _rewritten(path, text, _without_files(text, "Image:C05-1"))
+    scan = _scan(truth)
+    assert sorted({(tile.collection.well, tile.fov_name) for tile in scan.tiles}) == [
+        ("B03", "FOV_1"),
+        ("B03", "FOV_2"),
+        ("C05", "FOV_2"),
+    ]
+    assert scan.states.missing_file == 0
+    assert any("1 images of wells in" in each and "have no pixels (no TiffData)" in each for each in scan.warnings)
+
+
+def test_several_images_without_a_word_on_their_pages_are_refused(tmp_path: Path) -> None:
+    truth = write_ome_plate(tmp_path, planes=1, layout=(1, 1), files="plate")
+    path = truth.folders[0] / "all.ome.tif"
+    text = str(tifffile.TiffFile(path).pages.first.description)
+    _rewritten(path, text, _without_files(text, "Image:B03-1", "Image:C05-1"))
+    with pytest.raises(ConvertersToolsUserError, match="describes several images and not which pages hold them"):
+        _scan(truth)
+
+
 @pytest.mark.parametrize("uuid", ["", ' UUID="urn:uuid:1"'])
 def test_a_file_that_was_renamed_holds_its_own_images(tmp_path: Path, uuid: str) -> None:
     """The OME-XML in a file still calls it by its former name."""

@@ -27,7 +27,7 @@ def stated_plate(path: Path, warnings: list[str]) -> StatedPlate:
     if b"<Plate" not in text:
         return StatedPlate()
     try:
-        document = read_ome_xml(path, content=text)
+        document = read_ome_xml(path, content=text, needs_files=False)
     except ConvertersToolsUserError as error:
         warnings.append(f"The plate in the OME-XML of '{path}' is not used: {error}")
         return StatedPlate()

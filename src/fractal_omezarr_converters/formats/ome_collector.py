@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.formats.ome_xml import OmeImageRecord, OmePlane
+from fractal_omezarr_converters.formats.ome_records import OmeImageRecord, OmePlane
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, PlaneRecord
 
 
@@ -43,6 +43,8 @@ class OmePlanes:
         Raises:
             ConvertersToolsUserError: the image has no pixel size.
         """
+        if not image.places:
+            return
         frame = self._frames.setdefault(self._frame(image), len(self._frames))
         channels = self._channels(image)
         of_field = next((where for _, each in sorted(image.planes.items()) if (where := _place(each))), at)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, collecting, raise_together
 from fractal_omezarr_converters.formats.ome_collector import OmePlanes
-from fractal_omezarr_converters.formats.ome_xml import OmeDocument, OmeImageRecord
+from fractal_omezarr_converters.formats.ome_records import OmeDocument, OmeImageRecord
 from fractal_omezarr_converters.formats.scanr_descriptor import Descriptor
 from fractal_omezarr_converters.formats.scanr_files import parse_name
 
