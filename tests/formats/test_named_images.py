@@ -86,11 +86,53 @@ def test_positions_of_fields_that_have_names(tmp_path: Path) -> None:
     scan = registry.get("named_images").scan(str(tmp_path), options=options)
     assert {tile.start_x: int(tile.image_loader.load_data()[0, 0]) for tile in scan.tiles} == {0: 0, 104: 1}
     table.write_text("field,x,y\nright,108,4\nlfet,4,4\n")
-    with pytest.raises(ConvertersToolsUserError, match="line 3: 'lfet' is neither the number nor the name of a field"):
+    with pytest.raises(
+        ConvertersToolsUserError, match=r"row 3 \('lfet'\): is neither the number nor the name of a field"
+    ):
         registry.get("named_images").scan(str(tmp_path), options=options)
     table.write_text("field,x,y\nright,108,4\n")
     with pytest.raises(ConvertersToolsUserError, match="has no row for field left"):
         registry.get("named_images").scan(str(tmp_path), options=options)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "field;x;y;note\n1;4,5;4;5 µm\n2;108;4;\n".encode("cp1252"),
+        "field\tx\ty\n1\t4.5\t4\n2\t108\t4\n".encode("utf-16"),
+        b"field, x, y\n1, 4.5, 4\n2, 108, 4\n",
+    ],
+    ids=["European", "Unicode text", "blanks"],
+)
+def test_tables_of_positions_as_spreadsheets_save_them(tmp_path: Path, content: bytes) -> None:
+    for number in (1, 2):
+        tifffile.imwrite(tmp_path / f"B03_{number}.tif", np.full((8, 8), number, np.uint16))
+    (tmp_path / "places.csv").write_bytes(content)
+    pattern = r"(?P<well>[A-P]\d\d)_(?P<field>\d)\.tif"
+    options = {"pattern": pattern, "pixel_size": 1.0, "position_table": "places.csv"}
+    scan = registry.get("named_images").scan(str(tmp_path), options=options)
+    assert {tile.fov_name: (tile.start_x, tile.start_y) for tile in scan.tiles} == {
+        "FOV_1": (0.5, 0),
+        "FOV_2": (104, 0),
+    }
+
+
+def test_tables_of_positions_that_are_wrong(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "B03_1.tif", np.zeros((8, 8), np.uint16))
+    options = {"pattern": r"(?P<well>[A-P]\d\d)_(?P<field>\d)", "pixel_size": 1.0, "position_table": "places.csv"}
+    for text, message in (
+        ("field,x,y\n1,0,0\n1,50,0\n", r"column 'field', row 3 \('1'\): has a row already"),
+        ("well,field,x,y\nB03,1,0,0\nb3,01,50,0\n", r"row 3 \('01'\): has a row already"),
+        ("well,field,x,y\nB0,1,0,0\n", r"column 'well', row 2 \('B0'\): is not a well"),
+        ('field,x,y\n1,"0,5",0\n', r"column 'x', row 2 \('0,5'\): is not a number"),
+        ("field,x,y\n,0,0\n", r"column 'field', row 2 \(empty\): the cell is empty"),
+    ):
+        (tmp_path / "places.csv").write_text(text, "utf-8")
+        with pytest.raises(ConvertersToolsUserError, match=message):
+            registry.get("named_images").scan(str(tmp_path), options=options)
+    (tmp_path / "places.csv").write_text("well,field,x,y\n,1,0,0\nB03,1,50,0\n", "utf-8")
+    scan = registry.get("named_images").scan(str(tmp_path), options=options)
+    assert [tile.start_x for tile in scan.tiles] == [46]
 
 
 def test_fields_with_numbers_and_fields_with_names_are_not_the_same_ones(tmp_path: Path) -> None:

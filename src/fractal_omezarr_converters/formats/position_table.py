@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fractal_omezarr_converters.errors import (
-    ConvertersToolsFileNotFoundError,
-    ConvertersToolsUserError,
-    raise_together,
-)
+from fractal_omezarr_converters.core.frame_sources import read_frame
+from fractal_omezarr_converters.core.frames import Frame
+from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
 from fractal_omezarr_converters.models.urls import is_file_there
 from fractal_omezarr_converters.models.well_names import parse_well, row_index
 
-MAX_PROBLEMS = 20
 Place = tuple[float, float]
 
 
@@ -58,40 +53,53 @@ def read_positions(folder: Path, name: str, fields: Mapping[str, int]) -> Positi
     path = folder / Path(name).expanduser()
     if not is_file_there(path):
         raise ConvertersToolsFileNotFoundError(f"The table of positions '{path}' is not there; check position_table.")
-    of_all: dict[int, Place] = {}
-    of_well: dict[tuple[int, int, int], Place] = {}
-    problems: list[str] = []
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        lacking = {"field", "x", "y"} - set(reader.fieldnames or ())
-        if lacking:
-            raise ConvertersToolsUserError(
-                f"The table of positions '{path}' has no column {', '.join(sorted(lacking))}; it has"
-                f" {', '.join(reader.fieldnames or ['none'])}."
-            )
-        for line, row in enumerate(reader, start=2):
+    frame = read_frame(path, name=f"The table of positions '{path}'")
+    lacking = [each for each in ("field", "x", "y") if each not in frame.columns]
+    if lacking:
+        raise ConvertersToolsUserError(
+            f"{frame.name} has no column {', '.join(lacking)}; it has {', '.join(frame.columns) or 'none'}."
+        )
+    numbers = [_field(text, fields) for text in frame.needed_text("field")]
+    unknown = [row for row, number in enumerate(numbers) if number is None and frame.columns["field"][row] is not None]
+    frame.wrong("field", unknown, "is neither the number nor the name of a field")
+    x, y = (frame.numbers(axis, needed=True).tolist() for axis in "xy")
+    wells = _wells(frame)
+    keys = list(zip(wells, numbers, strict=True))
+    first: dict[tuple[tuple[int, int] | None, int | None], int] = {}
+    repeated = [row for row, key in enumerate(keys) if first.setdefault(key, row) != row and None not in key[1:]]
+    frame.wrong("field", repeated, "has a row already; remove one of them")
+    frame.raise_problems()
+    places = {key: (x[row], y[row]) for key, row in first.items()}
+    return Positions(
+        str(path),
+        {number: place for (well, number), place in places.items() if well is None and number is not None},
+        {(*well, number): place for (well, number), place in places.items() if well is not None and number is not None},
+        {number: word for word, number in fields.items()},
+    )
+
+
+def _wells(frame: Frame) -> list[tuple[int, int] | None]:
+    """Row and column of the well of every row; None where none is stated."""
+    texts = frame.text("well") if "well" in frame.columns else [None] * len(frame)
+    found: list[tuple[int, int] | None] = []
+    wrong: list[int] = []
+    for row, text in enumerate(texts):
+        well = None
+        if text is not None:
             try:
-                field, x, y = _field(row["field"], fields), float(row["x"]), float(row["y"])
-                if not (math.isfinite(x) and math.isfinite(y)):
-                    raise ValueError("a position is not a finite number")
-                if (row.get("well") or "").strip():
-                    letters, column = parse_well(row["well"])
-                    of_well[row_index(letters) + 1, column, field] = (x, y)
-                else:
-                    of_all[field] = (x, y)
-            except (TypeError, ValueError) as error:
-                problems.append(f"{path}, line {line}: {error}.")
-                if len(problems) == MAX_PROBLEMS:
-                    break
-    raise_together(problems, f"The table of positions '{path}' cannot be used")
-    return Positions(str(path), of_all, of_well, {number: word for word, number in fields.items()})
+                letters, column = parse_well(text)
+                well = row_index(letters) + 1, column
+            except ValueError:
+                wrong.append(row)
+        found.append(well)
+    frame.wrong("well", wrong, "is not a well; write A01, a1, A - 1 or R01C01")
+    return found
 
 
-def _field(text: str | None, fields: Mapping[str, int]) -> int:
-    stated = (text or "").strip()
+def _field(stated: str, fields: Mapping[str, int]) -> int | None:
     if stated in fields:
         return fields[stated]
     try:
         return int(stated)
     except ValueError:
-        raise ValueError(f"'{stated}' is neither the number nor the name of a field") from None
+        return None
