@@ -132,7 +132,18 @@ def test_channels_without_profile_are_said_and_left_alone(tmp_path: Path) -> Non
 def test_profiles_in_a_file_of_their_own(tmp_path: Path) -> None:
     truth = write_operetta(tmp_path, profile=PROFILE, planes=1, wells=("B03",))
     moved_profiles(truth.folders[0])
-    assert _scan(truth, flat_field="divide").facts["flat_field_channels"] == [1, 3]
+    scan = _scan(truth, flat_field="divide")
+    assert scan.facts["flat_field_channels"] == [1, 3]
+    assert any("with the profiles of" in each and "FFC_Profile" in each for each in scan.warnings)
+
+
+def test_a_damaged_profile_is_named_with_the_file_that_holds_it(tmp_path: Path) -> None:
+    truth = write_operetta(tmp_path, profile=PROFILE, planes=1, wells=("B03",))
+    moved_profiles(truth.folders[0])
+    file = next(truth.folders[0].rglob("FFC_Profile_*.xml"))
+    file.write_text(file.read_text("utf-8").replace("Type: Polynomial", "Type: Spline"), "utf-8")
+    with pytest.raises(ConvertersToolsUserError, match=rf"{file.name}, channel 1, Background: .*'Spline'"):
+        _scan(truth, flat_field="divide")
 
 
 def test_images_that_are_corrected_already_are_refused(tmp_path: Path) -> None:

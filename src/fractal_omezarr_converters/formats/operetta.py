@@ -196,44 +196,45 @@ def _flat_fields(index: OperettaIndex, options: OperettaOptions, warnings: list[
         raise ConvertersToolsUserError(
             f"'{corrected}' was exported with flat-field correction already applied; set flat_field to 'off'."
         )
-    texts = {number: facts.flatfield for number, facts in index.channels.items() if facts.flatfield}
+    texts = {number: (facts.flatfield, index.path) for number, facts in index.channels.items() if facts.flatfield}
     if not texts:
         texts = _separate_profiles(Path(index.path).parent)
     fields: dict[int, FlatField] = {}
     for number in sorted(index.channels):
         mine = planes.named() & (planes.channel == number)
         sizes = sorted(set(zip(planes.height[mine].tolist(), planes.width[mine].tolist(), strict=True)))
-        text = texts.get(number)
-        if text is None or not sizes:
+        if number not in texts or not sizes:
             warnings.append(f"Channel {number} has no flat-field profile and is not corrected.")
             continue
         if len(sizes) > 1:
             raise ConvertersToolsUserError(
                 f"{index.path}: images of channel {number} have different sizes; set flat_field to 'off'."
             )
-        where = f"{index.path}, channel {number}"
+        text, file = texts[number]
+        where = f"{file}, channel {number}"
         fields[number] = read_flat_field(text, height=sizes[0][0], width=sizes[0][1], where=where)
         if options.flat_field == "subtract" and fields[number].mean is None and not fields[number].is_flat:
             warnings.append(f"Channel {number} states no mean of its background; it is divided only.")
     changed = [str(number) for number, each in sorted(fields.items()) if not each.is_flat]
     if changed:
+        files = "', '".join(sorted({texts[int(number)][1] for number in changed}))
         warnings.append(
             f"Pixel values are changed by flat-field correction ({options.flat_field}) of"
-            f" {'channels' if len(changed) > 1 else 'channel'} {', '.join(changed)}, with the profiles of '{index.path}'."
+            f" {'channels' if len(changed) > 1 else 'channel'} {', '.join(changed)}, with the profiles of '{files}'."
         )
     return fields
 
 
-def _separate_profiles(folder: Path) -> dict[int, str]:
-    """Profiles of exports that keep them apart, in FFC_Profile beside the folder of the images."""
-    texts: dict[int, str] = {}
+def _separate_profiles(folder: Path) -> dict[int, tuple[str, str]]:
+    """Profiles of exports that keep them apart, in FFC_Profile beside the folder of the images, each with its file."""
+    texts: dict[int, tuple[str, str]] = {}
     for place in (folder, folder.parent):
         for path in sorted(place.glob("FFC_Profile/FFC_Profile_*.xml")):
             for record in XmlStream(path, ["Map", "Maps/Map"]):
                 for entry in record.every("Entry"):
                     number, text = entry.attributes.get("ChannelID", ""), entry.get("FlatfieldProfile")
                     if number.isdecimal() and text:
-                        texts.setdefault(int(number), text)
+                        texts.setdefault(int(number), (text, str(path)))
     return texts
 
 
