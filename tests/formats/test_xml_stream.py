@@ -34,6 +34,14 @@ def test_any_encoding_and_any_namespace_give_local_names(tmp_path: Path, encodin
     assert stream.warnings == []
 
 
+@pytest.mark.parametrize("encoding", ["x-user", "hex", "zlib", "rot13", "undefined", "idna", "punycode", "utf_16"])
+def test_a_declared_encoding_that_no_text_has_is_refused(tmp_path: Path, encoding: str) -> None:
+    path = _write(tmp_path, f'<?xml version="1.0" encoding="{encoding}"?>{DOCUMENT}')
+    assert root_element(path) is None
+    with pytest.raises(ConvertersToolsUserError, match=f"{path.name}' is declared .* unknown encoding '{encoding}'"):
+        list(XmlStream(path, ["R"]))
+
+
 def test_declared_encoding_is_used(tmp_path: Path) -> None:
     text = '<?xml version="1.0" encoding="ISO-8859-1"?>' + DOCUMENT
     assert _records(_write(tmp_path, text, "latin-1"))[0][0].get("Name") == "µ é"

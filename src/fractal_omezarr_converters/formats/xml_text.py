@@ -36,8 +36,8 @@ def encoding_of(first: bytes, path: str) -> str:
     if name.startswith(("utf-16", "ucs-2", "utf-32")):
         return "utf-8"  # declared as two bytes a character, but written with one: seen in files re-saved by scripts
     try:
-        codecs.lookup(name)
-    except LookupError as error:
+        b"<".decode(name, "surrogateescape")  # codecs of Python that are none of texts refuse this
+    except (LookupError, UnicodeError) as error:
         raise ConvertersToolsUserError(f"'{path}' is declared to be in the unknown encoding '{name}'.") from error
     return name
 
