@@ -135,6 +135,8 @@ def test_profiles_in_a_file_of_their_own(tmp_path: Path) -> None:
     scan = _scan(truth, flat_field="divide")
     assert scan.facts["flat_field_channels"] == [1, 3]
     assert any("with the profiles of" in each and "FFC_Profile" in each for each in scan.warnings)
+    assert [Path(each).name for each in scan.metadata_files] == ["Index.idx.xml", "FFC_Profile_1.xml"]
+    assert [Path(each).name for each in _scan(truth).metadata_files] == ["Index.idx.xml"]
 
 
 def test_a_damaged_profile_is_named_with_the_file_that_holds_it(tmp_path: Path) -> None:

@@ -114,6 +114,7 @@ class Operetta(PlateFormat[OperettaOptions]):
             field_grid=options.field_grid,
             make_loaders=loader_maker(flat_fields, subtract=options.flat_field == "subtract"),
             warnings=warnings,
+            metadata_files=list(dict.fromkeys([str(index_file), *_files_of_profiles(index)])),
             facts=_facts(index, options, sorted(flat_fields)),
         )
         if flat_fields:
@@ -196,28 +197,26 @@ def _flat_fields(index: OperettaIndex, options: OperettaOptions, warnings: list[
         raise ConvertersToolsUserError(
             f"'{corrected}' was exported with flat-field correction already applied; set flat_field to 'off'."
         )
-    texts = {number: (facts.flatfield, index.path) for number, facts in index.channels.items() if facts.flatfield}
-    if not texts:
-        texts = _separate_profiles(Path(index.path).parent)
+    if not any(facts.flatfield for facts in index.channels.values()):
+        _take_separate_profiles(index)
     fields: dict[int, FlatField] = {}
-    for number in sorted(index.channels):
+    for number, facts in sorted(index.channels.items()):
         mine = planes.named() & (planes.channel == number)
         sizes = sorted(set(zip(planes.height[mine].tolist(), planes.width[mine].tolist(), strict=True)))
-        if number not in texts or not sizes:
+        if facts.flatfield is None or not sizes:
             warnings.append(f"Channel {number} has no flat-field profile and is not corrected.")
             continue
         if len(sizes) > 1:
             raise ConvertersToolsUserError(
                 f"{index.path}: images of channel {number} have different sizes; set flat_field to 'off'."
             )
-        text, file = texts[number]
-        where = f"{file}, channel {number}"
-        fields[number] = read_flat_field(text, height=sizes[0][0], width=sizes[0][1], where=where)
+        where = f"{facts.flatfield_in}, channel {number}"
+        fields[number] = read_flat_field(facts.flatfield, height=sizes[0][0], width=sizes[0][1], where=where)
         if options.flat_field == "subtract" and fields[number].mean is None and not fields[number].is_flat:
             warnings.append(f"Channel {number} states no mean of its background; it is divided only.")
     changed = [str(number) for number, each in sorted(fields.items()) if not each.is_flat]
     if changed:
-        files = "', '".join(sorted({texts[int(number)][1] for number in changed}))
+        files = "', '".join(_files_of_profiles(index))
         warnings.append(
             f"Pixel values are changed by flat-field correction ({options.flat_field}) of"
             f" {'channels' if len(changed) > 1 else 'channel'} {', '.join(changed)}, with the profiles of '{files}'."
@@ -225,17 +224,21 @@ def _flat_fields(index: OperettaIndex, options: OperettaOptions, warnings: list[
     return fields
 
 
-def _separate_profiles(folder: Path) -> dict[int, tuple[str, str]]:
-    """Profiles of exports that keep them apart, in FFC_Profile beside the folder of the images, each with its file."""
-    texts: dict[int, tuple[str, str]] = {}
+def _take_separate_profiles(index: OperettaIndex) -> None:
+    """Take the profiles of exports that keep them apart, in FFC_Profile beside the folder of the images."""
+    folder = Path(index.path).parent
     for place in (folder, folder.parent):
         for path in sorted(place.glob("FFC_Profile/FFC_Profile_*.xml")):
             for record in XmlStream(path, ["Map", "Maps/Map"]):
                 for entry in record.every("Entry"):
                     number, text = entry.attributes.get("ChannelID", ""), entry.get("FlatfieldProfile")
-                    if number.isdecimal() and text:
-                        texts.setdefault(int(number), (text, str(path)))
-    return texts
+                    facts = index.channels.get(int(number)) if number.isdecimal() else None
+                    if facts is not None and text and facts.flatfield is None:
+                        facts.flatfield, facts.flatfield_in = text, str(path)
+
+
+def _files_of_profiles(index: OperettaIndex) -> list[str]:
+    return sorted({facts.flatfield_in for facts in index.channels.values() if facts.flatfield_in})
 
 
 def _plate_facts(

@@ -36,7 +36,10 @@ _NUMBERS = re.compile(_NUMBER)
 
 @dataclass
 class ChannelRecord:
-    """What the index says of one channel, as written; ``matrix`` is the upper left of the OrientationMatrix."""
+    """What the index says of one channel, as written; ``matrix`` is the upper left of the OrientationMatrix.
+
+    ``flatfield`` is the text of its profile, and ``flatfield_in`` the file that holds it.
+    """
 
     number: int
     name: str = ""
@@ -45,6 +48,7 @@ class ChannelRecord:
     emission_nm: float | None = None
     matrix: tuple[tuple[float, float], tuple[float, float]] | None = None
     flatfield: str | None = None
+    flatfield_in: str = ""
     facts: dict[str, str] = field(default_factory=dict)
 
 
@@ -258,7 +262,7 @@ def _complete_channels(index: OperettaIndex, entries: dict[int, dict[str, XmlRec
     for number, facts in index.channels.items():
         profile = entries.get(number, {}).get("FlatfieldProfile")
         if profile is not None and profile.text.strip():
-            facts.flatfield = profile.text.strip()
+            facts.flatfield, facts.flatfield_in = profile.text.strip(), index.path
     if index.images_referred_to > len(index.planes):
         index.warnings.append(
             f"'{index.path}' refers to {index.images_referred_to} images in its wells but describes only"
