@@ -131,6 +131,16 @@ def test_names_of_channels_empty_repeated_and_padded(tmp_path: Path) -> None:
     assert sum("is called" in each for each in scan.warnings) == 3
 
 
+def test_a_channel_has_the_name_that_some_of_its_images_state(tmp_path: Path) -> None:
+    truth = write_operetta(tmp_path, planes=1)
+    index = truth.folders[0] / "Images" / "Index.idx.xml"
+    text = index.read_text("utf-8-sig")
+    index.write_text(text.replace("<ChannelName>DAPI<", "<ChannelName><", 1), "utf-8")
+    scan = _scan(truth)
+    infos = scan.tiles.acquisitions[0].channels
+    assert infos is not None and infos[0].channel_label == "DAPI" and scan.warnings == []
+
+
 def test_states_are_counted_and_said(tmp_path: Path) -> None:
     truth = write_operetta(tmp_path, **FULL)
     states = _scan(truth).states

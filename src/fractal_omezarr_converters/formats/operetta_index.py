@@ -115,7 +115,7 @@ def read_index(path: str) -> OperettaIndex:
         problems.append(f"'{path}' describes no image; export the measurement again with its images.")
     raise_together(problems[:MAX_PROBLEMS], f"'{path}' cannot be used")
     _complete_channels(index, reading.entries)
-    _warn_of_names(index, reading.names)
+    _settle_names(index, reading.names)
     return index
 
 
@@ -270,14 +270,14 @@ def _complete_channels(index: OperettaIndex, entries: dict[int, dict[str, XmlRec
         )
 
 
-def _warn_of_names(index: OperettaIndex, names: set[tuple[int, str]]) -> None:
-    """Say which channels have images of several names: they may be of different stains."""
-    for number in sorted(index.channels):
-        others = sorted(
-            name for channel, name in names if channel == number and name not in ("", index.channels[number].name)
-        )
+def _settle_names(index: OperettaIndex, names: set[tuple[int, str]]) -> None:
+    """Name channels whose first image states no name; say which have images of several: they may be of different stains."""
+    for number, facts in sorted(index.channels.items()):
+        stated = sorted(name for channel, name in names if channel == number and name)
+        facts.name = facts.name or next(iter(stated), "")
+        others = [name for name in stated if name != facts.name]
         if others:
             index.warnings.append(
-                f"'{index.path}' names channel {number} '{index.channels[number].name}' in some images and"
-                f" '{"', '".join(others)}' in others; they become one channel of the first name. Check the metadata."
+                f"'{index.path}' names channel {number} '{facts.name}' in some images and '{"', '".join(others)}' in others;"
+                " they become one channel of the first name. Check the metadata."
             )
