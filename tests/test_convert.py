@@ -99,6 +99,18 @@ def test_several_sources_of_one_plate_become_acquisitions(tmp_path: Path) -> Non
     made = plan(truth.folders)
     assert [image.path for image in made] == [f"{PLATE}/B/03/0", f"{PLATE}/B/03/1"]
     assert plan(truth.folders, acquisition=3).plates[PLATE]["acquisitions"] == [3, 4]
+
+
+def test_a_first_number_of_acquisitions_is_that_of_every_plate(tmp_path: Path) -> None:
+    """The second plate got the number after that of the first plate."""
+    truth = small_plate(tmp_path, acquisitions=2, wells=("B03",))
+    entries = [{"path": str(folder), "plate_name": name} for name in "PQ" for folder in truth.folders]
+    for options, numbers in (({"acquisition": 3}, [3, 4]), ({}, [0, 1])):
+        made = plan([], configuration={"acquisitions": entries}, **options)
+        assert {name: each["acquisitions"] for name, each in made.plates.items()} == {
+            "P.zarr": numbers,
+            "Q.zarr": numbers,
+        }
     other = small_plate(tmp_path / "other", plate_name="Other", wells=("B03",))
     made = plan([*truth.folders, *other.folders])
     assert "Other.zarr/B/03/0" in [image.path for image in made] and len(made) == 3

@@ -292,18 +292,18 @@ def _input(entry: Mapping[str, Any], wells: Sequence[str]) -> AcquisitionInput:
 def _numbers(
     inputs: Sequence[AcquisitionInput], entries: Sequence[Mapping[str, Any]], formats: Sequence[str], first: int | None
 ) -> list[int]:
-    """Acquisition numbers: as stated, else 0, 1, ... within each plate."""
+    """Acquisition numbers: from ``first`` on within each plate; without it as stated, else 0, 1, ...."""
     if first is not None:
         if not isinstance(first, int) or not 0 <= first <= MOST_ACQUISITIONS - len(inputs) + 1:
             raise ConvertersToolsUsageError(f"Acquisitions are numbered from 0 to {MOST_ACQUISITIONS}, not {first}.")
-        return [first + index for index in range(len(inputs))]
+        entries = [{}] * len(inputs)
     if len(inputs) == 1 or all("acquisition" in entry for entry in entries):
-        return [each.acquisition for each in inputs]
+        return [each.acquisition if first is None else first for each in inputs]
     counts: dict[str, int] = {}
     numbers = []
     for each, entry, name in zip(inputs, entries, formats):
         plate, held = (each.plate_name, 1) if each.plate_name else _plate_in_metadata(each, name)
-        number = int(entry["acquisition"]) if "acquisition" in entry else counts.get(plate, 0)
+        number = int(entry["acquisition"]) if "acquisition" in entry else counts.get(plate, first or 0)
         counts[plate] = number + held
         numbers.append(number)
     return numbers
