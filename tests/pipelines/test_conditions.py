@@ -13,7 +13,11 @@ from fractal_omezarr_converters.core import (
     single_images_from_dataframe,
     tiled_image_from_tiles,
 )
-from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsUserError,
+    ConvertersToolsWarning,
+)
 from fractal_omezarr_converters.models import AcquisitionDetails, ConverterOptions
 from fractal_omezarr_converters.pipelines import WellFilter, tiles_aggregation_pipeline
 from fractal_omezarr_converters.pipelines.conditions import ConditionTable, Elsewhere, join, read_conditions
@@ -182,6 +186,7 @@ def test_attributes_of_the_tile_table_stay_and_must_not_contradict(tmp_path: Pat
         ("well,plate\nA1,x\n", "'plate', because Fractal uses this name"),
         ("well\nA1\n", "no column with conditions"),
         ("drug,1,2\nA,x,y\nA,x,y\n", "well A1 stands in this map twice"),
+        ("drug,1,2\nA,x,y,,z\nB,x,,\n", r"row 2: 'z' stands right of column 2; number its column"),
         ("drug,1,2\n?,x,y\n", r"'\?' is not the letter of a plate row"),
         ("drug,1,2\nA,x,y\ndrug,1,2\nA,x,y\n", "two maps are called 'drug'"),
     ],
@@ -189,6 +194,15 @@ def test_attributes_of_the_tile_table_stay_and_must_not_contradict(tmp_path: Pat
 def test_tables_that_cannot_be_used(text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(ConvertersToolsUserError, match=said):
         table(tmp_path, text)
+
+
+def test_a_column_without_a_name_is_said(make_tile, details, tmp_path: Path) -> None:
+    """It was left out without a word."""
+    read = table(tmp_path, "well,,drug\nA03,5,x\n")
+    assert read.conditions == {"drug": ["x"]}
+    named = details.model_copy(update={"condition_table_path": str(tmp_path / "conditions.csv")})
+    with pytest.warns(ConvertersToolsWarning, match="conditions.csv': a column without a name is left out"):
+        tiles_aggregation_pipeline([make_tile(row="A", acquisition_details=named)], converter_options=ConverterOptions())
 
 
 def test_a_missing_table_and_images_outside_plates(tmp_path: Path) -> None:

@@ -86,8 +86,8 @@ def _lost_work(store: Store, options: ConverterOptions, image: Image) -> str | N
         return None
     work = [f"the {kind} {name}" for kind, names in (("label", labels), ("table", tables)) for name in names]
     return (
-        f"options, conditions or source files are others than when it was written, so it would be made again, and "
-        f"{', '.join(work)} would be lost; run with the same options as before, {REMEDY}"
+        "options, conditions, source files or the converter's version are others than when it was written, so it would be made "
+        f"again, and {', '.join(work)} would be lost; run with the same options as before, {REMEDY}"
     )
 
 

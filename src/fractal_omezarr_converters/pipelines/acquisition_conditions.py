@@ -65,6 +65,7 @@ def with_condition_tables(table: TileTable, before: Sequence[TileTable]) -> With
         joined = join(part, _for_wells_of(part, conditions))
         table = _with_attributes(table, mine, joined.joined)
         elsewhere += [RowsElsewhere(conditions.name, each) for each in everyone.elsewhere]
+        notes += conditions.notes
         if joined.wells_without:
             notes.append(f"{conditions.name} has no conditions for the wells {', '.join(joined.wells_without)}.")
     return WithConditions(table, notes, elsewhere)

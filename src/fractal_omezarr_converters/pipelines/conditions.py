@@ -69,11 +69,12 @@ class Elsewhere(NamedTuple):
 
 @dataclass(frozen=True)
 class ConditionTable:
-    """Conditions by well: one key per row, and one list per condition with a cell for each row."""
+    """Conditions by well: one key per row, and one list per condition with a cell for each row; and what to say about it."""
 
     name: str
     keys: list[WellKey]
     conditions: dict[str, list[Scalar]]
+    notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -194,7 +195,7 @@ def _merge(
     absent, elsewhere = _not_found([key for index, key in enumerate(table.keys) if index not in used], places)
     problems.extend(_absent_wells(table.name, absent, places))
     raise_together(list(dict.fromkeys(problems)), f"{table.name} does not fit the images")
-    notes = [rows_not_used(table.name, each, is_converted=False) for each in elsewhere]
+    notes = [*table.notes, *(rows_not_used(table.name, each, is_converted=False) for each in elsewhere)]
     return merged, JoinedConditions(None, list(without), notes, elsewhere)
 
 
@@ -276,4 +277,4 @@ def _read_list(frame: Frame) -> ConditionTable:
         WellKey(row, column, None if plate is None else _plate_name(plate), None if number < 0 else number)
         for (row, column), plate, number in zip(wells, plates, numbers)
     ]
-    return ConditionTable(frame.name, keys, {name: frame.values(name) for name in names})
+    return ConditionTable(frame.name, keys, {name: frame.values(name) for name in names}, frame.notes)

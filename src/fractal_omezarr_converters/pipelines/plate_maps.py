@@ -68,6 +68,11 @@ def _read(name: str, stem: str, sheet: Sheet) -> PlateMaps:
         if letter is None:
             problems.append(f"{name}, row {line}: '{label}' is not the letter of a plate row; write A, B, ....")
             continue
+        problems.extend(
+            f"{name}, row {line}: '{cell.strip()}' stands right of column {numbers[-1]}; number its column or remove it."
+            for cell in row[len(numbers) + 1 :]
+            if cell.strip()
+        )
         for number, cell in zip(numbers, row[1:]):
             key = (letter, number)
             if key in cells:
