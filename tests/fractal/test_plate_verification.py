@@ -111,3 +111,14 @@ def test_a_row_that_was_added_to_a_table_is_told(plate: Path) -> None:
         file.write_text("\n".join([*lines, "another" + lines[-1][lines[-1].index(",") :]]) + "\n")
         assert f"'tables/{name}' has the row" in repr(verify(plate / "B/03/0"))
         file.write_text("\n".join(lines) + "\n")
+
+
+def test_a_damaged_document_does_not_hide_what_is_wrong_elsewhere(plate: Path) -> None:
+    name = next(name for name in DOCUMENT.values() if (plate / name).exists())
+    (plate / "B/03/0" / name).write_text("{")
+    (plate / "C/05" / name).write_text("[]")
+    found = verify(plate.parent)
+    assert len(found.images) == 1  # the other acquisition of B03
+    assert f"'{PLATE}/B/03/0/{name}' is not valid JSON" in repr(found)
+    assert f"'{PLATE}/C/05/{name}' holds no JSON object" in repr(found)
+    assert not found.ok

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fractal_omezarr_converters.errors import ConvertersToolsUserError
+import contextlib
+from collections.abc import Iterator
+
+from fractal_omezarr_converters.errors import ConvertersToolsStoreError, ConvertersToolsUserError
 from fractal_omezarr_converters.fractal.group_verification import entries_of, wrong_plate
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.ngff.groups import join, read_group, require_group
@@ -40,6 +43,22 @@ def wrong_place(url: str, made_for: object) -> list[str]:
 
 
 def _collect(store: Store, path: str, images: list[str], missing: list[str], depth: int) -> None:
+    with _told(missing):
+        _collect_group(store, path, images, missing, depth)
+
+
+@contextlib.contextmanager
+def _told(missing: list[str]) -> Iterator[None]:
+    """A document that is damaged is told and does not hide what is wrong elsewhere; that a store fails ends everything."""
+    try:
+        yield
+    except ConvertersToolsStoreError:
+        raise
+    except ConvertersToolsUserError as error:
+        missing.append(str(error))
+
+
+def _collect_group(store: Store, path: str, images: list[str], missing: list[str], depth: int) -> None:
     group = read_group(store, path)
     if group is None:
         if depth < DEEPEST_FOLDER:
@@ -50,30 +69,30 @@ def _collect(store: Store, path: str, images: list[str], missing: list[str], dep
         images.append(path)
     elif "plate" in group.ome:
         wells = [join(path, entry["path"]) for entry in entries_of(group, "plate", "wells")]
-        found = [well for well in wells if _collect_well(store, well, images, missing)]
+        found = []
+        for well in wells:
+            with _told(missing):
+                found += [well] if _collect_well(store, well, images, missing) else []
         missing += wrong_plate(store, group, [require_group(store, well) for well in found])
     elif "well" in group.ome:
         _collect_well(store, path, images, missing)
 
 
 def _collect_well(store: Store, path: str, images: list[str], missing: list[str]) -> bool:
-    """Add the images of a well; False when it is not there, or does not list them."""
+    """Add the images of a well; False when it is not there."""
     group = read_group(store, path)
     if group is None:
         missing.append(f"The well {path} is listed in its plate but is not there: run the conversion again.")
         return False
-    try:
-        listed = [entry["path"] for entry in entries_of(group, "well", "images")]
-    except ConvertersToolsUserError as error:
-        missing.append(str(error))
-        return False
+    listed = [entry["path"] for entry in entries_of(group, "well", "images")]
     for name in listed:
         place = join(path, name)
-        found = read_group(store, place)
-        if found is None or "multiscales" not in found.ome:
-            missing.append(f"The image {place} is listed in its well but is not there: run the conversion again.")
-        else:
-            images.append(place)
+        with _told(missing):
+            found = read_group(store, place)
+            if found is None or "multiscales" not in found.ome:
+                missing.append(f"The image {place} is listed in its well but is not there: run the conversion again.")
+            else:
+                images.append(place)
     for name in store.folders(path):
         unlisted = None if name in listed or name.startswith((".", "_")) else read_group(store, join(path, name))
         if unlisted is not None and "multiscales" in unlisted.ome:
