@@ -15,10 +15,12 @@ import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.ngff import completion
-from fractal_omezarr_converters.ngff.documents import group_document
+from fractal_omezarr_converters.ngff.documents import group_document, label_content
+from fractal_omezarr_converters.ngff.labels import check_label, labelled_image, like_its_image, list_label
 from fractal_omezarr_converters.ngff.layout import ImageLayout, hold_chunk, make_layout
 from fractal_omezarr_converters.ngff.pixel_report import PixelReport
 from fractal_omezarr_converters.ngff.pyramid import AXES, LevelWish, as_shape5
+from fractal_omezarr_converters.ngff.reader import Multiscale
 from fractal_omezarr_converters.ngff.remote_store import RemoteStore
 from fractal_omezarr_converters.ngff.rendering import default_window, omero, windows_from_histograms
 from fractal_omezarr_converters.ngff.single_pass import write_pixels
@@ -72,7 +74,7 @@ def write_image(
     """Write an array and its pyramid as an OME-Zarr image; lazy arrays are read chunk by chunk, each chunk once.
 
     Args:
-        store: Path or URL of the image.
+        store: Path or URL of the image; a label of an image that is there is ``labels/NAME`` below it.
         data: numpy, dask or zarr array, or anything with ``shape``, ``dtype`` and slices, or that numpy makes an array of.
         axes: One letter per axis of ``data`` in its order, such as ``yxc``; written as t, c, z, y, x.
         scale: Pixel size per axis of ``data`` (sequence, or mapping by letter); 1 where not given.
@@ -81,7 +83,8 @@ def write_image(
         channels: Names, or objects with ``channel_label``, ``wavelength_id`` and ``color``.
         levels: Number of levels, their names, or factors relative to level 0 (integers, or mappings by letter); None: by size.
         z_factor: How many planes become one from level to level, where ``levels`` gives no factors.
-        method: mean, nearest, stride, mode, max, min or median; mode or nearest for labels.
+        method: mean, nearest, stride, mode, max, min or median; mode or nearest for labels, which have integers and by default
+            the pixel size, position, units and number of levels of their image.
         chunks: Per axis of ``data``; by default at most 2048 px and 10 planes, held to 32 MiB.
         shards: Per axis of ``data``, whole multiples of the chunks, or larger than the array.
         compression: A codec's name or settings (``codecs.Compression``).
@@ -95,39 +98,65 @@ def write_image(
         data = np.asarray(data)
     _check_axes(axes, data)
     _check_letters(axes, units or {})
+    root, image_path = _root_and_path(store)
+    image = labelled_image(root)
+    stated: dict[str, Any] = {"levels": levels, "scale": scale, "translation": translation, "units": units}
+    if image is not None:
+        stated = like_its_image(image, axes, stated)
     shape = as_shape5(_five("shape", axes, data.shape, 1))
-    wanted = _default_chunk(shape, np.dtype(data.dtype).itemsize) if chunks is None else _five("chunk", axes, chunks, 1)
     layout = make_layout(
         version=version,
         axes="".join(axis for axis in AXES if axis in axes),
         shape=shape,
         dtype=data.dtype,
-        pixel_size=_five("pixel size", axes, scale, 1.0),
-        origin=_five("position", axes, translation, 0.0),
-        chunks=wanted,
+        pixel_size=_five("pixel size", axes, stated["scale"], 1.0),
+        origin=_five("position", axes, stated["translation"], 0.0),
+        chunks=_default_chunk(shape, np.dtype(data.dtype).itemsize)
+        if chunks is None
+        else _five("chunk", axes, chunks, 1),
         shards=None if shards is None else _five("shard", axes, shards, 1),
-        levels=levels,
+        levels=stated["levels"],
         method=method,
         compression=compression,
         z_factor=z_factor,
     )
-    root, image_path = _root_and_path(store)
-    named = [_named(channel) for channel in channels or ()]
-    # all that can be refused is, before a pixel is read; the windows are not known until the last one is
-    rendering = omero(named or None, [default_window(layout.dtype)] * layout.shape[1])
-    described = partial(layout.image_attributes, name=name or image_path.rpartition("/")[2], units=units)
-    described()
+    described = partial(layout.image_attributes, name=name or image_path.rpartition("/")[2], units=stated["units"])
+    description = _Description(described, layout, channels, image)
     with StagedImage(root, image_path, "Overwrite" if overwrite else "No Overwrite") as staged:
         tiles = ArrayTiles(data, axes, _edges(axes, data, layout))
         report = write_pixels(staged.store, layout, tiles, threads=threads, memory_limit=memory_limit)
-        for channel, window in zip(rendering["channels"], windows_from_histograms(report.histograms)):
-            channel["window"] = window.to_json()
-        attributes = described(omero=rendering)
+        attributes = description.of(report)
         for key, document in group_document(version, attributes).items():
             staged.store.put(key, document)
         completion.mark(staged.store, "", _completion(layout, report, attributes))
         staged.commit()
+    if image is not None:
+        list_label(root, image_path, version)
     return WrittenImage(f"{root.url.rstrip('/')}/{image_path}", layout, report)
+
+
+class _Description:
+    """What the group says. What can be refused is before a pixel is read; the windows are not known until the last one is."""
+
+    def __init__(
+        self, attributes: partial[dict[str, Any]], layout: ImageLayout, channels: Any, image: Multiscale | None
+    ) -> None:
+        self._attributes = attributes
+        self._more: dict[str, Any] = {}
+        if image is None:
+            named = [_named(channel) for channel in channels or ()]
+            self._more["omero"] = omero(named or None, [default_window(layout.dtype)] * layout.shape[1])
+        else:
+            check_label(image, layout, channels)
+            self._more["label"] = label_content(version=layout.version)
+        attributes(**self._more)
+
+    def of(self, report: PixelReport) -> dict[str, Any]:
+        """The attributes with the windows of the channels."""
+        windows = windows_from_histograms(report.histograms)
+        for channel, window in zip(self._more.get("omero", {}).get("channels", ()), windows):
+            channel["window"] = window.to_json()
+        return self._attributes(**self._more)
 
 
 def _named(channel: Any) -> Any:
