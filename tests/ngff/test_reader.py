@@ -273,3 +273,23 @@ def test_a_level_without_a_path_is_told(tmp_path: Path) -> None:
     file.write_text(json.dumps(document))
     with pytest.raises(ConvertersToolsUserError, match="lists no levels, or one without a path"):
         open_image(tmp_path / "i")
+
+
+def test_what_has_no_name_is_called_by_its_place_and_images_of_a_well_by_number(tmp_path: Path) -> None:
+    """A plate as other programs write it, without names."""
+    store = LocalStore(tmp_path)
+    write_sample_plate(store, "0.4", path="p")
+    for file in tmp_path.rglob(".zattrs"):
+        document = json.loads(file.read_text())
+        for each in (document.get("plate"), *document.get("multiscales", ())):
+            if each is not None:
+                each.pop("name", None)
+        file.write_text(json.dumps(document))
+    plate = open_plate(tmp_path / "p")
+    assert "None" not in info_text(info(tmp_path / "p"))
+    with pytest.raises(KeyError, match=r"Plate '\.' has no well"):
+        plate["C03"]
+    well = next(iter(plate))
+    assert well.image(0).path == well.image("0").path
+    with pytest.raises(ConvertersToolsUserError, match="has no image 'number -1'"):
+        well.image(field=-1)

@@ -151,7 +151,8 @@ def _on_disk(store: Store, header: ArrayHeader) -> dict[str, int]:
 
 def _lines(one: Mapping[str, Any], indent: str) -> Iterator[str]:
     if one["kind"] == "plate":
-        yield f"{indent}plate '{one['name']}', OME-Zarr {one['version']}, {one['rows']} rows x {one['columns']} columns"
+        name = one["name"] or one["path"] or "."
+        yield f"{indent}plate '{name}', OME-Zarr {one['version']}, {one['rows']} rows x {one['columns']} columns"
         for acquisition in one["acquisitions"]:
             fields = acquisition.get("maximumfieldcount", "?")
             yield f"{indent}  acquisition {acquisition.get('id')}: {acquisition.get('name', '')}, up to {fields} fields"
@@ -169,7 +170,8 @@ def _lines(one: Mapping[str, Any], indent: str) -> Iterator[str]:
         yield f"{indent}image '{one['path']}': {one['problem']}"
         return
     axes = ", ".join(f"{axis['name']}{_unit(axis)}" for axis in one["axes"])
-    yield f"{indent}image '{one['path'] or '.'}' ({one['name']}), OME-Zarr {one['version']}, {one['dtype']}, axes {axes}"
+    name = f" ({one['name']})" if one["name"] else ""
+    yield f"{indent}image '{one['path'] or '.'}'{name}, OME-Zarr {one['version']}, {one['dtype']}, axes {axes}"
     for level in one["levels"]:
         shards = f" in shards {_times(level['shards'])}" if level["shards"] else ""
         size = f", {level['bytes'] / 1e6:.1f} MB" if "bytes" in level else ""

@@ -31,14 +31,14 @@ class Well:
         wanted = [image for image in self.images if acquisition in (None, image.get("acquisition", 0))]
         return [str(image["path"]) for image in wanted]
 
-    def image(self, path: str | None = None, *, acquisition: int | None = None, field: int = 0) -> Multiscale:
+    def image(self, path: str | int | None = None, *, acquisition: int | None = None, field: int = 0) -> Multiscale:
         """Open an image by its path, or the n-th field of an acquisition.
 
         Raises:
             ConvertersToolsUserError: there is no such image; the message lists those that are there.
         """
         paths = self.image_paths(acquisition)
-        chosen = path if path is not None else (paths[field] if field < len(paths) else None)
+        chosen = str(path) if path is not None else (paths[field] if 0 <= field < len(paths) else None)
         if chosen is None or chosen not in self.image_paths():
             raise ConvertersToolsUserError(
                 f"Well {self.row}{self.column} has no image {path if path is not None else f'number {field}'!r}; "
@@ -90,7 +90,9 @@ class Plate:
             same_row = own_row.lower() == row.lower() or (row_number(own_row) or row) == row_number(row)
             if same_row and own_column.lstrip("0").lower() == str(column).lstrip("0").lower():
                 return self._open(path)
-        raise KeyError(f"Plate '{self.name}' has no well {row}{column}; it has {', '.join(self.well_paths)}.")
+        raise KeyError(
+            f"Plate '{self.name or self.path or '.'}' has no well {row}{column}; it has {', '.join(self.well_paths)}."
+        )
 
     def images(self, acquisition: int | None = None) -> Iterator[Multiscale]:
         """Open every image of the plate, or those of one acquisition."""
