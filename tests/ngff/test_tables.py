@@ -318,3 +318,19 @@ def test_real_numbers_keep_any_name_in_anndata(tmp_path: Path) -> None:
     columns = {"row": ["a", "b"], "mg/ml": [1.5, 2.5]}
     assert write_table(store, "i", "t", columns, backend="anndata", index_key="row", version="0.5") == "anndata"
     assert read_table(store, "i", "t") == columns
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b,a\n1,2,3\n", "two columns are called 'a'"),
+        ("a,b\n1,2\n3,4,5\n", "the row '3,4,5' has 3 cells for 2 columns"),
+    ],
+)
+def test_csv_of_which_a_column_or_cell_would_be_lost_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    store = LocalStore(tmp_path)
+    write_image(store, "i", "0.5")
+    write_table(store, "i", "t", {"a": [1, 3], "b": [2, 4]}, version="0.5")
+    store.put("i/tables/t/table.csv", text.encode())
+    with pytest.raises(ConvertersToolsUserError, match=said):
+        read_table(store, "i", "t")

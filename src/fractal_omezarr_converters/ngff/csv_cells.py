@@ -65,11 +65,19 @@ def _whole(text: str) -> int:
 
 
 def read_csv(text: str) -> dict[str, list[Any]]:
-    """Read columns from CSV text, with their types."""
+    """Read columns from CSV text, with their types.
+
+    Raises:
+        ValueError: two columns have one name, or a row has more cells than there are columns.
+    """
     rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
     if not rows:
         return {}
     header, body = rows[0], [row for row in rows[1:] if row]
+    if repeated := [name for name in header if header.count(name) > 1]:
+        raise ValueError(f"two columns are called {repeated[0]!r}")
+    if longest := [row for row in body if len(row) > len(header)]:
+        raise ValueError(f"the row {','.join(longest[0])!r} has {len(longest[0])} cells for {len(header)} columns")
     return {name: typed([row[index] if index < len(row) else "" for row in body]) for index, name in enumerate(header)}
 
 
