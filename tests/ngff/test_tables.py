@@ -334,3 +334,14 @@ def test_csv_of_which_a_column_or_cell_would_be_lost_is_refused(tmp_path: Path, 
     store.put("i/tables/t/table.csv", text.encode())
     with pytest.raises(ConvertersToolsUserError, match=said):
         read_table(store, "i", "t")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_whole_numbers_that_a_table_would_change_are_refused(tmp_path: Path, backend: Backend) -> None:
+    store = LocalStore(tmp_path)
+    write_image(store, "i", "0.5")
+    columns = {"barcode": [2**63 - 1, -(2**63)]}
+    write_table(store, "i", "t", columns, backend=backend, version="0.5")
+    assert read_table(store, "i", "t") == columns
+    with pytest.raises(ConvertersToolsUserError, match="column 'barcode' holds 9223372036854775808, which is beyond"):
+        write_table(store, "i", "t", {"barcode": [1, 2**63]}, backend=backend, version="0.5")

@@ -190,6 +190,10 @@ def _plain(value: Any) -> Any:
 def _one_type(values: list[Any], what: str) -> list[Any]:
     """Whole numbers among real ones become real; any other mixture is refused."""
     kinds = {type(value) for value in values if value is not None}
+    if int in kinds and (beyond := [v for v in values if type(v) is int and not -(2**63) <= v < 2**63]):
+        raise ConvertersToolsUserError(
+            f"{what} holds {beyond[0]}, which is beyond the whole numbers of tables; give its values as text."
+        )
     if len(kinds) < 2:
         return values
     if kinds == {int, float}:
