@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from fractal_omezarr_converters import (
     TempJsonOptions,
     ThreadedRunner,
     Tile,
+    TiledImage,
     WellFilter,
     exec_compound_task,
     generic_compute_task,
@@ -252,3 +254,12 @@ def test_f20_output_has_the_type_of_the_source(dtype: str, tmp_path: Path) -> No
     written = open_image(update["image_list_updates"][0]["zarr_url"]).read(0)
     assert written.dtype == dtype
     np.testing.assert_array_equal(written.reshape(6, 8), pixels)
+
+
+def test_images_travel_to_processes_of_a_script_of_its_own(tmp_path: Path) -> None:
+    """People write the images of a plate with a process pool of their own, which pickles them."""
+    images = tiles_aggregation_pipeline(parse(tmp_path / "raw", True, "BC"), converter_options=ConverterOptions())
+    for image in images:
+        there = pickle.loads(pickle.dumps(image))
+        assert there.model_dump_json() == image.model_dump_json() and type(there) is TiledImage
+        assert np.array_equal(there.load_data(), image.load_data())

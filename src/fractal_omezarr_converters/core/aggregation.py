@@ -106,7 +106,7 @@ def _image(
     channels = None if details.channels is None else [channel.model_copy() for channel in details.channels]
     if channels is None and "c" in details.axes:
         channels = colour_channels(regions, resource)
-    image = TiledImage[Any, Any](
+    image: TiledImage[Any, Any] = TiledImage(  # a class with parameters could not be pickled
         regions=regions,
         path=where,
         name=None if path is None else regions.fov_names[0],
