@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -34,6 +35,14 @@ def test_planes_that_lie_in_one_place_because_an_axis_lacks_are_told_so(axes: st
     why = rf"a\.tif and b\.tif .*state {lost}=0 and {lost}=1, but the image has the axes {axes}: add {lost} to them"
     with pytest.raises(ConvertersToolsUserError, match=why):
         tiled_image_from_tiles(tiles=tiles)
+
+
+@pytest.mark.parametrize(("kind", "tells"), [("complex64", True), ("complex128", False), ("datetime64[s]", True)])
+def test_numbers_that_no_image_can_have_are_one_sentence(kind: str, tells: bool) -> None:
+    """A loader of somebody else ended in what pydantic says about a class of ours."""
+    why = rf"image 'Plate.zarr/A/01/0' hold numbers of the type {re.escape(kind)}, which an image cannot have"
+    with pytest.raises(ConvertersToolsUserError, match=why):
+        tiled_image_from_tiles(tiles=[tile("a.abc", kind=kind, tells=tells)])
 
 
 class TestPaths:

@@ -11,6 +11,7 @@ from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 from fractal_omezarr_converters.core.pixel_types import promoted
 from fractal_omezarr_converters.core.pixels import naming_the_source
 from fractal_omezarr_converters.core.source_survey import HeaderChoice, ask_each, distinct_rows, header_of_row
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails
 from fractal_omezarr_converters.models.loaders import ImageLoaderInterface
 
@@ -30,7 +31,7 @@ def data_type_of(
     per kind of loader; that the others agree is checked when they are read.
 
     Raises:
-        ConvertersToolsUserError: no type holds all sources, or one cannot be read.
+        ConvertersToolsUserError: no type holds all sources, it is none of pixels, or a source cannot be read.
     """
     stated = {str(details.data_type.value) for details in acquisitions}
     if "autodetect" not in stated:
@@ -38,6 +39,10 @@ def data_type_of(
         return kind, _said(stated, kind, where)
     found = _types_of_sources(loaders, choice, resource)
     kind = promoted(sorted(found | (stated - {"autodetect"})), where)
+    if np.dtype(kind).kind not in "buif":
+        raise ConvertersToolsUserError(
+            f"The sources of {where} hold numbers of the type {kind}, which an image cannot have; save real numbers."
+        )
     return kind, _said(found, kind, where)
 
 
