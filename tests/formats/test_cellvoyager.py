@@ -155,6 +155,28 @@ def test_the_protocol_is_the_one_that_is_named(tmp_path: Path, file: str, stated
     assert any("'other.mes' may be of another measurement" in each for each in scan.warnings) is not is_used
 
 
+@pytest.mark.parametrize(
+    ("projection", "said"),
+    [
+        ("none", "Wells of which there are only Maximum projections are left out: C05; set projection to 'Maximum'"),
+        ("Maximum", "Wells of which there are only slices are left out: B03; set projection to 'none'"),
+    ],
+)
+def test_wells_of_a_timeline_with_other_images_are_named(tmp_path: Path, projection: str, said: str) -> None:
+    """One timeline takes stacks, the other one projects them; the channels of both have the same numbers."""
+    truth = write_cellvoyager(tmp_path, planes=1, wells=("B03", "C05"))
+    path = truth.folders[0] / "MeasurementData.mlf"
+    lines = path.read_text("utf-8-sig").splitlines()
+    projected = [
+        line.replace("bts:Ch=", 'bts:ZImageProcessing="Maximum" bts:Ch=') if 'Row="3"' in line else line
+        for line in lines
+    ]
+    path.write_text("\n".join(projected), "utf-8-sig")
+    scan = _scan(truth, projection=projection)
+    assert {each.row for each in scan.tiles.collections} == {"B" if projection == "none" else "C"}
+    assert any(each.startswith(said) for each in scan.warnings)
+
+
 def test_one_channel_in_two_actions_is_two_channels(tmp_path: Path) -> None:
     truth = write_cellvoyager(tmp_path, planes=1)
     scan = _scan(_edited(truth, "MeasurementData.mlf", ('bts:Ch="3"', 'bts:Ch="1"')))

@@ -75,7 +75,7 @@ class CellvoyagerOptions(StackOptions):
     - `none`: the slices; projections are taken only where there is nothing else.
     - any other: projections of this kind instead of the slices.
 
-    Channels that have none of the wanted images are left out, with a warning.
+    Channels and wells that have none of the wanted images are left out, with a warning.
     """
     autofocus_heights: bool = Field(default=False, title="Autofocus Heights")
     """Put planes at the heights that the autofocus found, so that fields of a well lie at their true heights to each other.

@@ -2,7 +2,8 @@
 
 Facts: ``ZImageProcessing`` of a record names how a projection was made; slices have none. Projections share numbers with
 slices, so that one image holds either slices or projections of one kind. A protocol can have one channel projected and
-another one taken as a single plane: then a choice leaves whole channels out, which is said.
+another one taken as a single plane, or the wells of one timeline projected and those of another one not: then a choice leaves
+whole channels or wells out, which is said.
 """
 
 from __future__ import annotations
@@ -15,15 +16,20 @@ import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.cellvoyager_records import PER_ACTION, SLICES, ImageColumns, MeasurementData
+from fractal_omezarr_converters.formats.plane_states import wells_in_words
 from fractal_omezarr_converters.formats.plane_table import ranked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from fractal_omezarr_converters.formats.cellvoyager_protocol import Protocol
+    from fractal_omezarr_converters.formats.plane_table import Ints
 
 Projection = Literal["none", "Maximum", "Minimum", "Sum", "Focus"]
 
+PER_ROW = 1000
 SHORT_NAMES = {"Maximum": "MIP", "Minimum": "MinIP", "Sum": "SIP"}
 
 
@@ -62,26 +68,33 @@ def chosen_images(
     is_one_of_several = bool(slices) or len(kinds) > 1
     suffix = f"_{SHORT_NAMES.get(wanted, wanted)}" if wanted != SLICES and is_one_of_several else ""
     is_wanted = np.array([each == wanted for each in data.images.processing])
-    _warn_of_lost_channels(data.images, is_wanted, protocol, warnings)
+    _warn_of_lost(data.images, is_wanted, protocol, warnings)
     return data.images.select(is_wanted), suffix
 
 
-def _warn_of_lost_channels(
-    images: ImageColumns, is_wanted: NDArray[np.bool_], protocol: Protocol, warnings: list[str]
-) -> None:
-    """Name channels of which there are only images of other kinds, and say how to have them."""
-    numbers = images.action * PER_ACTION + images.channel
-    kept = set(ranked(numbers[is_wanted])[0].tolist())
-    lost: dict[str, set[int]] = defaultdict(set)
-    for number, kind in set(zip(numbers[~is_wanted].tolist(), compress(images.processing, ~is_wanted), strict=True)):
-        if number not in kept:
-            lost[kind].add(number)
-    for kind, channels in sorted(lost.items()):
-        named = ", ".join(_named(number, protocol) for number in sorted(channels))
-        what = f"{kind} projections" if kind else "slices"
+def _warn_of_lost(images: ImageColumns, is_wanted: NDArray[np.bool_], protocol: Protocol, warnings: list[str]) -> None:
+    """Name channels and wells of which there are only images of other kinds, and say how to have them."""
+    channels = _lost(images.action * PER_ACTION + images.channel, images.processing, is_wanted)
+    wells = _lost(images.row * PER_ROW + images.column, images.processing, is_wanted)
+    said = [
+        *(("Channels", kind, ", ".join(_named(each, protocol) for each in lost)) for kind, lost in channels),
+        *(("Wells", kind, wells_in_words([divmod(each, PER_ROW) for each in lost])) for kind, lost in wells),
+    ]
+    for what, kind, names in said:
+        only = f"{kind} projections" if kind else "slices"
         option = kind or "none"
         how = f"; set projection to '{option}' to have them" if option in get_args(Projection) else ""
-        warnings.append(f"Channels of which there are only {what} are left out: {named}{how}.")
+        warnings.append(f"{what} of which there are only {only} are left out: {names}{how}.")
+
+
+def _lost(numbers: Ints, kinds: Sequence[str], is_wanted: NDArray[np.bool_]) -> list[tuple[str, list[int]]]:
+    """Numbers that no wanted image has, by the kinds of images that have them."""
+    kept = set(ranked(numbers[is_wanted])[0].tolist())
+    lost: dict[str, set[int]] = defaultdict(set)
+    for number, kind in set(zip(numbers[~is_wanted].tolist(), compress(kinds, ~is_wanted), strict=True)):
+        if number not in kept:
+            lost[kind].add(number)
+    return [(kind, sorted(lost[kind])) for kind in sorted(lost)]
 
 
 def _named(number: int, protocol: Protocol) -> str:
