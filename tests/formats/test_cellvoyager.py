@@ -281,6 +281,26 @@ def test_a_series_keeps_its_times_and_wells_stay_comparable(tmp_path: Path) -> N
     assert sorted(set(second)) == pytest.approx([scan.facts["frame_times_s"][0], scan.facts["frame_times_s"][2]])
 
 
+def test_frames_that_are_not_in_the_order_of_their_times_are_said(tmp_path: Path) -> None:
+    """Two timelines take turns in one well, each with its own channel, and are numbered one after the other."""
+    truth = write_cellvoyager(tmp_path, planes=1, times=2, seconds=600.0, wells=("B03",))
+    assert not any("earlier than" in each for each in _scan(truth).warnings)
+    path = truth.folders[0] / "MeasurementData.mlf"
+
+    def second(line: str) -> str:
+        time = re.search('bts:Time="([^"]*)"', line)
+        if time is None or 'bts:Ch="3"' not in line:
+            return line
+        later = (datetime.fromisoformat(time[1]) + timedelta(seconds=60)).isoformat()
+        line = line.replace(time[1], later).replace('TimelineIndex="1"', 'TimelineIndex="2"')
+        return re.sub('TimePoint="(.)"', lambda found: f'TimePoint="{int(found[1]) + 2}"', line)
+
+    path.write_text("\n".join(map(second, path.read_text("utf-8-sig").splitlines())), "utf-8-sig")
+    scan = _scan(truth)
+    assert scan.facts["frames"] == 4 and scan.facts["frame_times_s"] == pytest.approx([0, 600, 60, 660])
+    assert any("frame 2 was taken at 60 s, the one before it at 600 s" in each for each in scan.warnings)
+
+
 @pytest.mark.parametrize("slower", [0.0, 5.0, 3600.0])
 def test_wells_of_another_rhythm_are_said(tmp_path: Path, slower: float) -> None:
     truth = write_cellvoyager(tmp_path, planes=1, times=3, seconds=47.5, wells=("B03", "B04", "C05"))

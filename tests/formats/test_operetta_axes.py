@@ -92,7 +92,7 @@ def test_offsets_that_begin_again_in_each_sequence_leave_the_clock_to_say_when_f
     index.write_text(re.sub("<AbsTime>.*?</AbsTime>", "", text), "utf-8")
     unknown = _scan(truth)
     assert sorted(set(unknown.tiles.start[:, 0])) == [0.0, 30.0, 60.0, 90.0]
-    assert any("do not rise with their numbers; 30 s" in each for each in unknown.warnings)
+    assert any("do not rise with their numbers" in each for each in unknown.warnings)
 
 
 def test_uneven_frames_keep_their_times(tmp_path: Path) -> None:

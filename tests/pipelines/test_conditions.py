@@ -202,7 +202,9 @@ def test_a_column_without_a_name_is_said(make_tile, details, tmp_path: Path) -> 
     assert read.conditions == {"drug": ["x"]}
     named = details.model_copy(update={"condition_table_path": str(tmp_path / "conditions.csv")})
     with pytest.warns(ConvertersToolsWarning, match="conditions.csv': a column without a name is left out"):
-        tiles_aggregation_pipeline([make_tile(row="A", acquisition_details=named)], converter_options=ConverterOptions())
+        tiles_aggregation_pipeline(
+            [make_tile(row="A", acquisition_details=named)], converter_options=ConverterOptions()
+        )
 
 
 def test_a_missing_table_and_images_outside_plates(tmp_path: Path) -> None:

@@ -138,10 +138,7 @@ def step_by_heights(
 
 
 def _contradicting_step(planes: PlaneTable, stated: float) -> float | None:
-    """Give the distance of planes by their heights where most stacks are higher or lower than the stated step makes them.
-
-    Heights that are all alike say nothing.
-    """
+    """Give the distance of planes by their heights, where most stacks contradict the stated one; equal heights say nothing."""
     known = np.flatnonzero(np.isfinite(planes.height))
     stack = joint_ranks(planes.row, planes.column, planes.field, planes.channel, planes.t)[0][known]
     order = np.lexsort((planes.z[known], stack))
@@ -236,10 +233,7 @@ def _medians(values: Floats, groups: Ints, number: int) -> list[float | None]:
 def step_of_t(
     times: Sequence[float | None], numbers: Sequence[int], stated: float | None, warnings: list[str]
 ) -> float:
-    """Give the median time between frames in s; without any, the stated one, else 1.0 with a warning.
-
-    Between frames of known time others may lie whose time is unknown: then it is the time per number.
-    """
+    """Give the median time between frames in s (per number, if times are unknown); else the stated one, or 1.0 with a warning."""
     if len(times) < 2:
         return 1.0
     counted = numbers if None in times else range(len(times))
@@ -247,9 +241,13 @@ def step_of_t(
     steps = [(b - a) / (j - i) for (i, a), (j, b) in pairwise(known)]
     step = float(np.median(steps)) if steps else 0.0
     if step > 0:
-        if min(steps) <= 0:
+        at = int(np.argmin(steps))
+        if steps[at] <= 0:
+            (_, before), (number, after) = known[at : at + 2]
             warnings.append(
-                f"The times of the frames do not rise with their numbers; {step:.6g} s between all of them are used."
+                f"The times of the frames do not rise with their numbers: frame {number} was taken at {after:.6g} s, the one before"
+                f" it at {before:.6g} s; frames keep their order and are put {step:.6g} s apart. Where the instrument states them,"
+                " the true times are in time_points."
             )
         return round(step, 9)
     if stated:
