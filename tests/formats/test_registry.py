@@ -148,6 +148,18 @@ def test_a_plate_that_is_ome_zarr_already_is_named(tmp_path: Path, document: str
         registry.detect(tmp_path)
 
 
+def test_an_export_of_columbus_with_a_folder_for_each_time_point_is_named(tmp_path: Path) -> None:
+    """It has an index in each of the folders, so that they can be read one by one."""
+    (tmp_path / "MeasurementIndex.ColumbusIDX.xml").write_text("<ColumbusMeasurementIndex/>")
+    for time in "12":
+        (tmp_path / time).mkdir()
+        (tmp_path / time / "ImageIndex.ColumbusIDX.xml").write_text("<EvaluationInputData/>")
+        (tmp_path / time / "001001000.flex").touch()
+        assert registry.detect(tmp_path / time).name == "operetta"
+    with pytest.raises(ConvertersToolsUserError, match=r"export of Columbus .* give each folder with an ImageIndex"):
+        registry.detect(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("file", "said"),
     [
