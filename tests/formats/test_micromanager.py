@@ -185,6 +185,26 @@ def test_free_positions_can_have_wells_of_their_own(tmp_path: Path) -> None:
     assert {tile.fov_name for tile in scan.tiles} == {"FOV_1"}
 
 
+@pytest.mark.parametrize("files", KINDS)
+def test_positions_that_are_called_like_a_well_may_lie_there(tmp_path: Path, files: str) -> None:
+    """Without the Site Generator people call a position by its well; P1 and P2 may be positions, so it is asked for."""
+    truth = _small(tmp_path, wells=("B03",), layout=(1, 4), files=files)
+    for site, name in enumerate(("C10", "B2", "somewhere", "d04")):
+        _edited(truth, f"B03-Site_{site}", f"{name:10}")
+    said = _scan(truth).warnings
+    assert any("4 positions name no well with a site" in each and "'own wells' puts each" in each for each in said)
+    scan = _scan(truth, free_positions="own wells")
+    assert {place: name.strip() for place, name in scan.facts["positions"].items()} == {
+        "A01 FOV_1": "somewhere",
+        "B02 FOV_1": "B2",
+        "C10 FOV_1": "C10",
+        "D04 FOV_1": "d04",
+    }
+    assert any(
+        "each has a well of its own (option 'free_positions'), that of its name" in each for each in scan.warnings
+    )
+
+
 def test_free_positions_beside_wells_take_a_well_that_is_free(tmp_path: Path) -> None:
     truth = _small(tmp_path, files="images", wells=("A01",))
     scan = _scan(_edited(truth, '"PositionName": "A01-Site_3"', '"PositionName": "Overview"'))

@@ -50,7 +50,8 @@ class MicromanagerOptions(FormatOptions):
     """Where positions go whose names state no well (such as `Pos0` or `1-Pos000_001`; a well is stated as in `A1-Site_0`):
 
     - `one well`: all are fields of one well, A01 if it is free.
-    - `own wells`: each position has a well of its own, A01, A02, and so on.
+    - `own wells`: each position has a well of its own: that of its name if it is called like one (`B3`), else A01, A02, and
+      so on.
     """
     pixel_size: float | None = Field(default=None, gt=0, le=1000, title="Pixel Size")
     """Size of a pixel in µm, when Micro-Manager was not calibrated (it then states 0 or 1)."""

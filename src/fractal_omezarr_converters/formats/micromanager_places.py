@@ -20,6 +20,7 @@ from fractal_omezarr_converters.models.well_names import parse_well, row_index, 
 MAX_ROW, MAX_COLUMN = 32, 48
 COLUMNS_OF_96 = 12
 _SITE = re.compile(r"(?P<well>[A-Za-z]{1,2}\d{1,2})[-_ ]+Site[-_ ]?(?P<site>\d+)", re.IGNORECASE)
+_WELL = re.compile(r"[A-Za-z]{1,2}\d{1,2}")
 _GRID = re.compile(r".*-Pos_?(?P<column>\d+)_(?P<row>\d+)", re.IGNORECASE)
 
 type FreePositions = Literal["one well", "own wells"]
@@ -121,11 +122,14 @@ def _free_places(
     said = "1 position names" if len(keys) == 1 else f"{len(keys)} positions name"
     ways = (divmod(place, COLUMNS_OF_96) for place in range(MAX_ROW * COLUMNS_OF_96))
     unused = [(row + 1, column + 1) for row, column in ways if (row + 1, column + 1) not in taken]
+    called = {key: well for key in keys if (well := _called_well(key)) is not None and well not in taken}
+    what = "no well with a site" if called else "no well"
     if free == "one well":
         row, column = unused[0]
+        more = "; 'own wells' puts each into the well of its name" if called else ""
         warnings.append(
-            f"{said} no well ({shown}); all that do not are fields of one well, {row_name(row)}{column:02d}"
-            " (option 'free_positions')."
+            f"{said} {what} ({shown}); all that do not are fields of one well, {row_name(row)}{column:02d}"
+            f" (option 'free_positions'{more})."
         )
         return {key: Place(row, column, rank) for rank, key in enumerate(keys, 1)}
     groups: dict[tuple[AxisValue, str], list[PositionKey]] = defaultdict(list)
@@ -136,12 +140,23 @@ def _free_places(
             f"{len(groups)} positions name no well, more than the {len(unused)} wells that are free; set the option"
             " 'free_positions' to 'one well'."
         )
-    warnings.append(f"{said} no well ({shown}); each has a well of its own (option 'free_positions').")
-    return {
-        key: Place(*well, rank)
-        for well, group in zip(unused, groups.values(), strict=False)
-        for rank, key in enumerate(group, 1)
-    }
+    own: dict[tuple[int, int], list[PositionKey]] = {}
+    for group in groups.values():
+        if (well := called.get(group[0])) is not None:
+            own.setdefault(well, group)
+    in_turn = [group for group in groups.values() if own.get(called.get(group[0], (0, 0))) is not group]
+    own.update(zip((well for well in unused if well not in own), in_turn, strict=False))
+    warnings.append(
+        f"{said} {what} ({shown}); each has a well of its own (option 'free_positions')"
+        f"{', that of its name' if len(in_turn) < len(groups) else ''}."
+    )
+    return {key: Place(*well, rank) for well, group in own.items() for rank, key in enumerate(group, 1)}
+
+
+def _called_well(key: PositionKey) -> tuple[int, int] | None:
+    """Row and column (from 1) of a position whose whole name is that of a well."""
+    name = name_of(key).strip()
+    return _on_plate(name) if _WELL.fullmatch(name) else None
 
 
 def name_of(key: PositionKey) -> str:
@@ -152,14 +167,18 @@ def name_of(key: PositionKey) -> str:
 def site_of(label: str) -> tuple[int, int, int] | None:
     """Read row and column (from 1) and site (from 0) of a label of the HCS Site Generator; None for other labels."""
     found = _SITE.fullmatch(label.strip())
-    if found is None:
-        return None
+    well = _on_plate(found["well"]) if found is not None else None
+    return (*well, int(found["site"])) if found is not None and well is not None else None
+
+
+def _on_plate(name: str) -> tuple[int, int] | None:
+    """Row and column (from 1) of a well; None for names of no well of any plate."""
     try:
-        letters, column = parse_well(found["well"])
+        letters, column = parse_well(name)
     except ValueError:
         return None
     row = row_index(letters) + 1
-    return (row, column, int(found["site"])) if row <= MAX_ROW and column <= MAX_COLUMN else None
+    return (row, column) if row <= MAX_ROW and column <= MAX_COLUMN else None
 
 
 def states_place(label: str) -> bool:
