@@ -260,6 +260,25 @@ def test_all_faults_are_reported_together(tmp_path: Path) -> None:
         _scan(truth)
 
 
+def test_older_versions_are_said_with_a_pattern_that_fits_their_files(tmp_path: Path) -> None:
+    """They number fields by row and column: well, i, j, k."""
+    truth = write_squid(tmp_path, planes=2, layout=(1, 2), wells=("B03",))
+    home = truth.folders[0] / "0"
+    _edited(truth, "0/coordinates.csv", "region,fov,z_level", "well,i,j,k")
+    text = (home / "coordinates.csv").read_text("utf-8")
+    (home / "coordinates.csv").write_text(text.replace("B3,", "B3_,0,"), "utf-8")
+    for path in list(home.glob("B3_*_*")):
+        is_image = "focus_camera" not in path.name
+        path.rename(path.with_name(path.name.replace("B3_", "B3_0_", 1) if is_image else "B3_0_0_focus_camera.bmp"))
+    with pytest.raises(ConvertersToolsUserError, match="was written by an older version of Squid") as said:
+        _scan(truth)
+    pattern = str(said.value).partition("with the pattern ")[2].partition(", the pixel size")[0]
+    options = {"pattern": pattern, "pixel_size": truth.pixel_size, "field_grid": {"columns": 2}}
+    scan = registry.get("named_images").scan(str(truth.folders[0]), options=options)
+    images = {(tile.fov_name, tile.start_c, tile.start_z) for tile in scan.tiles}
+    assert len(images) == 2 * 2 * 2 and {fov for fov, _, _ in images} == {"0_0", "0_1"}
+
+
 def test_files_of_other_names_are_said_and_a_foreign_stack_is_refused(tmp_path: Path) -> None:
     truth = write_squid(tmp_path, **SMALL)
     tifffile.imwrite(truth.folders[0] / "0" / "overview.tiff", np.zeros((4, 5), np.uint8))

@@ -17,6 +17,9 @@ COORDINATES = "coordinates.csv"
 MAX_PROBLEMS = 20
 MAX_NAMED = 24
 MAX_MM = 1000.0
+#: Row, column and plane of a field, and names of files, of versions before regions had fields by number.
+OLDER = ("i", "j", "k")
+OLDER_NAMES = r"(?P<t>\d+)/(?P<well>[A-Z]+\d+)_(?P<field>\d+_\d+)_(?P<z>\d+)_(?P<channel>.+)\."
 _WELL = re.compile(r"[A-Za-z]{1,2}\d{1,3}")
 _LETTERS = re.compile(r"[A-Za-z]*")
 
@@ -53,6 +56,13 @@ def read_coordinates(path: Path, problems: list[str]) -> Coordinates:
             names = [(name or "").strip() for name in reader.fieldnames or ()]
             reader.fieldnames = names
             lacking = [name for name in ("region", "x (mm)", "y (mm)") if name not in names]
+            if lacking and set(OLDER) <= set(names):
+                problems.append(
+                    f"'{path}' was written by an older version of Squid (columns i, j, k), whose files are named otherwise;"
+                    f" convert the folder as 'named_images' with the pattern {OLDER_NAMES}, the pixel size, and the places of the"
+                    " fields."
+                )
+                return found
             if lacking:
                 problems.append(f"'{path}' lacks the column '{lacking[0]}'; copy the file again from the instrument.")
                 return found
