@@ -349,3 +349,18 @@ def test_overlays_of_an_arrayscan_are_no_images(tmp_path: Path) -> None:
         path.unlink()
     scan = registry.detect(folder).scan(str(folder), options=options)
     assert len(scan.tiles) == len(images) and not any("overlays" in each for each in scan.warnings)
+
+
+def test_files_of_several_planes_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    pixels = np.zeros((3, 2, 8, 8), np.uint16)
+    options = {"pattern": r"(?P<well>[A-P]\d\d)\.tif", "pixel_size": 1.0}
+    for written, counted in (
+        ({"data": pixels, "imagej": True, "metadata": {"axes": "ZCYX"}}, "2 channels, 3 planes in z"),
+        ({"data": pixels[:, 0], "imagej": True, "metadata": {"axes": "TYX"}}, "3 frames"),
+        ({"data": pixels[:, 0], "photometric": "minisblack", "metadata": None}, "3 pages"),
+    ):
+        tifffile.imwrite(tmp_path / "B03.tif", **written)
+        with pytest.raises(ConvertersToolsUserError, match=f"'B03.tif': {counted}.*in a tile table"):
+            registry.get("named_images").scan(str(tmp_path), options=options)
+    tifffile.imwrite(tmp_path / "B03.tif", np.zeros((8, 8, 3), np.uint8), photometric="rgb")
+    assert len(registry.get("named_images").scan(str(tmp_path), options=options).tiles) == 1

@@ -12,13 +12,20 @@ files or the options. Facts and traps: docs/formats/named_images.md.
 from __future__ import annotations
 
 import math
+import warnings as python_warnings
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.errors import (
+    ConvertersToolsError,
+    ConvertersToolsFileNotFoundError,
+    ConvertersToolsUserError,
+    ConvertersToolsWarning,
+)
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
+from fractal_omezarr_converters.formats.colour_channels import SAMPLES
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.field_grid import FieldGrid
 from fractal_omezarr_converters.formats.name_patterns import (
@@ -35,8 +42,10 @@ from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame
 from fractal_omezarr_converters.formats.plate_format import PlateFormat
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 from fractal_omezarr_converters.formats.position_table import read_positions
+from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 
 RECOGNISED_SHARE = 0.5
+PLANES_OF_A_FILE = {"t": "frames", "c": "channels", "z": "planes in z", "q": "pages"}
 LOOKED_AT = 200
 
 
@@ -98,6 +107,7 @@ class NamedImages(PlateFormat[NamedImagesOptions]):
         expression = compiled(options.pattern) if options.pattern else _preset(source, names)
         warnings: list[str] = []
         found = match_names(source, names, expression, warnings)
+        _refuse_stacks(source, found[0].file)
         labels = sorted({each.channel for each in found}, key=natural)
         stated = physical_sizes(source / found[0].file)
         size = _pixel_size(source, options, stated)
@@ -176,6 +186,25 @@ def _refuse_several_fields(source: Path, found: list[NamedFile]) -> None:
         raise ConvertersToolsUserError(
             f"The names of the images in '{source}' tell fields of view apart, but not where they lie; set field_grid (number"
             " of columns, order, overlap) or position_table in the options of the format."
+        )
+
+
+def _refuse_stacks(source: Path, name: str) -> None:
+    """Look into the first image: files of several planes (hyperstacks of ImageJ, stacks of pages) are not told apart by names."""
+    try:
+        with python_warnings.catch_warnings():
+            python_warnings.simplefilter("ignore", ConvertersToolsWarning)
+            loader = DefaultImageLoader(file_path=str(source / name))
+            stated, axes = loader.shape_and_dtype(), loader.data_axes() or ""
+    except ConvertersToolsError:
+        return  # the conversion will say what is wrong with the file
+    sizes = dict(zip(axes, stated[0], strict=False)) if stated is not None else {}
+    several = {word: sizes[axis] for axis, word in PLANES_OF_A_FILE.items() if sizes.get(axis, 1) > 1}
+    if several and several != {PLANES_OF_A_FILE["c"]: len(SAMPLES)}:
+        counted = ", ".join(f"{number} {word}" for word, number in several.items())
+        raise ConvertersToolsUserError(
+            f"Images in '{source}' hold several planes (for example '{name}': {counted}), and only files of one plane can be told"
+            " apart by names. Save each plane as a file of its own, or list the files in a tile table (format 'tile_table')."
         )
 
 
