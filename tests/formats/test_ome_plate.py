@@ -182,6 +182,16 @@ def test_a_field_without_a_position_is_refused_unless_it_is_alone_or_on_a_grid(t
     assert len(_scan(alone).tiles) == 4
 
 
+def test_positions_on_the_stage_and_in_the_well_are_not_mixed(tmp_path: Path) -> None:
+    """Only the first field states where the stage was, all where they lie in their well."""
+    truth = write_ome_plate(tmp_path / "in", planes=1, layout=(2, 2), companion=True, positions="sample")
+    _edited(truth, '<Plane TheC="0" TheZ="0" TheT="0"', '<Plane TheC="0" TheZ="0" TheT="0" At=""')
+    path = truth.folders[0] / "plate.companion.ome"
+    path.write_text(path.read_text("utf-8").replace('At=""', 'PositionX="50000" PositionY="40000"', 1), "utf-8")
+    assert any("7 of 8 fields in" in each and "(WellSample) are used for all" in each for each in _scan(truth).warnings)
+    convert_and_compare(truth, tmp_path / "out", format_name="ome_plate")
+
+
 def test_a_field_that_was_not_imaged_keeps_its_number_and_its_place_in_the_grid(tmp_path: Path) -> None:
     truth = write_ome_plate(tmp_path, positions="none", planes=1, layout=(1, 3), companion=True)
     _edited(truth, '<ImageRef ID="Image:C05-2"/>', "")

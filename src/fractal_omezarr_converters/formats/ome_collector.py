@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.ome_records import OmeImageRecord, OmePlane
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, PlaneRecord
+
+#: Types of pixels of the schema that have other names here; ``bit`` is stored as bytes.
+PIXEL_TYPES = {
+    **{name: name for name in ("uint8", "uint16", "uint32", "int8", "int16", "int32")},
+    "float": "float32",
+    "double": "float64",
+    "bit": "uint8",
+}
 
 
 @dataclass
@@ -111,3 +120,16 @@ def _clock(image: OmeImageRecord, plane: OmePlane, t: int) -> float | None:
     if t and image.t_step is None:
         return None
     return image.acquired + t * (image.t_step or 0.0)
+
+
+def data_type(images: Iterable[OmeImageRecord]) -> str:
+    """The type that images state, for a plan without files: ``Type`` of their pixels."""
+    stated = {PIXEL_TYPES.get(image.pixel_type.lower()) for image in images}
+    known = next(iter(stated)) if len(stated) == 1 else None
+    return known or "uint16"
+
+
+def shared(values: Iterable[float | None]) -> float | None:
+    """Give the value that all images state that state one; None when they differ."""
+    known = {value for value in values if value is not None}
+    return next(iter(known)) if len(known) == 1 else None

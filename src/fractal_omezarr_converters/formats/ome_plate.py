@@ -13,7 +13,7 @@ knows more. Facts and traps: docs/formats/ome_plate.md.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -29,8 +29,8 @@ from fractal_omezarr_converters.errors import (
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.field_grid import FieldGrid
-from fractal_omezarr_converters.formats.ome_collector import OmePlanes
-from fractal_omezarr_converters.formats.ome_records import OmeDocument, OmeImageRecord
+from fractal_omezarr_converters.formats.ome_collector import OmePlanes, data_type, shared
+from fractal_omezarr_converters.formats.ome_records import OmeDocument
 from fractal_omezarr_converters.formats.ome_wells import AcquiredWells, OmePlate, OmeWell, acquired_wells
 from fractal_omezarr_converters.formats.ome_xml import read_ome_xml, tiff_description
 from fractal_omezarr_converters.formats.plane_records import Measurement
@@ -43,13 +43,6 @@ from fractal_omezarr_converters.models.well_names import row_name
 COMPANIONS = ("*.companion.ome", "*.ome.xml")
 MAX_NAMED = 4
 TIFFS = ("*.ome.tif", "*.ome.tiff", "*.ome.tf2", "*.ome.tf8", "*.ome.btf")
-#: Types of pixels of the schema that have other names here; ``bit`` is stored as bytes.
-PIXEL_TYPES = {
-    **{name: name for name in ("uint8", "uint16", "uint32", "int8", "int16", "int32")},
-    "float": "float32",
-    "double": "float64",
-    "bit": "uint8",
-}
 OF_MICRO_MANAGER = ("*metadata.txt", "NDTiff.index", "*_MMStack_*")
 
 
@@ -211,9 +204,25 @@ def _planes_of(part: AcquiredWells, read: _Read, problems: list[str]) -> OmePlan
     """Planes of one acquisition: its fields, channels and sizes are its own."""
     options = read.options
     found = OmePlanes(read.document.path, _own_file(read.file), y_up=options.flip_y, pixel_size=options.pixel_size)
+    _one_kind_of_positions(part, read.document)
     for well in part.wells:
         _take_well(read.document, well, found, problems)
     return found
+
+
+def _one_kind_of_positions(part: AcquiredWells, document: OmeDocument) -> None:
+    """Use the places in the well of all fields where some state no place on the stage: both kinds do not go together."""
+    samples = [sample for well in part.wells for sample in well.samples if sample.image in document.images]
+    images = [document.images[sample.image] for sample in samples]
+    on_stage = [image.states_position for image, sample in zip(images, samples, strict=True) if image.places]
+    in_well = all(sample.x is not None and sample.y is not None for sample in samples)
+    if in_well and any(on_stage) and not all(on_stage):
+        document.warnings.append(
+            f"{on_stage.count(False)} of {len(on_stage)} fields in '{document.path}' state no position on the stage; the"
+            " positions in the wells (WellSample) are used for all."
+        )
+        for image in images:
+            image.forget_positions()
 
 
 def _measurement(part: AcquiredWells, found: OmePlanes, read: _Read, plate: PlateFacts) -> Measurement:
@@ -244,9 +253,9 @@ def _measurement(part: AcquiredWells, found: OmePlanes, read: _Read, plate: Plat
             end_time=end,
         ),
         field_grid=options.field_grid,
-        z_step=_shared(image.z_step for image in used),
-        t_step=_shared(image.t_step for image in used),
-        data_type=_data_type(used),
+        z_step=shared(image.z_step for image in used),
+        t_step=shared(image.t_step for image in used),
+        data_type=data_type(used),
         warnings=warnings,
         facts={"software": document.creator},
         acquisition_offset=part.number,
@@ -286,15 +295,3 @@ def _check_positions(found: OmePlanes, document: OmeDocument, options: OmePlateO
             f"The OME-XML of '{document.path}' states no position (x and y) of {len(lost)} fields (for example field {number} of"
             f" well {row_name(row)}{column:02d}), but of others; correct it, or set field_grid in the options of the format."
         )
-
-
-def _data_type(images: Iterable[OmeImageRecord]) -> str:
-    """The type that images state, for a plan without files: ``Type`` of their pixels."""
-    stated = {PIXEL_TYPES.get(image.pixel_type.lower()) for image in images}
-    known = next(iter(stated)) if len(stated) == 1 else None
-    return known or "uint16"
-
-
-def _shared(values: Iterable[float | None]) -> float | None:
-    known = {value for value in values if value is not None}
-    return next(iter(known)) if len(known) == 1 else None

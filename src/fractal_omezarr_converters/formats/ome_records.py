@@ -50,6 +50,15 @@ class OmeImageRecord:
     in_own_frame: bool = False
     line: int = 0
 
+    @property
+    def states_position(self) -> bool:
+        """Whether one of its planes says where on the stage it was taken."""
+        return any(plane.x is not None and plane.y is not None for plane in self.planes.values())
+
+    def forget_positions(self) -> None:
+        """Leave out where planes were taken; other positions than those on the stage count."""
+        self.planes = {key: plane._replace(x=None, y=None) for key, plane in self.planes.items()}
+
 
 @dataclass
 class OmeDocument:

@@ -52,12 +52,12 @@ def planes_of_ome(
     for image, each in named:
         with collecting(problems):
             placed.append((image, (*descriptor.well(each.well, document.path), each.position)))
-    if not on_grid and not all(_has_position(image) for image, _ in placed):
+    if not on_grid and not all(image.states_position for image, _ in placed):
         with collecting(problems):
             descriptor.check_fields({position for _, (_, _, position) in placed}, document.path)
         # places on the stage do not go with places in the well: where one image has none, those of all others are not used
         for image, _ in placed:
-            image.planes = {key: plane._replace(x=None, y=None) for key, plane in image.planes.items()}
+            image.forget_positions()
     for image, (row, column, position) in placed:
         with collecting(problems):
             found.add(image, row=row, column=column, number=position, at=descriptor.fields.get(position))
@@ -65,10 +65,6 @@ def planes_of_ome(
         problems.append(f"'{document.path}' describes no image; copy or export the acquisition again.")
     raise_together(list(dict.fromkeys(problems)), f"'{document.path}' cannot be used")
     return found
-
-
-def _has_position(image: OmeImageRecord) -> bool:
-    return any(plane.x is not None and plane.y is not None for plane in image.planes.values())
 
 
 def _named(document: OmeDocument, image: OmeImageRecord) -> NamedImage:
