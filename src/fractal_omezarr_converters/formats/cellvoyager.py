@@ -144,8 +144,9 @@ class Cellvoyager(PlateFormat[CellvoyagerOptions]):
         return measured
 
     def _folder(self, source: Path) -> Path:
-        found = self.marker_files(source)
-        here = [each for each in found if source in {each, each.parent}] or found
+        own = source / RECORDS
+        # its folder is not looked through for further measurements: it holds all images
+        here = [own] if own.exists() else self.marker_files(source)
         if len(here) > 1:
             names = ", ".join(each.parent.name for each in here)
             raise ConvertersToolsUserError(

@@ -140,6 +140,8 @@ def _image_in_words(plane: PlaneRecord, other: PlaneRecord) -> str:
 
 def _warn_of_shared(measured: Measurement, planes: PlaneTable, files: Sequence[str], there: Ints) -> None:
     """Say when two planes name one image: at one of both places it is not what was taken there."""
+    if len(set(files)) == len(files):
+        return
     sources = list(zip(files, planes.page.tolist(), strict=True))
     first: dict[tuple[str, int], int] = {}
     shared = [(at, before) for at in there.tolist() if (before := first.setdefault(sources[at], at)) != at]
