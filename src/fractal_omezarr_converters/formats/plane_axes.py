@@ -245,9 +245,9 @@ def step_of_t(
         if steps[at] <= 0:
             (_, before), (number, after) = known[at : at + 2]
             warnings.append(
-                f"The times of the frames do not rise with their numbers: frame {number} was taken at {after:.6g} s, the one before"
-                f" it at {before:.6g} s; frames keep their order and are put {step:.6g} s apart. Where the instrument states them,"
-                " the true times are in time_points."
+                f"The times of the frames do not rise with their numbers: frame {number} was taken at {after:.6g} s, the one"
+                f" before it at {before:.6g} s; frames keep their order and are put {step:.6g} s apart. Where the instrument"
+                " states them, the true times are in time_points."
             )
         return round(step, 9)
     if stated:

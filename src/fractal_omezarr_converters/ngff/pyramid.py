@@ -124,7 +124,7 @@ def shift(factor: int, method: str) -> float:
 def _halvings(shape: Shape5, wish: int | None, z_factor: int) -> list[Shape5]:
     if wish is not None and wish < 1:
         raise ConvertersToolsUserError(f"An image has at least one level, not {wish}.")
-    if not isinstance(z_factor, Integral) or z_factor < 1:
+    if z_factor != int(z_factor) or z_factor < 1:
         raise ConvertersToolsUserError(f"z_factor is {z_factor}; give a whole number of planes, at least 1.")
     found = [ONES]
     y, x = shape[3:]
