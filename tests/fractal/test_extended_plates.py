@@ -59,6 +59,17 @@ def test_a_second_acquisition_of_the_same_number_does_not_replace_the_first(tmp_
     assert verify(out).ok
 
 
+def test_other_data_do_not_take_the_place_of_an_image_on_its_own(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        folder = tile_table(tmp_path / name, "A", fields=1)
+        (folder / "tiles.csv").write_text("file_path,image_path,fov_name\nA0.npy,cells,F0\n")
+    run(tmp_path / "first", tmp_path / "out")
+    with pytest.raises(
+        ConvertersToolsOutputExistsError, match=r"'cells\.zarr'.*give the image another name to keep both"
+    ):
+        run(tmp_path / "second", tmp_path / "out", overwrite="Extend")
+
+
 def test_a_part_of_what_a_complete_image_shows_does_not_replace_it(tmp_path: Path) -> None:
     source, out = tile_table(tmp_path / "source"), tmp_path / "out"
     run(source, out)

@@ -16,6 +16,7 @@ from fractal_omezarr_converters.core.packing import unpack_array
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsOutputExistsError, ConvertersToolsUserError
 from fractal_omezarr_converters.fractal.source_record import read_record
+from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.groups import require_group
@@ -28,7 +29,7 @@ from fractal_omezarr_converters.pipelines.registration import default_steps
 type Image = TiledImage[Any, Any]
 
 READERS = 16
-REMEDY = "leave these images out with a filter, or choose Overwrite to make all of the plate anew"
+REMEDY = "leave these images out with a filter, or choose Overwrite to make all anew"
 
 
 def refuse_to_lose(store: Store, images: Sequence[Image], options: ConverterOptions) -> None:
@@ -63,9 +64,10 @@ def _other_data(store: Store, _options: ConverterOptions, image: Image) -> str |
     gone = [] if _has_the_same_files(before, image) else [each for each in _sources(before) if each not in now]
     if gone:
         more = f" and {len(gone) - 1} more source{'s' * (len(gone) > 2)}" if len(gone) > 1 else ""
+        one = "acquisition another number" if isinstance(image.collection, ImageInPlate) else "image another name"
         return (
             f"it was made from {gone[0]}{more}, which this run does not read (it reads for example {next(iter(now))}); give the "
-            f"acquisition another number to keep both, {REMEDY}"
+            f"{one} to keep both, {REMEDY}"
         )
     if had > has:
         return f"it has {had} planes of fields of view, this run would write {has} of them; {REMEDY}"
