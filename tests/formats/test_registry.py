@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -133,6 +134,22 @@ def test_detection(tmp_path: Path) -> None:
         registry.detect(tmp_path / "empty")
 
 
+def test_a_folder_is_listed_once_for_all_markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 100,000 planes, listing it for every marker of every format took longer than reading the metadata."""
+    truth = write_operetta(tmp_path, images_folder=".")
+    listed: list[str] = []
+
+    def counting(folder: str | Path) -> object:
+        listed.append(str(folder))
+        return scandir(folder)
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", counting)
+    assert registry.detect(truth.folders[0]).name == "operetta"
+    # once for the markers, once for names with GUIDs (MetaXpress), once for names that follow a pattern
+    assert listed.count(str(truth.folders[0])) == 3
+
+
 @pytest.mark.parametrize("name", ["my tiles.csv", "Table.TSV", "tiles of plate 3.parquet"])
 def test_a_table_of_another_name_is_told_how_it_is_read(tmp_path: Path, name: str) -> None:
     table = tmp_path / name
@@ -156,8 +173,10 @@ def test_an_export_of_columbus_with_a_folder_for_each_time_point_is_named(tmp_pa
         (tmp_path / time / "ImageIndex.ColumbusIDX.xml").write_text("<EvaluationInputData/>")
         (tmp_path / time / "001001000.flex").touch()
         assert registry.detect(tmp_path / time).name == "operetta"
-    with pytest.raises(ConvertersToolsUserError, match=r"export of Columbus .* give each folder with an ImageIndex"):
-        registry.detect(tmp_path)
+    with pytest.raises(
+        ConvertersToolsUserError, match=r"holds 2 measurements: 1, 2; give each of them as an acquisition"
+    ):
+        registry.detect(tmp_path).scan(str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -21,18 +21,17 @@ A format of another distribution names its class in the entry-point group ``frac
 
 from __future__ import annotations
 
-import os
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase, translate
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
 from fractal_omezarr_converters.errors import ConvertersToolsUsageError
+from fractal_omezarr_converters.formats.marker_search import files_that_match
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.models.user_facing import UserFacingModel
 
@@ -151,7 +150,7 @@ class Format(ABC):
             return [place] if matched else []
         if not place.is_dir():
             return []
-        return [found for marker in self.markers for found in _below(str(place), marker.split("/"))]
+        return [found for marker in self.markers for found in files_that_match(str(place), marker)]
 
     def recognises(self, source: str | Path) -> bool:
         """Say whether the folder or file is of this format; by default, when a marker matches."""
@@ -192,24 +191,6 @@ class Format(ABC):
             raise ConvertersToolsUsageError(
                 f"The options of format '{self.name}' are wrong: {found}. The options are {known}."
             ) from error
-
-
-def _below(folder: str, pattern: list[str]) -> list[Path]:
-    """Files below a folder that match a pattern, level by level; a folder of 100,000 planes is listed once, without objects."""
-    first, *rest = pattern
-    if not any(letter in first for letter in "*?["):
-        path = os.path.join(folder, first)  # noqa: PTH118
-        if rest:
-            return _below(path, rest) if os.path.isdir(path) else []  # noqa: PTH112
-        return [Path(path)] if os.path.exists(path) else []  # noqa: PTH110
-    matches = re.compile(translate(first)).match
-    if rest:
-        with os.scandir(folder) as entries:
-            found = sorted(e.path for e in entries if e.is_dir() and matches(e.name))
-        return [each for place in found for each in _below(place, rest)]
-    ending = re.split(r"[*?\]]", first)[-1]
-    names = [name for name in os.listdir(folder) if name.endswith(ending) and matches(name)]  # noqa: PTH208 -- 100,000 files
-    return [Path(path) for path in sorted(os.path.join(folder, name) for name in names)]  # noqa: PTH118
 
 
 def _in_words(error: Mapping[str, Any]) -> str:

@@ -26,11 +26,6 @@ KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "export its images as TIFF with the InCell software and use the format named_images",
     ),
     (
-        ("MeasurementIndex.ColumbusIDX.xml",),
-        "an export of Columbus whose images lie in folders of their own, one for each time point",
-        "give each folder with an ImageIndex.ColumbusIDX.xml as an acquisition of its own (format operetta)",
-    ),
-    (
         ("*.flex",),
         "a measurement of an Opera with .flex files and without the index of Columbus",
         "export it from Columbus or Harmony (format operetta), or as TIFF (format named_images)",

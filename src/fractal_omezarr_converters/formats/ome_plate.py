@@ -29,6 +29,7 @@ from fractal_omezarr_converters.errors import (
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.field_grid import FieldGrid
+from fractal_omezarr_converters.formats.marker_search import files_that_match
 from fractal_omezarr_converters.formats.ome_collector import OmePlanes, data_type, shared
 from fractal_omezarr_converters.formats.ome_records import OmeDocument
 from fractal_omezarr_converters.formats.ome_wells import AcquiredWells, OmePlate, OmeWell, acquired_wells
@@ -74,7 +75,7 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
     def recognises(self, source: str | Path) -> bool:
         """Say whether the first OME-XML of the folder describes a plate."""
         place = Path(source)
-        if place.is_dir() and any(True for each in OF_MICRO_MANAGER for _ in place.glob(each)):
+        if place.is_dir() and any(files_that_match(str(place), each) for each in OF_MICRO_MANAGER):
             return False
         try:
             found = _document_file(self.marker_files(place))

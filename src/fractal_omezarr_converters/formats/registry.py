@@ -27,6 +27,7 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsWarning,
 )
 from fractal_omezarr_converters.formats.contract import Format, Scan
+from fractal_omezarr_converters.formats.marker_search import kept_listings
 from fractal_omezarr_converters.formats.not_read import why_not_read
 from fractal_omezarr_converters.models.urls import is_remote_url
 
@@ -68,7 +69,8 @@ def detect(source: str | Path) -> Format:
     if not Path(source).exists():
         raise ConvertersToolsFileNotFoundError(f"There is no file or folder '{source}'; check the path.")
     known = _all_formats()
-    found = [name for name, candidate in known.items() if candidate.recognises(source)]
+    with kept_listings():
+        found = [name for name, candidate in known.items() if candidate.recognises(source)]
     if len(found) == 1:
         return known[found[0]]
     if found:

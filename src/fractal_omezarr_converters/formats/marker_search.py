@@ -1,0 +1,64 @@
+"""Find the files that tell what wrote a folder: by patterns, level by level. A folder of 100,000 planes is listed once."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from fnmatch import translate
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Listing(NamedTuple):
+    """What lies in a folder: names of all entries, and of those that are folders (or links to one)."""
+
+    names: list[str]
+    folders: list[str]
+
+
+_kept: ContextVar[dict[str, Listing] | None] = ContextVar("kept_listings", default=None)
+
+
+@contextmanager
+def kept_listings() -> Iterator[None]:
+    """List every folder once while many formats look into it; nothing is kept afterwards."""
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
+def files_that_match(folder: str, pattern: str) -> list[Path]:
+    """Files below a folder that match a pattern such as ``*/Index.xml``, in order."""
+    first, _, rest = pattern.partition("/")
+    if not any(letter in first for letter in "*?["):
+        path = os.path.join(folder, first)  # noqa: PTH118
+        if rest:
+            return files_that_match(path, rest) if os.path.isdir(path) else []  # noqa: PTH112
+        return [Path(path)] if os.path.exists(path) else []  # noqa: PTH110
+    listing, matches = _listing(folder), re.compile(translate(first)).match
+    if rest:
+        places = sorted(os.path.join(folder, name) for name in listing.folders if matches(name))  # noqa: PTH118
+        return [each for place in places for each in files_that_match(place, rest)]
+    ending = re.split(r"[*?\]]", first)[-1]
+    names = [name for name in listing.names if name.endswith(ending) and matches(name)]
+    return [Path(path) for path in sorted(os.path.join(folder, name) for name in names)]  # noqa: PTH118
+
+
+def _listing(folder: str) -> Listing:
+    kept = _kept.get()
+    if kept is not None and folder in kept:
+        return kept[folder]
+    found = Listing([], [])
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            found.names.append(entry.name)
+            if entry.is_dir():
+                found.folders.append(entry.name)
+    if kept is not None:
+        kept[folder] = found
+    return found
