@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from pydantic import Field
 
 from fractal_omezarr_converters import (
     AcquisitionDetails,
@@ -25,6 +26,7 @@ from fractal_omezarr_converters import (
     InplaceTiling,
     MosaicGrouping,
     MultiprocessingRunner,
+    OmeZarrOptions,
     OverwriteMode,
     PerFovGrouping,
     RuntimeSettings,
@@ -263,3 +265,19 @@ def test_images_travel_to_processes_of_a_script_of_its_own(tmp_path: Path) -> No
         there = pickle.loads(pickle.dumps(image))
         assert there.model_dump_json() == image.model_dump_json() and type(there) is TiledImage
         assert np.array_equal(there.load_data(), image.load_data())
+
+
+class OwnOptions(ConverterOptions):
+    """Options of a converter of its own: another default, and an option that only its init step knows."""
+
+    omezarr_options: OmeZarrOptions = Field(default_factory=lambda: OmeZarrOptions(ngff_version="0.5"))
+    skip_dark: bool = False
+
+
+@pytest.mark.parametrize("own", [{}, {"skip_dark": True}])
+def test_options_that_inherit_ours_reach_compute(tmp_path: Path, own: dict[str, Any]) -> None:
+    """The job was refused for the option that it does not know, and took our defaults for those of the converter."""
+    tiles = parse(tmp_path / "raw", True)
+    updates = convert(str(tmp_path / "out"), tiles, converter_options=OwnOptions(**own))
+    written = updates[0]["image_list_updates"][0]["zarr_url"]
+    assert json.loads(Path(written, "zarr.json").read_text())["attributes"]["ome"]["version"] == "0.5"

@@ -301,7 +301,7 @@ def test_a_worker_of_another_version_says_so(tmp_path: Path) -> None:
     document = {
         "software_version": "0.0.1",
         "image": image.model_dump_json(),
-        "converter_options": changed_options(ConverterOptions()),
+        "converter_options": changed_options(ConverterOptions(), ConverterOptions),
         "layout": "another",
     }
     description = json.dumps(document).encode()

@@ -31,12 +31,15 @@ class ConvertParallelInitArgs(BaseModel):
     def to_json(self) -> dict[str, Any]:
         """As small as it can be: options that have their default are left out."""
         document = self.model_dump(mode="json", exclude_none=True, exclude={"converter_options"})
-        document["converter_options"] = changed_options(self.converter_options)
+        document["converter_options"] = changed_options(self.converter_options, ConverterOptions)
         return document
 
 
-def changed_options(options: BaseModel) -> dict[str, Any]:
-    """The options that differ from their defaults, each of the first level whole."""
-    defaults = type(options)().model_dump(mode="json")
+def changed_options(options: BaseModel, read_as: type[BaseModel]) -> dict[str, Any]:
+    """The options that differ from the defaults of the model that reads them, each of the first level whole.
+
+    A converter may have options that inherit ours, with defaults of its own and with options that nobody else knows.
+    """
+    defaults = read_as().model_dump(mode="json")
     stated = options.model_dump(mode="json")
-    return {key: value for key, value in stated.items() if value != defaults.get(key)}
+    return {key: stated[key] for key in defaults if stated[key] != defaults[key]}

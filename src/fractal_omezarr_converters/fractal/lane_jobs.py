@@ -60,7 +60,7 @@ def in_lanes(crew: Crew, writers: int, options: ConverterOptions) -> PixelWriter
         document = {
             "software_version": software_version(),
             "image": text,
-            "converter_options": changed_options(options),
+            "converter_options": changed_options(options, ConverterOptions),
             "layout": _digest_of_layout(plan.layout, plan.placement),
         }
         description = json.dumps(document).encode()

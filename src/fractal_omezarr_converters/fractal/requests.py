@@ -148,10 +148,10 @@ def conversion_request(
     complete = {
         **({"format": format} if format else {}),
         "acquisitions": [
-            {**entry, "acquisition": number, "advanced": changed_options(each.advanced)}
+            {**entry, "acquisition": number, "advanced": changed_options(each.advanced, AcquisitionOptions)}
             for entry, each, number in zip(entries, inputs, numbers)
         ],
-        "converter_options": changed_options(options),
+        "converter_options": changed_options(options, ConverterOptions),
         "overwrite": mode.value,
     }
     requests = tuple(acquisition_request(each, name) for each, name in zip(inputs, formats))

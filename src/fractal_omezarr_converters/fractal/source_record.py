@@ -29,7 +29,7 @@ def make_record(image: TiledImage[Any, Any], options: ConverterOptions) -> dict[
         "encoding": ENCODING,
         "description": base64.b64encode(packed).decode("ascii"),
         "converter_options": {
-            key: value for key, value in changed_options(options).items() if key != "runtime_settings"
+            key: value for key, value in changed_options(options, ConverterOptions).items() if key != "runtime_settings"
         },
     }
 
