@@ -209,6 +209,21 @@ def test_a_collection_type_that_the_images_are_not_of_is_refused(make_tile, tmp_
     assert not list(tmp_path.iterdir())
 
 
+class WellOfOurs(ImageInPlate):
+    """A well with something of its own."""
+
+    staining: str = "none"
+
+
+def test_a_collection_that_inherits_ours_is_set_up_as_ours(make_tile, tmp_path):
+    """It was refused as one without a handler, unless the kind was said."""
+    place = WellOfOurs(plate_name="P", row="A", column=1, staining="HE")
+    images = tiled_image_from_tiles(tiles=[make_tile(collection=place)])
+    assert infer_collection_type(images) == "ImageInPlate"
+    setup_ome_zarr_collection(tiled_images=images, zarr_dir=tmp_path)
+    assert [well["path"] for well in document(tmp_path / "P.zarr", "plate")["wells"]] == ["A/01"]
+
+
 def test_single_images_only_need_a_free_place(make_tile, tmp_path):
     images = tiled_image_from_tiles(tiles=[make_tile(collection=SingleImage(image_path="sub/a"))])
     assert infer_collection_type(images) == "SingleImage"

@@ -113,7 +113,7 @@ def setup_ome_zarr_collection(
 
 
 def infer_collection_type(tiled_images: Sequence[Image]) -> str:
-    """Name of the class of the images' collections.
+    """Name of the class of the images' collections, or of the one that it inherits and that has a handler.
 
     Raises:
         ConvertersToolsUserError: there are no images, or collections of several kinds.
@@ -131,7 +131,8 @@ def _refuse_mixtures(images: Sequence[Image]) -> str:
         listed = ", ".join(f"{kind} ('{path}')" for kind, path in kinds.items())
         raise ConvertersToolsUserError(f"One run makes images of one kind, not {listed}; convert them separately.")
     first = type(images[0].collection)
-    return first.__name__ if first.__name__ in _HANDLERS else collection_type_name(first)
+    known = [kind.__name__ for kind in first.__mro__ if kind.__name__ in _HANDLERS]
+    return known[0] if known else collection_type_name(first)
 
 
 def check_paths(tiled_images: Sequence[Image]) -> None:
