@@ -39,14 +39,33 @@ def files_that_match(folder: str, pattern: str) -> list[Path]:
         path = os.path.join(folder, first)  # noqa: PTH118
         if rest:
             return files_that_match(path, rest) if os.path.isdir(path) else []  # noqa: PTH112
-        return [Path(path)] if os.path.exists(path) else []  # noqa: PTH110
+        return [Path(path)] if _is_there(path) else []
     listing, matches = _listing(folder), re.compile(translate(first)).match
     if rest:
         places = sorted(os.path.join(folder, name) for name in listing.folders if matches(name))  # noqa: PTH118
-        return [each for place in places for each in files_that_match(place, rest)]
+        return [each for place in places for each in _those_that_match_if_allowed(place, rest)]
     ending = re.split(r"[*?\]]", first)[-1]
     names = [name for name in listing.names if name.endswith(ending) and matches(name)]
     return [Path(path) for path in sorted(os.path.join(folder, name) for name in names)]  # noqa: PTH118
+
+
+def _those_that_match_if_allowed(folder: str, pattern: str) -> list[Path]:
+    """Files below one of several folders; those that may not be looked into are somebody else's (``lost+found``)."""
+    try:
+        return files_that_match(folder, pattern)
+    except PermissionError:
+        return []
+
+
+def _is_there(path: str) -> bool:
+    """Whether there is a file or folder; where this may not be asked, an error instead of a no."""
+    try:
+        os.stat(path)  # noqa: PTH116
+    except PermissionError:
+        raise
+    except OSError:
+        return False
+    return True
 
 
 def _listing(folder: str) -> Listing:

@@ -90,9 +90,13 @@ class NamedFile(NamedTuple):
 
 
 def list_images(folder: Path, *, at_most: int | None = None) -> list[str]:
-    """List image files below a folder by their path in it, in order; hidden files and OME-Zarr are passed over."""
+    """List image files below a folder by their path in it, in order; hidden files and OME-Zarr are passed over.
+
+    Raises:
+        OSError: all are asked for, and a folder cannot be looked into: its images would be lost without a word.
+    """
     found: list[str] = []
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=_raise if at_most is None else None):
         below = os.path.relpath(place, folder).replace(os.sep, "/")
         depth = 0 if below == "." else below.count("/") + 1
         folders[:] = sorted(
@@ -103,6 +107,10 @@ def list_images(folder: Path, *, at_most: int | None = None) -> list[str]:
         if at_most is not None and len(found) >= at_most:
             return found[:at_most]
     return found
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def compiled(pattern: str) -> re.Pattern[str]:

@@ -29,6 +29,7 @@ from fractal_omezarr_converters.errors import (
 from fractal_omezarr_converters.formats.contract import Format, Scan
 from fractal_omezarr_converters.formats.marker_search import kept_listings
 from fractal_omezarr_converters.formats.not_read import why_not_read
+from fractal_omezarr_converters.models.rights_to_read import refusals_to_read
 from fractal_omezarr_converters.models.urls import is_remote_url
 
 ENTRY_POINT_GROUP = "fractal_omezarr_converters.formats"
@@ -59,17 +60,17 @@ def detect(source: str | Path) -> Format:
     Raises:
         ConvertersToolsFileNotFoundError: there is nothing at this place.
         ConvertersToolsStoreError: a store refuses.
-        ConvertersToolsUserError: no format, or more than one, recognises it.
+        ConvertersToolsUserError: no format, or more than one, recognises it, or it may not be read.
     """
     if is_remote_url(source):
         from fractal_omezarr_converters.formats.store_folders import folder_in_store
 
         with folder_in_store(str(source)) as folder:
             return folder.ask(detect)
-    if not Path(source).exists():
-        raise ConvertersToolsFileNotFoundError(f"There is no file or folder '{source}'; check the path.")
     known = _all_formats()
-    with kept_listings():
+    with refusals_to_read(), kept_listings():
+        if not Path(source).exists():
+            raise ConvertersToolsFileNotFoundError(f"There is no file or folder '{source}'; check the path.")
         found = [name for name, candidate in known.items() if candidate.recognises(source)]
     if len(found) == 1:
         return known[found[0]]
@@ -90,10 +91,11 @@ def scan(chosen: Format, source: str, **asked: Any) -> Scan:
     """Scan a folder or file, on a disk or in a store, as :meth:`Format.scan` does.
 
     Raises:
-        ConvertersToolsError: as the format; and a store refuses, or holds what cannot be laid out here.
+        ConvertersToolsError: as the format; and a disk or a store refuses, or holds what cannot be laid out here.
     """
     if not is_remote_url(source):
-        return chosen.scan(source, **asked)
+        with refusals_to_read():
+            return chosen.scan(source, **asked)
     from fractal_omezarr_converters.formats.store_folders import folder_in_store
 
     with folder_in_store(source) as folder:

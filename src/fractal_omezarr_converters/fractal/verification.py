@@ -33,6 +33,7 @@ from fractal_omezarr_converters.fractal.output_images import images_below, wrong
 from fractal_omezarr_converters.fractal.source_pixels import SourcePixels
 from fractal_omezarr_converters.fractal.source_record import read_record
 from fractal_omezarr_converters.models.remote_calls import store_errors
+from fractal_omezarr_converters.models.rights_to_read import refusals_to_read
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.groups import require_group
 from fractal_omezarr_converters.ngff.stores import Store, open_store
@@ -117,7 +118,8 @@ def verify_output(
     progress: Callable[[int, int, int], None] | None = None,
 ) -> Verification:
     """Verify every image below a place, or only those with the given URLs."""
-    urls, missing = images_below(out) if only is None else (list(only), [])
+    with refusals_to_read():
+        urls, missing = images_below(out) if only is None else (list(only), [])
     if not urls and not missing:
         raise ConvertersToolsFileNotFoundError(f"There is no OME-Zarr image at {out} or below; check the path.")
     results: list[ImageVerification] = []

@@ -27,6 +27,7 @@ from fractal_omezarr_converters.errors import (
 )
 from fractal_omezarr_converters.models.placeholders import address_of
 from fractal_omezarr_converters.models.remote_calls import open_remote, refused, store_errors
+from fractal_omezarr_converters.models.rights_to_read import remedy
 from fractal_omezarr_converters.models.urls import filesystem_for_url, is_remote_url
 
 MOST_OPEN_FILES = 16
@@ -118,6 +119,8 @@ def naming(source: str) -> Iterator[None]:
         raise ConvertersToolsFileNotFoundError(
             f"{source} does not exist; check the path, and that the disk or network is connected."
         ) from error
+    except PermissionError as error:
+        raise ConvertersToolsUserError(f"{source} cannot be read ({error.strerror}); {remedy(error)}.") from error
     except READ_ERRORS as error:
         said = str(error).strip().rstrip(".") or type(error).__name__
         raise ConvertersToolsUserError(
