@@ -54,3 +54,14 @@ def test_a_disk_that_takes_no_bytes_leaves_no_lock(plate: SyntheticOperetta, tmp
     assert shown.stderr.count("\n") == 1 and not list(out.iterdir())
     convert(plate.folders[0], out, workers=1)
     assert verify(out).ok
+
+
+def test_output_under_a_path_of_another_computer(
+    plate: SyntheticOperetta, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for place in ("D:\\zarr", "\\\\server\\share\\zarr"):
+        with pytest.raises(ConvertersToolsUserError, match="is a path of a Windows computer"):
+            convert(plate.folders[0], place, workers=1)
+    assert not list(Path().iterdir())

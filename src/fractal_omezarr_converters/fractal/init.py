@@ -22,12 +22,12 @@ from fractal_omezarr_converters.fractal.handover import digest_of, dump_json_str
 from fractal_omezarr_converters.fractal.job import ConvertParallelInitArgs
 from fractal_omezarr_converters.fractal.run_folder import make_run_folder, new_run_name, remove_useless_runs
 from fractal_omezarr_converters.models.collections import ImageInPlate
+from fractal_omezarr_converters.models.foreign_paths import path_of_this_computer
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.models.urls import (
     absolute_url,
     clean_url,
-    existing_local_path,
     is_remote_url,
     join_url_paths,
     local_url_to_path,
@@ -193,7 +193,7 @@ def stated_zarr_dir(zarr_dir: str | os.PathLike[str]) -> str:
 def absolute_zarr_dir(zarr_dir: str | os.PathLike[str]) -> str:
     """The output folder as an absolute path or URL, spelled as the disk does, for what people type."""
     place = stated_zarr_dir(zarr_dir)
-    return place if is_remote_url(place) else str(existing_local_path(place))
+    return place if is_remote_url(place) else str(path_of_this_computer(str(zarr_dir), example="/data/zarr"))
 
 
 def make_zarr_dir(zarr_dir: str) -> None:

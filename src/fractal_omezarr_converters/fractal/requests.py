@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUsageError
+from fractal_omezarr_converters.errors import ConvertersToolsUsageError
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.fractal.acquisition_inputs import (
     MOST_ACQUISITIONS,
@@ -18,14 +18,12 @@ from fractal_omezarr_converters.fractal.acquisition_inputs import (
 )
 from fractal_omezarr_converters.fractal.job import changed_options
 from fractal_omezarr_converters.models.byte_sizes import bytes_of
+from fractal_omezarr_converters.models.foreign_paths import path_of_this_computer
 from fractal_omezarr_converters.models.form_options import ConverterFormOptions
 from fractal_omezarr_converters.models.options import ConverterOptions, OverwriteMode
 from fractal_omezarr_converters.models.urls import (
     clean_url,
-    existing_local_path,
-    is_foreign_path,
     is_remote_url,
-    is_there,
 )
 from fractal_omezarr_converters.pipelines.acquisition_requests import AcquisitionRequest
 
@@ -176,13 +174,7 @@ def existing_form(path: str | os.PathLike[str]) -> str:
         )
     if is_remote_url(text):
         return text
-    path = existing_local_path(text)
-    if is_foreign_path(text) and not is_there(path):
-        raise ConvertersToolsFileNotFoundError(
-            f"'{text}' is a path of a Windows computer; give the path under which the computer that converts sees this folder, "
-            "for example /data/plate 1."
-        )
-    return str(path)
+    return str(path_of_this_computer(text, example="/data/plate 1"))
 
 
 def in_words(error: ValidationError) -> str:

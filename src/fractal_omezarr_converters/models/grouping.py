@@ -30,7 +30,7 @@ class TilingMode(StrEnum):
 
 
 class AutoTiling(UserFacingModel):
-    """A grid if the positions form one, else the nearest free corners."""
+    """A grid if the positions form one, else the nearest free corners if no field moves far, else the stage positions."""
 
     model_config = ConfigDict(title="Automatic")
 
