@@ -135,6 +135,14 @@ def test_without_a_protocol_channels_are_named_by_action(tmp_path: Path) -> None
     assert any("holds no protocol" in each for each in scan.warnings)
 
 
+def test_metadata_files_are_named_as_the_folder_was_given(tmp_path: Path) -> None:
+    (tmp_path / "given").symlink_to(write_cellvoyager(tmp_path, planes=1).folders[0], target_is_directory=True)
+    files = registry.get("cellvoyager").scan(str(tmp_path / "given")).metadata_files
+    assert files == [
+        str(tmp_path / "given" / name) for name in ("MeasurementData.mlf", "MeasurementDetail.mrf", "protocol.mes")
+    ]
+
+
 @pytest.mark.parametrize(
     ("file", "stated", "is_used"),
     [

@@ -102,7 +102,7 @@ def find_protocol(folder: Path, detail: MeasurementDetail) -> Path | None:
     if named:
         path, is_there = AcquisitionFiles(folder, folder, follow_links=True).locate(named, where=detail.root.file)
         if is_there:
-            return Path(path)
+            return folder / Path(path).name
     elif len(there) == 1:
         return there[0]
     missing = f"'{folder}' holds no protocol (.mes)"
