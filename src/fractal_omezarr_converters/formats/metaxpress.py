@@ -160,7 +160,7 @@ def _planes(
     centres = site_centres(listed, tags, frames[0], grid=options.field_grid, plan=plan, warnings=warnings)
     seconds = frame_seconds(listed, tags, verdicts)
     place, first = joint_ranks(listed.row, listed.column, listed.site)
-    centre = np.array([centres[each.row, each.column, each.site] for each in map(listed.__getitem__, first.tolist())])
+    centre = np.array([centres[site] for site in listed.sites(first)])
     waves, wave_rank = ranked(listed.wave)
     times, time_rank = ranked(listed.t)
     frame = np.array([of_wave.get(each, 0) for each in waves.tolist()], np.int64)[wave_rank]

@@ -73,6 +73,10 @@ class TreeFiles(MadeSequence[TreeFile]):
         """Give the columns of numbers."""
         return self.row, self.column, self.wave, self.t, self.step, self.site
 
+    def sites(self, rows: Ints) -> list[tuple[int, int, int]]:
+        """Give row, column and site of some images."""
+        return list(zip(*(column[rows].tolist() for column in (self.row, self.column, self.site)), strict=True))
+
     def sorted(self) -> TreeFiles:
         """Give the images in the order of their fields."""
         order = np.lexsort(self.numbers()[::-1])

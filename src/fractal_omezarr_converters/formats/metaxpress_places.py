@@ -83,8 +83,7 @@ def site_centres(
     Raises:
         ConvertersToolsUserError: there are several sites in a well, and nothing says how they lie.
     """
-    first = np.sort(joint_ranks(files.row, files.column, files.site)[1]).tolist()
-    places = [(each.row, each.column, each.site) for each in map(files.__getitem__, first)]
+    places = files.sites(np.sort(joint_ranks(files.row, files.column, files.site)[1]))
     if grid is None:
         stated = _stated(files, tags)
         of_site: dict[int, Centre] = {}

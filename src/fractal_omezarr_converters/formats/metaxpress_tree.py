@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from array import array
 from collections import Counter
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,10 +53,11 @@ def read_tree(root: Path) -> AcquisitionTree:
     tree = AcquisitionTree(root)
     found = _Found()
     _read(tree, found, _Folder(str(root)))
-    numbers = [np.fromiter(column, np.int64, len(found.files)) for column in (found.row, found.column, found.wave)]
     t, step = (np.repeat(np.array(column, np.int64), found.sizes) for column in (found.t, found.step))
-    site = np.fromiter(found.site, np.int64, len(found.files))
-    tree.files = TreeFiles.made([*numbers, t, step, site], found.files).sorted()
+    row, column, wave, site = (
+        np.fromiter(map(itemgetter(at), found.parsed), np.int64, len(found.parsed)) for at in range(4)
+    )
+    tree.files = TreeFiles.made([row, column, wave, t, step, site], found.files).sorted()
     # the shortest path first: the copies in the folders of time points and planes say the same
     tree.descriptions.sort(key=lambda name: (name.count("/"), name))
     return tree
@@ -66,7 +67,7 @@ class _Found:
     """Images in the order of the folders; ``sizes`` are the numbers of images of each folder, with its t and step."""
 
     def __init__(self) -> None:
-        self.row, self.column, self.wave, self.site = array("q"), array("q"), array("q"), array("q")
+        self.parsed: list[_Parsed] = []
         self.t: list[int] = []
         self.step: list[int] = []
         self.sizes: list[int] = []
@@ -76,7 +77,10 @@ class _Found:
 
 
 class _Parsed(NamedTuple):
-    """What a file name says; ``row`` is 0 for names that are no image's, ``plate`` is the name before the well."""
+    """What a file name says; ``row`` is 0 for names that are no image's, ``plate`` is the name before the well.
+
+    ``is_taken`` says that it is an image, no small picture of one, of a well that a plate can have.
+    """
 
     row: int
     column: int = 0
@@ -84,6 +88,7 @@ class _Parsed(NamedTuple):
     site: int = 1
     plate: str = ""
     is_thumb: bool = False
+    is_taken: bool = False
 
 
 def _parsed(name: str | None) -> _Parsed:
@@ -92,7 +97,9 @@ def _parsed(name: str | None) -> _Parsed:
         return _Parsed(0)
     row, column, site, wave, thumb, _ = found.groups()
     plate = (name or "")[: found.start()]
-    return _Parsed(row_index(row) + 1, int(column), int(wave or 1), int(site or 1), plate, thumb is not None)
+    place, is_thumb = (row_index(row) + 1, int(column)), thumb is not None
+    is_taken = not is_thumb and place[0] <= MAX_ROW and 1 <= place[1] <= MAX_COLUMN
+    return _Parsed(*place, int(wave or 1), int(site or 1), plate, is_thumb, is_taken)
 
 
 class _Folder(NamedTuple):
@@ -106,36 +113,28 @@ class _Folder(NamedTuple):
 
 def _read(tree: AcquisitionTree, found: _Found, folder: _Folder) -> None:
     prefix = folder.prefix
-    inner: list[tuple[str, str]] = []
-    before = len(found.files)
-    plates: list[str] = []
-    with os.scandir(folder.path) as entries:
-        for entry in entries:
-            name = entry.name
-            row, column, wave, site, plate, is_thumb = found.names[name]
-            if row:
-                if is_thumb:
-                    continue
-                if not (row <= MAX_ROW and 1 <= column <= MAX_COLUMN):
-                    tree.off_plate.append(prefix + name)
-                    continue
-                found.row.append(row)
-                found.column.append(column)
-                found.wave.append(wave)
-                found.site.append(site)
-                found.files.append(prefix + name)
-                plates.append(plate)
-            elif name[-4:].lower() == ".htd":
-                tree.descriptions.append(prefix + name)
-            elif _FOLDER.fullmatch(name) is not None and entry.is_dir():
-                inner.append((name, entry.path))
-    tree.plates.update(plates)
+    inner: list[str] = []
+    names = os.listdir(folder.path)  # noqa: PTH208 -- 100,000 files
+    parsed = list(map(found.names.__getitem__, names))
+    images = [each for each in parsed if each.is_taken]
+    found.parsed += images
+    found.files += [prefix + name for name, each in zip(names, parsed) if each.is_taken]
+    tree.plates.update([each.plate for each in images])
+    for name, each in zip(names, parsed) if len(images) < len(names) else ():
+        if each.row:
+            if not (each.is_taken or each.is_thumb):
+                tree.off_plate.append(prefix + name)
+        elif name[-4:].lower() == ".htd":
+            tree.descriptions.append(prefix + name)
+        elif _FOLDER.fullmatch(name) is not None and os.path.isdir(os.path.join(folder.path, name)):  # noqa: PTH112, PTH118
+            inner.append(name)
     found.t.append(folder.t)
     found.step.append(folder.step)
-    found.sizes.append(len(found.files) - before)
-    for name, path in inner:
+    found.sizes.append(len(images))
+    for name in inner:
         kind, digits = name.split("_")
         which = {"t" if kind.lower() == "timepoint" else "step": int(digits)}
+        path = os.path.join(folder.path, name)  # noqa: PTH118
         _read(tree, found, folder._replace(path=path, prefix=f"{prefix}{name}/", **which))
 
 

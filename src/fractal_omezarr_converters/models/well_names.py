@@ -75,6 +75,7 @@ def row_name(number: int) -> str:
     return (chr(ord("A") + first - 1) if first else "") + chr(ord("A") + second)
 
 
+@lru_cache(maxsize=1024)
 def row_index(name: str) -> int:
     """Give the place of a row counted from zero: ``A`` is 0, ``AA`` is 26.
 
