@@ -238,8 +238,8 @@ class RegionColumns:
 
 def _compact_names(names: Sequence[str], fov: NDArray[np.int32]) -> tuple[list[str], NDArray[np.int32]]:
     """Keep the names that occur, in order of first appearance."""
-    used, first = np.unique(fov, return_index=True)
-    kept = used[np.argsort(first)]
+    changes = np.flatnonzero(fov[1:] != fov[:-1]) + 1
+    kept = list(dict.fromkeys([*fov[:1].tolist(), *fov[changes].tolist()]))
     number = np.zeros(len(names), dtype=np.int32)
     number[kept] = np.arange(len(kept))
-    return [names[i] for i in kept.tolist()], number[fov]
+    return [names[i] for i in kept], number[fov]

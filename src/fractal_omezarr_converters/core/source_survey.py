@@ -38,8 +38,9 @@ type Header = tuple[tuple[int, ...], str, str | None] | None
 
 def _distinct(loaders: LoaderColumns) -> tuple[Rows, Rows]:
     """Give one row of every distinct description of a source, in order, and the position of each row's among them."""
-    key = loaders.block * (int(loaders.row.max(initial=0)) + 1) + loaders.row
-    if len(key) and (np.diff(key) > 0).all():
+    one = len(loaders.blocks) == 1
+    key = loaders.row if one else loaders.block * (int(loaders.row.max(initial=0)) + 1) + loaders.row
+    if len(key) and bool((key[1:] > key[:-1]).all()):
         return np.arange(len(key)), np.arange(len(key))
     first, inverse = np.unique(key, return_index=True, return_inverse=True)[1:]
     order = np.argsort(first)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fractal_omezarr_converters.core.source_survey import ask_each, header_choice_of
-from fractal_omezarr_converters.core.table_lengths import NAMELESS, Sizes, sizes_of_row
+from fractal_omezarr_converters.core.source_survey import ask_each, header_choice_of, header_of_row
+from fractal_omezarr_converters.core.table_lengths import NAMELESS, Sizes, sizes_of_loader
 from fractal_omezarr_converters.formats.physical_sizes import PhysicalSizes, physical_sizes
 from fractal_omezarr_converters.models.axes import AXES
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
@@ -150,7 +150,8 @@ def read_headers(loaders: LoaderColumns, axes: Sequence[str], image: npt.NDArray
     """Read the header of every distinct source, or of some of every image and size when there are many."""
 
     def read(row: int) -> Header:
-        loader, sizes = loaders.loader(row), sizes_of_row(loaders, row, axes)
+        loader = loaders.loader(row)
+        sizes = sizes_of_loader(loader, axes, read=lambda: header_of_row(loaders, row))
         if not isinstance(loader, DefaultImageLoader):
             return Header(sizes, PhysicalSizes())
         return Header(sizes, physical_sizes(Path(loader.file_path), loader.series or 0))

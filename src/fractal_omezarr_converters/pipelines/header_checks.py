@@ -44,10 +44,10 @@ def expected_shape(image: Image, rows: npt.NDArray[np.int64] | slice = slice(Non
     """Pixels of tiles along t, c, z, y, x, as their positions and sizes state them."""
     steps, start, length = pixel_steps(image), image.columns.start[rows], image.columns.length[rows]
     shape = np.maximum(np.rint(length / steps), 1).astype(np.int64)
-    for axis in (3, 4):
-        first = np.floor(np.round(start[:, axis] / steps[axis], 6) + 0.5)
-        stop = np.floor(np.round((start[:, axis] + length[:, axis]) / steps[axis], 6) + 0.5)
-        shape[:, axis] = np.maximum(stop - first, 1)
+    corner = start[:, 3:]
+    edges = np.stack([corner, corner + length[:, 3:]]) / steps[3:]
+    first, stop = np.floor(np.round(edges, 6) + 0.5)
+    shape[:, 3:] = np.maximum(stop - first, 1)
     return shape
 
 
