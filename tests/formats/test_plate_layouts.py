@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from plate_layouts import PlateLayout, plate_layouts
 VENDORS: dict[str, Callable[..., SyntheticPlate]] = {
     "cellvoyager": write_cellvoyager,
     "operetta": write_operetta,
-    "scanr": write_scanr,
+    "scanr": partial(write_scanr, plate_size=(32, 48)),
 }
 
 
