@@ -88,6 +88,7 @@ NOT_FOR_A_TIFF_JOB = {
     "fractal_omezarr_converters.fractal.requests",
     "fractal_omezarr_converters.ngff.reader",
     "fractal_omezarr_converters.pipelines.acquisitions",
+    "fractal_omezarr_converters.pipelines.condition_tables",
     "fractal_omezarr_converters.pipelines.conditions",
     "fractal_omezarr_converters.pipelines.filters",
     "fractal_omezarr_converters.pipelines.validators",

@@ -20,7 +20,8 @@ from fractal_omezarr_converters.errors import (
 )
 from fractal_omezarr_converters.models import AcquisitionDetails, ConverterOptions
 from fractal_omezarr_converters.pipelines import WellFilter, tiles_aggregation_pipeline
-from fractal_omezarr_converters.pipelines.conditions import ConditionTable, Elsewhere, join, read_conditions
+from fractal_omezarr_converters.pipelines.condition_tables import ConditionTable, read_conditions
+from fractal_omezarr_converters.pipelines.conditions import Elsewhere, join
 
 WELLS = ("A1", "A2", "C1", "AB13")
 

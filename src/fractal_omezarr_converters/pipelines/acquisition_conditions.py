@@ -11,13 +11,8 @@ import numpy.typing as npt
 
 from fractal_omezarr_converters.core.tile_table import TileTable
 from fractal_omezarr_converters.models.collections import ImageInPlate
-from fractal_omezarr_converters.pipelines.conditions import (
-    ConditionTable,
-    Elsewhere,
-    join,
-    read_conditions,
-    rows_not_used,
-)
+from fractal_omezarr_converters.pipelines.condition_tables import ConditionTable, read_conditions
+from fractal_omezarr_converters.pipelines.conditions import Elsewhere, join, rows_not_used
 from fractal_omezarr_converters.pipelines.filter_models import AttributeFilter, FilterModel
 from fractal_omezarr_converters.pipelines.filters import resolve_filter
 
