@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tile_tables import write_tile_table
 
 from fractal_omezarr_converters.core.tile import Tile
 from fractal_omezarr_converters.models.acquisition import AcquisitionDetails, ChannelInfo
@@ -47,6 +49,12 @@ class PatternLoader(ImageLoaderInterface):
     def describe_source(self, resource: Any | None = None) -> str:
         """A file name."""
         return f"{self.name}.tif"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A tile table of two wells with two fields each."""
+    return write_tile_table(tmp_path / "source")
 
 
 @pytest.fixture

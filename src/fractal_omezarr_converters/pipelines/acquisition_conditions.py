@@ -76,7 +76,7 @@ def notes_on_rows_elsewhere(elsewhere: Iterable[RowsElsewhere], tables: Sequence
         places = [table.collections[index] for index in np.unique(table.collection)]
         for one in places:
             if isinstance(one, ImageInPlate):
-                converted |= {Elsewhere(one.plate_name), Elsewhere(acquisition=one.acquisition)}
+                converted |= Elsewhere.all_of(one)
     return [rows_not_used(one.name, one.place, is_converted=one.place in converted) for one in asked]
 
 

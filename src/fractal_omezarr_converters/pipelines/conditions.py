@@ -20,14 +20,21 @@ WELLS_SHOWN = 20
 
 
 class Elsewhere(NamedTuple):
-    """A plate, or an acquisition of any plate, that a condition table names, and of which no item is."""
+    """A plate, an acquisition of a plate, or one of any plate, that a condition table names, and of which no item is."""
 
     plate_name: str | None = None
     acquisition: int | None = None
 
     def __str__(self) -> str:
         """Write it as a person would."""
-        return f"acquisition {self.acquisition}" if self.plate_name is None else f"plate {self.plate_name}"
+        plate = "" if self.plate_name is None else f"plate {self.plate_name}"
+        number = "" if self.acquisition is None else f"acquisition {self.acquisition}"
+        return " of ".join(part for part in (number, plate) if part)
+
+    @classmethod
+    def all_of(cls, place: ImageInPlate) -> set[Elsewhere]:
+        """Give every way in which a condition table can name the plate and acquisition of an image."""
+        return {cls(plate, number) for plate in (place.plate_name, None) for number in (place.acquisition, None)}
 
 
 @dataclass
@@ -108,16 +115,20 @@ def _merge(
 
 def _not_found(unused: Sequence[WellKey], places: Sequence[ImageInPlate]) -> tuple[list[WellKey], list[Elsewhere]]:
     """Wells that do not occur, and plates and acquisitions none of which is among the places."""
-    plates, acquisitions = {place.plate_name for place in places}, {place.acquisition for place in places}
+    there = {Elsewhere()}.union(*(Elsewhere.all_of(place) for place in places))
     absent: list[WellKey] = []
     elsewhere: dict[Elsewhere, None] = {}
     for key in unused:
-        if key.plate_name is not None and key.plate_name not in plates:
-            elsewhere[Elsewhere(plate_name=key.plate_name)] = None
-        elif key.acquisition is not None and key.acquisition not in acquisitions:
-            elsewhere[Elsewhere(acquisition=key.acquisition)] = None
-        else:
+        named = (
+            Elsewhere(key.plate_name),
+            Elsewhere(None, key.acquisition),
+            Elsewhere(key.plate_name, key.acquisition),
+        )
+        missing = next((one for one in named if one not in there), None)
+        if missing is None:
             absent.append(key)
+        else:
+            elsewhere[missing] = None
     return absent, sorted(elsewhere, key=lambda each: (each.plate_name or "", each.acquisition or 0))
 
 
