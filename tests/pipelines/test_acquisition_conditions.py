@@ -122,3 +122,17 @@ def test_a_condition_table_of_several_plates_and_cycles(folder, tmp_path):
     with pytest.raises(ConvertersToolsUserError, match=r"not among the images: B02 of plate Q \(acquisition 0\)"):
         (tmp_path / "conditions.csv").write_text("plate_name,acquisition,well,dose\nQ,0,B02,1\n")
         read_acquisitions(requests, OPTIONS)
+
+
+def test_images_of_several_acquisitions_are_filtered_by_conditions(folder, tmp_path):
+    """Wells that such a filter left out of one of two acquisitions were said not to exist."""
+    lines = (folder / "tiles.csv").read_text().splitlines()
+    both = [f"{lines[0]},acquisition", *(f"{line},{number}" for number in (0, 1) for line in lines[1:])]
+    (folder / "tiles.csv").write_text("\n".join(both) + "\n")
+    (tmp_path / "conditions.csv").write_text("acquisition,well,dose\n0,A01,1\n0,B01,2\n1,A01,2\n1,B01,1\n")
+    options = AcquisitionOptions(
+        condition_table_path=str(tmp_path / "conditions.csv"),
+        filters=[AttributeFilter(key="dose", values=[IntValue(value=1)])],
+    )
+    images, _ = read_acquisitions([AcquisitionRequest(str(folder), plate_name="P", options=options)], OPTIONS)
+    assert {image.path: image.attributes["dose"] for image in images} == {"P.zarr/A/01/0": [1], "P.zarr/B/01/1": [1]}

@@ -57,7 +57,7 @@ def with_condition_tables(table: TileTable, before: Sequence[TileTable]) -> With
         everyone = join(TileTable.concat([each.select(_rows_that_name(each, path)) for each in before]), conditions)
         mine = _rows_that_name(table, path)
         part = table.select(mine)
-        joined = join(part, _for_wells_of(part, conditions))
+        joined = join(part, _for_places_of(part, conditions))
         table = _with_attributes(table, mine, joined.joined)
         elsewhere += [RowsElsewhere(conditions.name, each) for each in everyone.elsewhere]
         notes += conditions.notes
@@ -103,11 +103,10 @@ def _rows_that_name(table: TileTable, path: str) -> Mask:
     return np.asarray(named[table.acquisition])
 
 
-def _for_wells_of(table: TileTable, conditions: ConditionTable) -> ConditionTable:
+def _for_places_of(table: TileTable, conditions: ConditionTable) -> ConditionTable:
+    """The rows that speak of these tiles; whether others speak of nothing can be told of all tiles alone."""
     used = [table.collections[index] for index in np.unique(table.collection)]
-    places = [one for one in used if isinstance(one, ImageInPlate)]
-    wells = {(one.row, one.column, plate) for one in places for plate in (one.plate_name, None)}
-    rows = [index for index, key in enumerate(conditions.keys) if key[:3] in wells]
+    rows = sorted({row for one in used if isinstance(one, ImageInPlate) for row in conditions.rows_of(one)})
     return replace(
         conditions,
         keys=[conditions.keys[index] for index in rows],
