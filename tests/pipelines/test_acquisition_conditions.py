@@ -136,3 +136,15 @@ def test_images_of_several_acquisitions_are_filtered_by_conditions(folder, tmp_p
     )
     images, _ = read_acquisitions([AcquisitionRequest(str(folder), plate_name="P", options=options)], OPTIONS)
     assert {image.path: image.attributes["dose"] for image in images} == {"P.zarr/A/01/0": [1], "P.zarr/B/01/1": [1]}
+
+
+def test_what_a_condition_table_lacks_is_said_once(folder, tmp_path, recwarn):
+    """Two cycles that name one table said everything twice."""
+    (tmp_path / "conditions.csv").write_text("well,dose,\nA01,1,x\n")
+    options = AcquisitionOptions(condition_table_path=str(tmp_path / "conditions.csv"))
+    requests = [AcquisitionRequest(str(folder), plate_name="P", acquisition=n, options=options) for n in (0, 1)]
+    _, report = read_acquisitions(requests, OPTIONS)
+    told = [text for text in report.warnings if "Condition table" in text]
+    assert told == [text for text in map(str, [one.message for one in recwarn]) if "Condition table" in text]
+    without_name, without_row = told
+    assert "a column without a name" in without_name and "no conditions for the wells B01" in without_row

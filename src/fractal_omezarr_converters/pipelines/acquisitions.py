@@ -179,8 +179,10 @@ def _naming_the_source(source: str) -> Iterator[None]:
 
 
 def _say(texts: list[str], report: ReadReport) -> None:
-    report.warnings += texts
-    for text in texts:
+    """Say what has not been said: acquisitions may share a condition table and what it lacks."""
+    new = [text for text in dict.fromkeys(texts) if text not in report.warnings]
+    report.warnings += new
+    for text in new:
         warnings.warn(text, ConvertersToolsWarning, stacklevel=5)
 
 
