@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -282,12 +283,16 @@ def _input(entry: Mapping[str, Any], wells: Sequence[str]) -> AcquisitionInput:
 
 
 def _numbers(
-    inputs: Sequence[AcquisitionInput], entries: Sequence[Mapping[str, Any]], formats: Sequence[str], first: int | None
+    inputs: Sequence[AcquisitionInput],
+    entries: Sequence[Mapping[str, Any]],
+    formats: Sequence[str],
+    stated: SupportsIndex | None,
 ) -> list[int]:
-    """Acquisition numbers: from ``first`` on within each plate; without it as stated, else 0, 1, ...."""
-    if first is not None:
-        if not isinstance(first, int) or not 0 <= first <= MOST_ACQUISITIONS - len(inputs) + 1:
-            raise ConvertersToolsUsageError(f"Acquisitions are numbered from 0 to {MOST_ACQUISITIONS}, not {first}.")
+    """Acquisition numbers: from the one that is stated on within each plate; without it as the entries say, else 0, 1, ...."""
+    first = index(stated) if isinstance(stated, SupportsIndex) else None
+    if stated is not None:
+        if first is None or not 0 <= first <= MOST_ACQUISITIONS - len(inputs) + 1:
+            raise ConvertersToolsUsageError(f"Acquisitions are numbered from 0 to {MOST_ACQUISITIONS}, not {stated}.")
         entries = [{}] * len(inputs)
     if len(inputs) == 1 or all("acquisition" in entry for entry in entries):
         return [each.acquisition if first is None else first for each in inputs]
