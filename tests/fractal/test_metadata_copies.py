@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import zarr
 
 from fractal_omezarr_converters.convert import convert
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.fractal import setup_images_for_conversion
+from fractal_omezarr_converters.models import ConverterOptions, OverwriteMode
+from fractal_omezarr_converters.pipelines import AcquisitionRequest, read_acquisitions
 from fractal_omezarr_converters.testing import write_cellvoyager, write_ome_plate
 
 
@@ -58,3 +63,20 @@ def test_all_parts_of_one_acquisition_keep_their_files(tmp_path: Path) -> None:
     assert not list(kept.glob("4_*"))
     convert(parts[2], tmp_path / "out", overwrite="Overwrite", **options)
     assert (kept / "MeasurementData.mlf").read_bytes() == records[2]
+
+
+def test_a_file_that_cannot_be_read_is_no_fault_of_the_output(tmp_path: Path) -> None:
+    """The message said that the output could not be written."""
+    [source] = write_cellvoyager(tmp_path / "in", planes=1, wells=("B03",)).folders
+    options = ConverterOptions()
+    images, report = read_acquisitions([AcquisitionRequest(str(source), plate_name="P")], options)
+    (source / "MeasurementData.mlf").unlink()
+    with pytest.raises(ConvertersToolsUserError, match=r"^'.*in.*MeasurementData\.mlf' cannot be read \(No such file"):
+        setup_images_for_conversion(
+            images,
+            zarr_dir=str(tmp_path / "out"),
+            collection_type="ImageInPlate",
+            converter_options=options,
+            overwrite_mode=OverwriteMode.NO_OVERWRITE,
+            metadata_files={("P.zarr", 0): report.scans[0].metadata_files},
+        )

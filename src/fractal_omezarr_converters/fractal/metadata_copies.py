@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fractal_omezarr_converters.models.image_files import TIFF_SUFFIXES
 from fractal_omezarr_converters.models.remote_calls import read_whole
+from fractal_omezarr_converters.models.rights_to_read import refusals_to_read
 from fractal_omezarr_converters.models.urls import filesystem_for_url, is_remote_url, join_url_paths
 
 FOLDER = "metadata"
@@ -34,7 +35,8 @@ def copy_metadata_files(
     for (plate, acquisition), paths in files.items():
         store = open_store(join_url_paths(zarr_dir, plate))
         for path in paths:
-            content = _content(path)
+            with refusals_to_read():
+                content = _content(path)
             if content is None:
                 continue
             for number in count(1):
