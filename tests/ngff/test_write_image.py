@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 
-import ngio
 import numpy as np
 import pandas
 import pytest
@@ -242,56 +241,3 @@ def test_settings_that_would_do_nothing_or_have_no_meaning_are_refused(tmp_path,
     with pytest.raises(ConvertersToolsUserError, match=said):
         write_image(tmp_path / "image.zarr", pixels, axes="czyx", **wrong)
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("version", ["0.4", "0.5", "0.6"])
-def test_a_label_below_its_image_is_found_by_readers(tmp_path, pixels, version):
-    place = tmp_path / "image.zarr"
-    write_image(
-        place,
-        pixels,
-        axes="czyx",
-        version=version,
-        levels=3,
-        scale=(1, 2.0, 0.5, 0.25),
-        translation={"y": 7.0},
-        units={"z": "meter"},
-    )
-    objects = np.repeat(np.arange(5, dtype="u4"), 61 * 47).reshape(5, 61, 47)
-    for name in ("nuclei", "cells"):
-        write_image(place / "labels" / name, objects, axes="zyx", version=version, method="mode")
-    write_image(place / "labels" / "cells", objects + 1, axes="zyx", version=version, method="mode", overwrite=True)
-    image = open_image(place)
-    assert image.labels() == ["nuclei", "cells"]
-    label = image.label("cells")
-    np.testing.assert_array_equal(label.read(), objects + 1)
-    assert len(label.levels) == 3 and "omero" not in label.ome
-    assert label.ome["image-label"]["source"] == {"image": "../../"}
-    for what in ("scale", "translation"):
-        assert getattr(label.levels[2].geometry, what) == getattr(image.levels[2].geometry, what)[1:]
-    assert label.axes.units == ["meter", "micrometer", "micrometer"]
-    if version != "0.6":
-        assert ngio.open_ome_zarr_container(place).list_labels() == ["nuclei", "cells"]
-        np.testing.assert_array_equal(
-            ngio.open_ome_zarr_container(place).get_label("nuclei", path="0").get_as_numpy(), objects
-        )
-    write_image(place, pixels, axes="czyx", version=version, overwrite=True)
-    assert not (place / "labels").exists()
-
-
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        ({"method": "mean"}, "cannot be made coarser by 'mean'"),
-        ({"version": "0.4"}, "give version='0.5'"),
-        ({"channels": ["nuclei"]}, "has no channels"),
-        ({"data": np.zeros((5, 61, 47), "f4")}, "pixels of the type float32"),
-        ({"data": np.zeros((5, 60, 47), "u4")}, "is 60 long along y, the image 61"),
-    ],
-)
-def test_what_cannot_be_a_label_of_its_image_is_refused(tmp_path, pixels, wrong, said):
-    write_image(tmp_path / "image.zarr", pixels, axes="czyx")
-    given = {"data": np.zeros((5, 61, 47), "u4"), "method": "mode", **wrong}
-    with pytest.raises(ConvertersToolsUserError, match=said):
-        write_image(tmp_path / "image.zarr" / "labels" / "nuclei", axes="zyx", **given)
-    assert not (tmp_path / "image.zarr" / "labels").exists()

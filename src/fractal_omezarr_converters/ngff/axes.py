@@ -41,9 +41,15 @@ _SHORT_FORMS = {
 }  # fmt: skip
 
 
+def written_out(unit: str | None) -> str | None:
+    """The name of a unit of space or time as the specification lists it; None for what is neither."""
+    name = _SHORT_FORMS.get(unit or "", unit)
+    return name if name in SPACE_UNITS or name in TIME_UNITS else None
+
+
 def in_own_unit(unit: str | None) -> float:
     """How many µm or seconds a unit is, whether its name is written out or not; 1 for units that are neither."""
-    name = _SHORT_FORMS.get(unit or "", unit or "")
+    name = written_out(unit) or ""
     return SPACE_UNITS.get(name, TIME_UNITS.get(name, 1.0))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.ngff.axes import written_out
 from fractal_omezarr_converters.ngff.documents import labels_attributes
 from fractal_omezarr_converters.ngff.groups import read_group, update_attributes, write_group
 from fractal_omezarr_converters.ngff.layout import ImageLayout
@@ -39,7 +40,7 @@ def like_its_image(image: Multiscale, axes: str, given: dict[str, Any]) -> dict[
         "levels": len(image.levels),
         "scale": {name: first.scale[place] for name, place in zip(names, places)},
         "translation": {name: first.translation[place] for name, place in zip(names, places)},
-        "units": {name: image.axes.units[place] for name, place in zip(names, places)},
+        "units": {name: written_out(image.axes.units[place]) for name, place in zip(names, places)},
     }
     return {key: likewise[key] if value is None else value for key, value in given.items()}
 
