@@ -285,6 +285,10 @@ def _of_incucyte_without_prefix(truth: Any, key: PlaneKey) -> str:
     return f"{truth.channels[key.channel].name} images/{_of_incucyte(truth, key).removeprefix('VID12_')}"
 
 
+def _of_incucyte_by_channel_alone(truth: Any, key: PlaneKey) -> str:
+    return _of_incucyte_since_the_start(truth, key).replace("VID12", truth.channels[key.channel].name)
+
+
 def _of_pathway(truth: Any, key: PlaneKey) -> str:
     return f"Well {key.well}/{truth.channels[key.channel].name} - n{key.t:06d}.tif"
 
@@ -298,6 +302,7 @@ def _of_pathway(truth: Any, key: PlaneKey) -> str:
         (_of_incucyte_in_folders, {"channels": COLOURS, "times": 3, "seconds": 5400.0}),
         (_of_incucyte_without_prefix, {"channels": COLOURS, "times": 3, "seconds": 5400.0}),
         (_of_incucyte_by_prefix, {"channels": COLOURS, "times": 3, "seconds": 5400.0}),
+        (_of_incucyte_by_channel_alone, {"channels": COLOURS, "times": 3, "seconds": 5400.0}),
         (_of_pathway, {"channels": CHANNELS, "times": 2, "layout": (1, 1)}),
     ],
 )
@@ -314,6 +319,15 @@ def test_presets(tmp_path: Path, name: Any, settings: dict[str, Any]) -> None:
         scan = registry.get("named_images").scan(str(truth.folders[0]), options=options)
         assert scan.tiles.acquisitions[0].t_spacing == 5400.0
         assert scan.facts["frame_times_s"] == [0, 5400, 10800]
+
+
+def test_colours_within_other_words_are_no_channels_of_an_incucyte(tmp_path: Path) -> None:
+    for name in ("Fredrik/VID12_A1", "Anna/VID12_A2", "Registered/Greenland_A3"):
+        path = tmp_path / f"{name}_1_00d00h00m.tif"
+        path.parent.mkdir()
+        tifffile.imwrite(path, np.zeros((8, 8), np.uint16))
+    scan = registry.detect(tmp_path).scan(str(tmp_path), options={"pixel_size": 1.0})
+    assert len(scan.tiles) == 3 and len(scan.tiles.acquisitions[0].channels or ()) == 1
 
 
 def test_palette_images_keep_their_numbers(tmp_path: Path, shared_data: Path) -> None:

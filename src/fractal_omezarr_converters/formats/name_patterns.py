@@ -50,8 +50,8 @@ class NamePattern(NamedTuple):
         return re.compile(self.pattern)
 
 
-#: Words by which folders or names of exported images say their channel.
-_INCUCYTE = "(?i:phase|brightfield|green|red|orange|nir|blue)"
+#: Words by which folders or names of exported images say their channel; Fredrik and Registered are none.
+_INCUCYTE = "(?<![A-Za-z])(?i:phase|brightfield|green|red|orange|nir|blue)(?![a-z])"
 
 PRESETS = (
     NamePattern(
@@ -63,7 +63,7 @@ PRESETS = (
     NamePattern(
         "Incucyte",
         ("*_*_*y*m*d_*h*m.tif", "*_*_*d*h*m.tif", "*/*_*_*y*m*d_*h*m.tif", "*/*_*_*d*h*m.tif"),
-        rf"(?:^|/)(?:(?P<channel>[^/]*{_INCUCYTE}[^/]*)/)?(?:(?P<plate>[^/]+?)_)?(?:(?P<dye>{_INCUCYTE})_)?"
+        rf"(?:^|/)(?:(?P<channel>[^/]*{_INCUCYTE}[^/]*)/)?(?:(?P<plate>[^/]+?)_)??(?:(?P<dye>{_INCUCYTE})_)?"
         r"(?P<well>[A-P]\d{1,2})_(?P<field>\d+)_(?:(?P<year>\d{4})y(?P<month>\d{2})m(?P<day>\d{2})d_"
         r"(?P<hour>\d{2})h(?P<minute>\d{2})m|(?P<days>\d+)d(?P<hours>\d{2})h(?P<minutes>\d{2})m)\.(?i:tiff?|png|jpg)$",
     ),
