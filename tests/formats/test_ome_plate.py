@@ -333,6 +333,17 @@ def test_a_file_that_was_renamed_holds_its_own_images(tmp_path: Path, uuid: str)
     convert_and_compare(truth, tmp_path / "out", format_name="ome_plate")
 
 
+def test_a_file_of_another_identifier_than_the_named_one_was_not_renamed(tmp_path: Path) -> None:
+    """Its OME-XML tells of images in another file, which is not there; its own pages are others."""
+    truth = write_ome_plate(tmp_path, planes=1, files="plate")
+    path = truth.folders[0] / "all.ome.tif"
+    _rewritten(path, "<OME ", '<OME UUID="urn:uuid:9" ')
+    path.rename(path.with_name("overview.ome.tif"))
+    scan = _scan(truth)
+    assert scan.states.missing_file == len(scan.tiles) and scan.states.examples["missing_file"][0] == "all.ome.tif"
+    assert not any("renamed" in each for each in scan.warnings)
+
+
 def test_of_several_files_that_were_renamed_the_first_is_known_by_its_identifier(tmp_path: Path) -> None:
     truth = write_ome_plate(tmp_path, planes=1, wells=("B03",), layout=(1, 2))
     for path in list(truth.folders[0].iterdir()):

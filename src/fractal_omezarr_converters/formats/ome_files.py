@@ -80,7 +80,9 @@ def _images_without_files(document: OmeDocument, *, is_in_file: bool) -> list[st
 def _find_former_name(document: OmeDocument, file: Path) -> None:
     """Take the planes of a TIFF file that was renamed for its own: the OME-XML in it still has its former name."""
     uuids = {name: uuid for image in document.images.values() for name, uuid in image.uuids.items()}
-    own = [name for name in uuids if len(uuids) == 1 or (document.uuid and uuids[name] == document.uuid)]
+    own = [
+        name for name, uuid in uuids.items() if (uuid == document.uuid if uuid and document.uuid else len(uuids) == 1)
+    ]
     if file.name in uuids or len(own) != 1 or is_file_there(file.parent / own[0]):
         return
     for image in document.images.values():
