@@ -321,6 +321,20 @@ def test_a_description_that_is_cut_short_gives_what_it_lists(tmp_path: Path) -> 
         _scan(truth)
 
 
+@pytest.mark.parametrize("damaged", ["", "{}", "\0\0\0"])
+def test_positions_whose_description_says_nothing_are_named(tmp_path: Path, damaged: str) -> None:
+    """A disk that is full leaves empty files; the well was missing without a word."""
+    truth = _small(tmp_path, files="images", layout=(1, 1), wells=("B03", "C05"))
+    path = next(truth.folders[0].glob("C05*/metadata.txt"))
+    path.write_text(damaged, "utf-8")
+    note = truth.folders[0] / "metadata.txt"
+    note.write_text("the notes of somebody", "utf-8")
+    scan = _scan(truth)
+    assert len(scan.tiles) == 2
+    said = [each for each in scan.warnings if "is no description that Micro-Manager wrote" in each]
+    assert len(said) == 1 and said[0].startswith(f"'{path}' ")
+
+
 def test_descriptions_of_older_versions(tmp_path: Path) -> None:
     truth = _small(tmp_path, files="images", layout=(1, 1), planes=2)
     (path,) = truth.folders[0].rglob("metadata.txt")

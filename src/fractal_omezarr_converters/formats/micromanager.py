@@ -136,9 +136,16 @@ class Micromanager(PlateFormat[MicromanagerOptions]):
                     f"'{source}' holds stacks and, beside them, single images with '{DESCRIPTION}'; the stacks are converted."
                 )
             return acquired
-        if described := [each for each in described if _is_description(each)]:
-            here = [each for each in described if each.parent == source]
-            return read_images(source, here or described)
+        if readable := [each for each in described if _is_description(each)]:
+            here = [each for each in readable if each.parent == source]
+            acquired = read_images(source, here or readable)
+            damaged = set() if here else {each for each in described if each.parent != source} - set(readable)
+            acquired.warnings += [
+                f"'{each}' is no description that Micro-Manager wrote (empty, damaged or not readable); images beside it are"
+                " left out."
+                for each in sorted(damaged)
+            ]
+            return acquired
         raise ConvertersToolsFileNotFoundError(
             f"'{source}' holds nothing that Micro-Manager wrote: neither {INDEX}, *_MMStack*.tif, nor a {DESCRIPTION}."
         )
