@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats import xml_rows
 from fractal_omezarr_converters.formats.cellvoyager_records import ImageRecord, read_records
-from fractal_omezarr_converters.formats.operetta_images import IndexedPlane
+from fractal_omezarr_converters.formats.operetta_columns import IndexedPlane
 from fractal_omezarr_converters.formats.operetta_index import read_index
 from fractal_omezarr_converters.testing.synthetic_cellvoyager import write_cellvoyager
 from fractal_omezarr_converters.testing.synthetic_operetta import write_operetta

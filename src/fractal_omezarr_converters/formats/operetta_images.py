@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.clock_times import many_seconds_of, seconds_of
+from fractal_omezarr_converters.formats.operetta_columns import IndexedPlane
 from fractal_omezarr_converters.formats.plane_table import NO_PAGE
 from fractal_omezarr_converters.formats.row_columns import MOST_DIGITS, Known
 from fractal_omezarr_converters.formats.units import Target
@@ -25,7 +25,7 @@ from fractal_omezarr_converters.formats.xml_records import XmlRecord, converted
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fractal_omezarr_converters.formats.plane_table import Floats, Ints
+    from fractal_omezarr_converters.formats.plane_table import Ints
     from fractal_omezarr_converters.formats.xml_rows import XmlRows
 
 MAX_ROW, MAX_COLUMN = 32, 48
@@ -33,76 +33,6 @@ MAX_ID = 1 << 31
 MAX_SIZE = 100_000
 MAX_POSITION_UM = 1e6
 PIXEL_SIZES_UM = (1e-3, 1e3)
-
-
-class IndexedPlane(NamedTuple):
-    """One ``Image`` record: where it was taken, in µm and s, and its file. Numbers that are not known are NaN."""
-
-    row: int
-    column: int
-    field: int
-    plane: int
-    time: int
-    sequence: int
-    channel: int
-    width: int
-    height: int
-    x: float
-    y: float
-    z: float
-    abs_z: float
-    offset: float
-    pixel_x: float
-    pixel_y: float
-    taken: float
-    state: str
-    url: str | None
-    page: int
-    line: int
-
-
-NUMBERS = ("x", "y", "z", "abs_z", "offset", "pixel_x", "pixel_y", "taken")
-OBJECTS = ("state", "url")
-
-
-@dataclass(frozen=True, eq=False)
-class IndexedPlanes:
-    """The records of an index as columns, see :class:`IndexedPlane`; numbers that are not known are NaN."""
-
-    row: Ints
-    column: Ints
-    field: Ints
-    plane: Ints
-    time: Ints
-    sequence: Ints
-    channel: Ints
-    width: Ints
-    height: Ints
-    x: Floats
-    y: Floats
-    z: Floats
-    abs_z: Floats
-    offset: Floats
-    pixel_x: Floats
-    pixel_y: Floats
-    taken: Floats
-    state: Sequence[str]
-    url: Sequence[str | None]
-    page: Ints
-    line: Ints
-
-    def __len__(self) -> int:
-        """Count the records."""
-        return len(self.url)
-
-    def named(self) -> NDArray[np.bool_]:
-        """Say which records name a file."""
-        return np.array([url is not None for url in self.url], np.bool_)
-
-    def label(self, at: int) -> str:
-        """Name of a record for messages, such as ``r03c05f02p01-ch1 t2``."""
-        place = f"r{self.row[at]:02d}c{self.column[at]:02d}f{self.field[at]:02d}p{self.plane[at]:02d}"
-        return f"{place}-ch{self.channel[at]} t{self.time[at]}"
 
 
 _WHOLE: dict[str, tuple[int, int, int | None]] = {
@@ -208,7 +138,7 @@ class ImageRows:
         self._known: dict[tuple[str, str | None], Known[Any]] = {}
 
     def columns(self, rows: XmlRows) -> list[Any] | None:
-        """Give the columns of :class:`IndexedPlanes`, None for rows that :func:`plane_of` should read one by one."""
+        """Give the columns of ``IndexedPlanes``, None for rows that :func:`plane_of` should read one by one."""
         texts = dict(zip(WANTED.fields, rows.columns(), strict=True))
         units = dict(zip(WANTED.fixed, rows.fixed, strict=True))
         if units.pop("@id") is not None or None in texts["ChannelID"]:

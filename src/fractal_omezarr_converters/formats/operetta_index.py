@@ -13,16 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
-from fractal_omezarr_converters.formats.operetta_images import (
-    NUMBERS,
-    OBJECTS,
-    WANTED,
-    ImageRows,
-    IndexedPlane,
-    IndexedPlanes,
-    channel_of,
-    plane_of,
-)
+from fractal_omezarr_converters.formats.operetta_columns import NUMBERS, OBJECTS, IndexedPlane, IndexedPlanes
+from fractal_omezarr_converters.formats.operetta_images import WANTED, ImageRows, channel_of, plane_of
 from fractal_omezarr_converters.formats.row_columns import GrowingColumns
 from fractal_omezarr_converters.formats.xml_layouts import Repeated
 from fractal_omezarr_converters.formats.xml_records import XmlRecord

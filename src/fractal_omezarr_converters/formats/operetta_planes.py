@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fractal_omezarr_converters.formats.clock_times import seconds_of
+from fractal_omezarr_converters.formats.operetta_columns import IndexedPlanes
 from fractal_omezarr_converters.formats.operetta_flatfield import FlatField, FlatFieldLoader
-from fractal_omezarr_converters.formats.operetta_images import IndexedPlanes
 from fractal_omezarr_converters.formats.operetta_index import OperettaIndex
 from fractal_omezarr_converters.formats.operetta_loader import OperettaLoader
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, LoaderMaker, PlaneRecord
