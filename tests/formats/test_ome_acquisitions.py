@@ -252,8 +252,9 @@ def test_numbers_of_other_sources_may_not_be_counted_over(tmp_path: Path) -> Non
     cycles = write_ome_plate(tmp_path / "a", **SMALL).folders[0]
     other = write_ome_plate(tmp_path / "b", planes=1, layout=(1, 2), wells=("D07",)).folders[0]
     assert plan([cycles, other]).plates[f"{PLATE}.zarr"]["acquisitions"] == [0, 1, 2]
+    assert plan([cycles, other], acquisition=4).plates[f"{PLATE}.zarr"]["acquisitions"] == [4, 5, 6]
     with pytest.raises(ConvertersToolsUserError) as raised:
-        plan([cycles, other], acquisition=0)
+        plan([cycles, other], configuration={"acquisitions": [{"acquisition": 0}, {"acquisition": 1}]})
     assert str(raised.value) == (
         f"'{cycles}' holds 2 acquisitions of plate '{PLATE}.zarr', which become numbers 0, 1, but '{other}' makes number 1 of"
         " it, too; give the latter the acquisition number 2 or a higher one."
