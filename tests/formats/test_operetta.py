@@ -11,8 +11,11 @@ import pytest
 
 pytest.importorskip("fractal_omezarr_converters.core.tile_table")
 
+from fractal_omezarr_converters.convert import convert
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.formats.contract import Scan
+from fractal_omezarr_converters.ngff.reader import open_image
 from fractal_omezarr_converters.testing import (
     PlaneKey,
     SyntheticChannel,
@@ -238,11 +241,38 @@ def test_maps_that_follow_the_images_are_used(tmp_path: Path) -> None:
     assert len(_scan(truth).tiles) == len(truth.listed())
 
 
-def test_channels_may_have_different_pixel_sizes_which_is_said(tmp_path: Path) -> None:
-    truth = write_operetta(tmp_path, flavour="V7", planes=1)
+def _with_another_pixel_size(folder: Path, size: str) -> SyntheticOperetta:
+    """An export whose channels have different pixel sizes."""
+    truth = write_operetta(folder, flavour="V7", planes=1, wells=("B03",), layout=(1, 2))
     index = truth.folders[0] / "Images" / "Index.xml"
-    text = index.read_text("utf-8-sig").replace("0.65E-06", "1.3E-06", 2)
-    index.write_text(text, "utf-8")
+    index.write_text(index.read_text("utf-8-sig").replace("0.65E-06", size, 2), "utf-8")
+    return truth
+
+
+def test_channels_of_different_pixel_sizes_become_acquisitions_by_filters(tmp_path: Path) -> None:
+    """As the message says."""
+    truth = _with_another_pixel_size(tmp_path / "in", "1.3E-06")
     scan = _scan(truth)
     assert sorted(details.xy_pixel_size for details in scan.tiles.acquisitions) == pytest.approx([0.65, 1.3])
-    assert any("different pixel sizes" in each for each in scan.warnings)
+    assert any("(DAPI: 0.65 µm; Alexa 647: 1.3 µm)" in each and "Channel Filter" in each for each in scan.warnings)
+    with pytest.raises(ConvertersToolsUserError, match="giving the folder once for each part"):
+        convert(truth.folders[0], tmp_path / "refused", workers=1)
+    parts = [
+        {
+            "path": str(truth.folders[0]),
+            "acquisition": number,
+            "advanced": {"filters": [{"name": "Channel Filter", "channel_labels": [label]}]},
+        }
+        for number, label in enumerate(["DAPI", "Alexa 647"])
+    ]
+    convert(None, tmp_path / "out", configuration={"acquisitions": parts}, workers=1)
+    written = [open_image(next((tmp_path / "out").glob(f"*.zarr/B/03/{number}"))) for number in (0, 1)]
+    assert [image.pixel_size()["x"] for image in written] == pytest.approx([0.65, 1.3])
+    assert [image.channel_labels for image in written] == [["DAPI"], ["Alexa 647"]]
+
+
+def test_pixel_sizes_that_differ_by_rounding_are_one(tmp_path: Path) -> None:
+    truth = _with_another_pixel_size(tmp_path / "in", "0.6500000001E-06")
+    scan = _scan(truth)
+    assert not any("different pixel sizes" in each for each in scan.warnings)
+    assert len(convert(truth.folders[0], tmp_path / "out", workers=1, verify=True).outcomes) == 1

@@ -150,8 +150,9 @@ def _agreed_details(table: TileTable, rows: Rows, where: str) -> Any:
         if differing:
             raise ConvertersToolsUserError(
                 f"The tiles {_tile_words(table, int(rows[position]))} and {_tile_words(table, int(rows[0]))} of image "
-                f"'{where}' do not belong together: {'; '.join(differing)}. Give them different places, acquisition "
-                "numbers, or the same settings."
+                f"'{where}' do not belong together: {'; '.join(differing)}. Give them different places, the same "
+                "settings, or different acquisition numbers; what lies in one folder is parted by giving the folder "
+                "once for each part, each with a filter (such as a Channel Filter) that keeps it alone."
             )
     return ours
 

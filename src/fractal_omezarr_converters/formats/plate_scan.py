@@ -14,6 +14,7 @@ from fractal_omezarr_converters.formats.colour_channels import ColourChannels
 from fractal_omezarr_converters.formats.contract import Scan
 from fractal_omezarr_converters.formats.field_grid import grid_centres
 from fractal_omezarr_converters.formats.flat_channels import repeat_single_planes
+from fractal_omezarr_converters.formats.pixel_sizes import settled_sizes, warnings_of_sizes
 from fractal_omezarr_converters.formats.plane_axes import PlaneAxes, plane_axes
 from fractal_omezarr_converters.formats.plane_checks import checked_planes, table_of
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, Measurement, PlaneRecord
@@ -89,6 +90,12 @@ class _SortedOut:
     infos: list[ChannelInfo]
     loaders: LoaderColumns
 
+    def labels(self) -> dict[int, str]:
+        """Labels in the image of each channel of the measurement; one in colour has three."""
+        ends = np.cumsum(self.channels.lengths()).tolist()
+        numbered = zip(self.channels.numbers, [0, *ends], ends)
+        return {number: ", ".join(each.channel_label for each in self.infos[a:b]) for number, a, b in numbered}
+
 
 def plate_facts_of(
     planes: Sequence[PlaneRecord],
@@ -147,10 +154,9 @@ def _loaders(measured: Measurement, found: SortedPlanes, planes: PlaneTable) -> 
 def _frames(given: _SortedOut) -> list[Frame]:
     """Sizes of all frames; those the metadata do not state come from the header of the first file of each."""
     measured, planes = given.measured, given.planes
-    frames = list(measured.frames)
+    frames = settled_sizes(measured.frames)
     used = ranked(planes.frame)[0].tolist()
-    if len({(frames[n].pixel_x, frames[n].pixel_y) for n in used}) > 1:
-        measured.warnings.append("Planes have different pixel sizes; only planes of one pixel size fit into one image.")
+    measured.warnings.extend(warnings_of_sizes(frames, planes, given.labels()))
     unknown = [number for number in used if frames[number].width is None or frames[number].height is None]
     if unknown and not given.found.files_there:
         raise ConvertersToolsUserError(
