@@ -46,6 +46,37 @@ def test_c04_names_that_lead_out_are_refused(images: Path, name: str) -> None:
         AcquisitionFiles(images.parent, images).locate(name, where="index, line 7")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/data/plate/Images/a.tif",
+        "C:\\data\\a.tif",
+        "C:/data/A.tif",
+        "\\\\server\\share\\a.tif",
+        "http://example.org/a.tif",
+        "file:///D:/data/a.tif",
+    ],
+)
+def test_of_full_paths_of_another_computer_the_file_beside_is_taken(images: Path, name: str) -> None:
+    files = AcquisitionFiles(images.parent, images)
+    assert files.locate(name, where="x") == (str(images / "a.tif"), True)
+    found = files.locate_all([name, "sub/b.tif"], where=str, heading="x")
+    assert found.files.paths == [str(images / "a.tif"), str(images / "sub" / "b.tif")] and found.there.all()
+
+
+def test_one_file_is_not_taken_for_two_of_its_name_in_two_folders(images: Path) -> None:
+    files = AcquisitionFiles(images.parent, images)
+    files.locate("C:\\one\\a.tif", where="x")
+    with pytest.raises(ConvertersToolsUserError, match="leads out"):
+        files.locate("C:\\two\\a.tif", where="x")
+
+
+def test_a_link_that_a_full_path_leads_to_needs_the_option(images: Path, tmp_path: Path) -> None:
+    (images / "linked.tif").symlink_to(tmp_path / "secret.tif")
+    with pytest.raises(ConvertersToolsUserError, match="follow_links"):
+        AcquisitionFiles(images.parent, images).locate("/data/linked.tif", where="x")
+
+
 def test_links_out_of_the_folder_need_the_option(images: Path, tmp_path: Path) -> None:
     (images / "linked.tif").symlink_to(tmp_path / "secret.tif")
     (images / "inside.tif").symlink_to(images / "a.tif")

@@ -356,6 +356,13 @@ def test_of_several_files_that_were_renamed_the_first_is_known_by_its_identifier
     assert any("does not name 1 OME-TIFF files of its folder" in each for each in scan.warnings)
 
 
+def test_full_paths_of_another_computer_mean_the_files_beside(tmp_path: Path) -> None:
+    truth = write_ome_plate(tmp_path / "in", companion=True, wells=("B03",))
+    _edited(truth, 'FileName="', 'FileName="C:\\data\\plate\\')
+    assert not any("does not name" in each for each in _scan(truth).warnings)
+    convert_and_compare(truth, tmp_path / "out", format_name="ome_plate")
+
+
 def test_an_image_of_two_wells_is_said(tmp_path: Path) -> None:
     truth = write_ome_plate(tmp_path, planes=1, companion=True, layout=(1, 2))
     assert not any("another plane" in each for each in _scan(truth).warnings)

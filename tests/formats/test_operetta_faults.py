@@ -84,6 +84,12 @@ def test_c04_files_that_leave_the_folder_are_refused(index: Path, name: str) -> 
         _changed(index, "r02c03f01p01-ch1sk1fk1fl1.tiff", name)
 
 
+@pytest.mark.parametrize("place", ["\\\\server\\share\\Images\\", "D:/data/Images/", "http://a.b/Images/"])
+def test_full_paths_of_images_that_lie_beside_the_index_are_read(index: Path, place: str) -> None:
+    scan = _changed(index, "<URL>", f"<URL>{place}")
+    assert {Path(tile.image_loader.file_path).parent for tile in scan.tiles} == {index.parent} and len(scan.tiles) == 4
+
+
 def test_two_files_for_one_plane_are_named(index: Path) -> None:
     with pytest.raises(ConvertersToolsUserError, match=r"f02p01.*f01p01.*both claim"):
         _changed(index, "<FieldID>2<", "<FieldID>1<")

@@ -56,31 +56,37 @@ class AcquisitionFiles:
         self._listed: dict[str, dict[str, bool]] = {}
         self._inside: dict[str, str] = {}
         self._spellings: dict[str, dict[str, list[str]]] = {}
+        self._former: dict[str, str] = {}
 
     def locate(self, name: str, *, where: str) -> tuple[str, bool]:
         """Give the absolute path of a named file, and whether the file is there.
 
         Args:
-            name: relative name as the metadata state it.
+            name: name as the metadata state it; of a full path or address of the computer that wrote it the last part counts.
             where: place of the name in the metadata, for the error.
 
         Raises:
-            ConvertersToolsUserError: the name is absolute, remote, or leaves the acquisition's folder.
+            ConvertersToolsUserError: the name leaves the acquisition's folder, or is a full path and no such file lies beside.
         """
         return self._locate(name, where, listed=False)
 
     def _locate(self, name: str, where: str, *, listed: bool) -> tuple[str, bool]:
         """Do what :meth:`locate` does; with ``listed`` by a listing of the file's folder."""
         folder, _, file_name = name.replace("\\", "/").rpartition("/")
+        former = folder if _is_full(name) else None
+        folder = folder if former is None else ""
         place = self._inside.get(folder)
         if place is None:
             place = self._inside[folder] = self._checked_folder(folder, name, where)
-        if file_name in ("", ".", "..") or "\0" in name or _DRIVE.match(name):
+        if file_name in ("", ".", "..") or "\0" in name or _DRIVE.match(file_name):
             raise self._refused(name, where)
         path = os.path.join(place, file_name)  # noqa: PTH118 -- called for every plane
         is_link = self._listing(place).get(file_name) if listed or place in self._listed else _is_link(path)
         if is_link is None and (other := self._spelled_otherwise(place, file_name)) is not None:
             path, is_link = os.path.join(place, other), self._listing(place)[other]  # noqa: PTH118
+        # files of one name in two former folders cannot both be the one that lies here
+        if former is not None and (is_link is None or self._former.setdefault(path, former) != former):
+            raise self._refused(name, where)
         if is_link:
             self._check_link(path, name, where)
         return path, is_link is not None
@@ -165,7 +171,7 @@ class AcquisitionFiles:
         self._spellings.clear()
 
     def _checked_folder(self, folder: str, name: str, where: str) -> str:
-        if "://" in name or "\0" in name or _DRIVE.match(name) or name.replace("\\", "/").startswith("/"):
+        if "\0" in name or (folder and _is_full(name)):
             raise self._refused(name, where)
         place = Path(os.path.normpath(self.beside / folder))
         if not place.is_relative_to(self.root):
@@ -215,6 +221,16 @@ class AcquisitionFiles:
             f"{where}: the file name '{name}' leads out of the acquisition's folder '{self.root}' and is refused;"
             " image files must lie inside the folder that is converted."
         )
+
+
+def name_beside(name: str) -> str:
+    """The name by which a file is looked for: of a full path of another computer its last part."""
+    return name.replace("\\", "/").rpartition("/")[2] if _is_full(name) else name
+
+
+def _is_full(name: str) -> bool:
+    """Whether a name is a full path or an address: where the file lay when the metadata were written."""
+    return "://" in name or name.startswith(("/", "\\")) or _DRIVE.match(name) is not None
 
 
 def _folded(name: str) -> str:

@@ -26,7 +26,7 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsUserError,
     raise_together,
 )
-from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
+from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles, name_beside
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.field_grid import FieldGrid
 from fractal_omezarr_converters.formats.marker_search import files_that_match
@@ -138,7 +138,8 @@ def _warn_of_others(source: Path, marked: Sequence[Path], document: OmeDocument,
     """Say which OME-TIFF files of the folder the OME-XML does not name: they may be another plate."""
     if source.is_file():
         return
-    named = {place.file for image in document.images.values() for place in image.places.values()}
+    stated = {place.file for image in document.images.values() for place in image.places.values()}
+    named = {name_beside(each) for each in stated if each}
     others = [each.name for each in marked if each.name not in named and each != file]
     if others:
         document.warnings.append(
