@@ -344,16 +344,33 @@ def test_a_file_of_another_identifier_than_the_named_one_was_not_renamed(tmp_pat
     assert not any("renamed" in each for each in scan.warnings)
 
 
-def test_of_several_files_that_were_renamed_the_first_is_known_by_its_identifier(tmp_path: Path) -> None:
-    truth = write_ome_plate(tmp_path, planes=1, wells=("B03",), layout=(1, 2))
-    for path in list(truth.folders[0].iterdir()):
-        for number in (1, 2):
-            _rewritten(path, f'B03_{number}.ome.tif">urn:uuid:1<', f'B03_{number}.ome.tif">urn:uuid:{number}0<')
-        _rewritten(path, "<OME ", f'<OME UUID="urn:uuid:{path.name[4]}0" ')
+def _renamed(truth: SyntheticOmePlate, *, identifiers: bool = True) -> None:
+    """Rename the files of a plate of one well, each of which states its own identifier."""
+    for path in list(truth.folders[0].glob("*.tif")):
+        for number in truth.fields if identifiers else ():
+            if not truth.companion:
+                _rewritten(path, f'B03_{number}.ome.tif">urn:uuid:1<', f'B03_{number}.ome.tif">urn:uuid:{number}0<')
+        if identifiers:
+            _rewritten(path, "<OME ", f'<OME UUID="urn:uuid:{path.name[4]}0" ')
         path.rename(path.with_name(f"day 1 {path.name}"))
-    scan = _scan(truth)
-    assert scan.states.missing_file == len(truth.channels)
-    assert any("does not name 1 OME-TIFF files of its folder" in each for each in scan.warnings)
+
+
+@pytest.mark.parametrize("companion", [False, True])
+def test_files_that_were_renamed_are_known_by_their_identifiers(tmp_path: Path, companion: bool) -> None:
+    truth = write_ome_plate(tmp_path / "in", planes=1, wells=("B03",), companion=companion)
+    for number in truth.fields if companion else ():
+        _edited(truth, f'B03_{number}.ome.tif">urn:uuid:1<', f'B03_{number}.ome.tif">urn:uuid:{number}0<')
+    _renamed(truth)
+    said = [each for each in _scan(truth).warnings if "renamed" in each]
+    assert "'B03_1.ome.tif': it was renamed" in said[0] and said[-1].startswith("1 more files")
+    assert not any("does not name" in each for each in _scan(truth).warnings)
+    convert_and_compare(truth, tmp_path / "out", format_name="ome_plate")
+
+
+def test_files_without_identifiers_that_were_renamed_are_missing(tmp_path: Path) -> None:
+    truth = write_ome_plate(tmp_path, planes=1, wells=("B03",), layout=(1, 2))
+    _renamed(truth, identifiers=False)
+    assert any("No image file" in each for each in _scan(truth).warnings)
 
 
 def test_full_paths_of_another_computer_mean_the_files_beside(tmp_path: Path) -> None:

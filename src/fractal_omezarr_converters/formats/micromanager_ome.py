@@ -11,7 +11,8 @@ from pathlib import Path
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.micromanager_frames import StatedPlate
-from fractal_omezarr_converters.formats.ome_xml import read_ome_xml, xml_of
+from fractal_omezarr_converters.formats.ome_description import xml_of
+from fractal_omezarr_converters.formats.ome_xml import read_ome_xml
 
 BEFORE_LABEL = "_MMStack_"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.ome_records import OmeDocument, OmeImageRecord
+from fractal_omezarr_converters.formats.ome_renamed import find_former_names
 from fractal_omezarr_converters.formats.xml_records import XmlRecord
 from fractal_omezarr_converters.models.ome_planes import TiffBlock, plane_places
-from fractal_omezarr_converters.models.urls import is_file_there
 
 EXAMPLES = 3
 
@@ -51,8 +51,7 @@ def settle_files(document: OmeDocument, file: Path, *, is_in_file: bool) -> list
     Returns:
         What is wrong.
     """
-    if is_in_file:
-        _find_former_name(document, file)
+    find_former_names(document, file, is_in_file=is_in_file)
     return [*_nameless_files(document, is_in_file=is_in_file), *_images_without_files(document, is_in_file=is_in_file)]
 
 
@@ -75,20 +74,6 @@ def _images_without_files(document: OmeDocument, *, is_in_file: bool) -> list[st
             f" {', '.join(lost[:EXAMPLES])}{', ...' if len(lost) > EXAMPLES else ''}."
         )
     return []
-
-
-def _find_former_name(document: OmeDocument, file: Path) -> None:
-    """Take the planes of a TIFF file that was renamed for its own: the OME-XML in it still has its former name."""
-    uuids = {name: uuid for image in document.images.values() for name, uuid in image.uuids.items()}
-    own = [
-        name for name, uuid in uuids.items() if (uuid == document.uuid if uuid and document.uuid else len(uuids) == 1)
-    ]
-    if file.name in uuids or len(own) != 1 or is_file_there(file.parent / own[0]):
-        return
-    for image in document.images.values():
-        places = image.places.items()
-        image.places = {key: place._replace(file=None) if place.file == own[0] else place for key, place in places}
-    document.warnings.append(f"'{file}' calls itself '{own[0]}': it was renamed, and its own images are taken.")
 
 
 def _nameless_files(document: OmeDocument, *, is_in_file: bool) -> list[str]:

@@ -31,9 +31,10 @@ from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.field_grid import FieldGrid
 from fractal_omezarr_converters.formats.marker_search import files_that_match
 from fractal_omezarr_converters.formats.ome_collector import OmePlanes, data_type, shared
+from fractal_omezarr_converters.formats.ome_description import tiff_description
 from fractal_omezarr_converters.formats.ome_records import OmeDocument
 from fractal_omezarr_converters.formats.ome_wells import AcquiredWells, OmePlate, OmeWell, acquired_wells
-from fractal_omezarr_converters.formats.ome_xml import read_ome_xml, tiff_description
+from fractal_omezarr_converters.formats.ome_xml import read_ome_xml
 from fractal_omezarr_converters.formats.plane_records import Measurement
 from fractal_omezarr_converters.formats.plate_format import PlateFormat
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of

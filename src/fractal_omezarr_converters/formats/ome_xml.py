@@ -6,7 +6,6 @@ Source: OME schema 2003-FC to 2016-06 (https://www.openmicroscopy.org/Schemas). 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from fractal_omezarr_converters.formats.xml_stream import XmlStream
 
 MAX_SIZE = 10_000_000
 MAX_PROBLEMS = 20
-_DECLARATION = re.compile(r"\A<\?xml[^>]*\?>")
 
 
 def read_ome_xml(
@@ -76,21 +74,6 @@ def read_ome_xml(
         problems.extend(settle_files(document, Path(path), is_in_file=content is not None))
     raise_together(problems, f"The OME-XML of '{path}' cannot be used")
     return document
-
-
-def tiff_description(path: str | Path) -> tuple[bytes, int] | None:
-    """Give the OME-XML in a TIFF file and the number of its pages; None when there is none."""
-    from fractal_omezarr_converters.models.ome_planes import is_ome_xml
-    from fractal_omezarr_converters.models.tiff_pool import naming, opened
-
-    with opened(str(path)) as file, file.lock, naming(str(path)):
-        text = file.tif.pages.first.description
-        return (xml_of(text), len(file.tif.pages)) if is_ome_xml(text) else None
-
-
-def xml_of(description: str) -> bytes:
-    """Give the XML in a description of a TIFF file; that is decoded already, so its declaration of an encoding is void."""
-    return _DECLARATION.sub("", description.strip("\x00 \n")).encode()
 
 
 def _images(record: XmlRecord, own_pages: int, *, plane_per_block: bool) -> Iterator[OmeImageRecord]:

@@ -51,7 +51,7 @@ def copy_metadata_files(
 def _content(path: str) -> bytes | None:
     """What is kept of a file; None for an image that says nothing."""
     if _is_image(path):
-        from fractal_omezarr_converters.formats.ome_xml import tiff_description
+        from fractal_omezarr_converters.formats.ome_description import tiff_description
         from fractal_omezarr_converters.models.tiff_pool import headers_only
 
         with headers_only():
