@@ -68,6 +68,31 @@ def test_c13_huge_ids_are_ranked_and_cost_nothing(index: Path) -> None:
     assert len(set(scan.tiles.start[:, 2])) == 1
 
 
+@pytest.mark.parametrize("name", ["PositionZ", "AbsPositionZ", "MeasurementTimeOffset"])
+def test_images_are_converted_without_numbers_that_the_instrument_did_not_know(tmp_path: Path, name: str) -> None:
+    """The first of many alike: the others keep theirs."""
+    truth = write_operetta(tmp_path, wells=("B03",), layout=(3, 3), planes=3, times=2)
+    index = truth.folders[0] / "Images" / "Index.idx.xml"
+    before = _scan(index)
+    text = index.read_text("utf-8-sig")
+    start = text.index(f"<{name} ")
+    scan = _changed(
+        index, text[start : text.index(f"</{name}>")], f'<{name} Unit="{"s" if "Time" in name else "m"}">NaN', 1
+    )
+    assert (scan.tiles.start == before.tiles.start).all()
+    said = next(each for each in scan.warnings if f"state no number as <{name}>" in each)
+    assert said.startswith("1 images in ")
+
+
+def test_sizes_and_wavelengths_that_say_nothing_are_left_out(index: Path) -> None:
+    _changed(index, "<PlateRows>8<", "<PlateRows>0<")
+    scan = _changed(index, '<MainEmissionWavelength Unit="nm">456<', '<MainEmissionWavelength Unit="nm">430-500<')
+    assert len(scan.tiles) == 4 and scan.plate is not None and scan.plate.rows is None
+    assert scan.tiles.acquisitions[0].channels[0].wavelength_id is None
+    assert any("states '0' as PlateRows" in each for each in scan.warnings)
+    assert len([each for each in scan.warnings if "is '430-500', which is no wavelength" in each]) == 1
+
+
 def test_all_faults_are_reported_together(index: Path) -> None:
     text = index.read_text("utf-8-sig")
     index.write_text(

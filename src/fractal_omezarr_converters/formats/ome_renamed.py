@@ -28,17 +28,17 @@ def find_former_names(document: OmeDocument, file: Path, *, is_in_file: bool) ->
     former = {uuid: name for name, uuid in lost.items() if uuid and list(lost.values()).count(uuid) == 1}
     others = listed - {file.name} - {name_beside(name) for name in uuids} if len(lost) > len(now) else set()
     for each in sorted(others):
-        name = former.get(own_uuid(file.parent / each) or "")
-        if name is not None:
-            now.setdefault(name, each)
+        known = former.get(own_uuid(file.parent / each) or "")
+        if known is not None:
+            now.setdefault(known, each)
     for image in document.images.values():
         places = image.places.items()
         image.places = {
             key: place._replace(file=now[place.file]) if place.file in now else place for key, place in places
         }
-    for name, each in list(now.items())[:EXAMPLES]:
+    for name, present in list(now.items())[:EXAMPLES]:
         document.warnings.append(
-            f"'{file.parent / (each or file.name)}' calls itself '{name}': it was renamed, and its own images are taken."
+            f"'{file.parent / (present or file.name)}' calls itself '{name}': it was renamed, and its own images are taken."
         )
     if len(now) > EXAMPLES:
         document.warnings.append(f"{len(now) - EXAMPLES} more files of '{file.parent}' were renamed, too.")

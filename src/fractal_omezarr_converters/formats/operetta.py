@@ -44,6 +44,7 @@ INDEX_NAMES = ("Index.idx.xml", "Index.xml", "Index.ref.xml", "ImageIndex.Columb
 SMALL_INDEX_NAMES = ("index.idx.xml", "index.xml", "index.ref.xml")
 IMAGE_FOLDERS = ("", "Images/", "images/")
 #: Before the names of images that were exported with flat-field correction.
+LARGEST_PLATE = 48
 FLEX = "flex/flex_"
 ARCHIVE_MARKERS = ("XML/MEASUREMENT/*.xml", "IMAGES/*/IMAGES.sqlite")
 
@@ -250,8 +251,12 @@ def _plate_facts(
 ) -> PlateFacts:
     size: list[int | None] = []
     for what in ("PlateRows", "PlateColumns"):
-        has = index.plate is not None and index.plate.get(what) is not None
-        size.append(index.plate.integer(what, least=1, most=48) if index.plate is not None and has else None)
+        stated = index.plate_value(what)
+        size.append(int(stated) if stated and stated.isdecimal() and 1 <= int(stated[:9]) <= LARGEST_PLATE else None)
+        if stated and size[-1] is None:
+            warnings.append(
+                f"'{index.path}' states '{stated[:40]}' as {what}, which no plate has; its size is not used."
+            )
     start = seconds_of(index.plate_value("MeasurementStartTime"))
     taken = planes.clock[np.isfinite(planes.clock)]
     return plate_facts_of(

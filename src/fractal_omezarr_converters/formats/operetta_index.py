@@ -9,6 +9,7 @@ Units are read from the ``Unit`` attribute; Harmony writes m, nm and s. Sources:
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -22,6 +23,9 @@ from fractal_omezarr_converters.formats.xml_rows import XmlRows, XmlRowStream
 
 MAX_PROBLEMS = 20
 CHANNEL = IndexedPlane._fields.index("channel")
+NOT_NEEDED = ("PositionZ", "AbsPositionZ", "MeasurementTimeOffset")
+"""Numbers without which an image is read all the same."""
+_NO_NUMBER = ("nan", "inf", "infinity")
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _NUMBERS = re.compile(_NUMBER)
 
@@ -97,6 +101,10 @@ def read_index(path: str) -> OperettaIndex:
         reading.take_images(found)
     index.planes = IndexedPlanes(**reading.planes.joined())
     problems = reading.problems
+    index.warnings.extend(
+        f"{number} images in '{path}' state no number as <{name}>; they are converted without it."
+        for name, number in sorted(reading.unknown.items())
+    )
     index.harmony = stream.namespace.rstrip("/").rpartition("/")[2]
     if index.harmony == "Columbus":
         index.wells_selected.clear()  # its ids of wells are numbers of its database, not rows and columns
@@ -155,6 +163,7 @@ class _Reading:
         self.entries: dict[int, dict[str, XmlRecord]] = {}
         self.problems: list[str] = []
         self.names: set[tuple[int, str]] = set()
+        self.unknown: Counter[str] = Counter()
         self.planes = GrowingColumns(IndexedPlane._fields, NUMBERS, OBJECTS)
         self._rows = ImageRows(self.entries)
 
@@ -189,11 +198,24 @@ class _Reading:
             return
         try:
             channel = self._with_entries(record)
+            self._leave_out_unknown(record)
             self.planes.add_row(plane_of(record))
             self._take_channel(record, channel)
             self.names.add((channel, record.get("ChannelName") or ""))
         except ConvertersToolsUserError as error:
             self.problems.append(str(error))
+
+    def _leave_out_unknown(self, record: XmlRecord) -> None:
+        """Take numbers for absent that an image can do without, where the instrument wrote that it did not know them."""
+        unknown = {
+            each.name
+            for each in record.children
+            if each.name in NOT_NEEDED and each.text.strip().lstrip("+-").lower() in _NO_NUMBER
+        }
+        if unknown:
+            record.children = [each for each in record.children if each.name not in unknown]
+            record.forget_names()
+            self.unknown.update(unknown)
 
     def _with_entries(self, record: XmlRecord) -> int:
         """Give a record the facts of its channel that it lacks; the number of the channel."""
@@ -205,7 +227,7 @@ class _Reading:
 
     def _take_channel(self, record: XmlRecord, channel: int) -> None:
         if channel not in self.index.channels:
-            self.index.channels[channel] = _channel(record, channel)
+            self.index.channels[channel] = _channel(record, channel, self.index.warnings)
 
 
 _KEPT_CHANNEL_FACTS = (
@@ -222,11 +244,18 @@ _KEPT_CHANNEL_FACTS = (
 )
 
 
-def _channel(record: XmlRecord, number: int) -> ChannelRecord:
+def _channel(record: XmlRecord, number: int, warnings: list[str]) -> ChannelRecord:
     facts = ChannelRecord(number, name=record.get("ChannelName") or "", kind=record.get("ChannelType") or "")
     for side in ("Excitation", "Emission"):
         name = f"Main{side}Wavelength"
-        value = record.quantity(name, "nm", default_unit="nm") if record.get(name) else 0.0
+        value = 0.0
+        try:
+            value = record.quantity(name, "nm", default_unit="nm") if record.get(name) else 0.0
+        except ConvertersToolsUserError:
+            warnings.append(
+                f"{record.file}, line {record.line}: <{name}> of channel {number} is '{record.get(name)}', which is no"
+                " wavelength in nm; it is left out."
+            )
         # Harmony writes 0 where there is no such wavelength: brightfield, digital phase contrast.
         setattr(facts, f"{side.lower()}_nm", value if value > 0 else None)
     text = record.get("OrientationMatrix")
