@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from fractal_omezarr_converters.testing.synthetic_named import PATTERN
 
 CHANNELS = (SyntheticChannel(1, "DAPI"), SyntheticChannel(2, "GFP"))
 COLOURS = (SyntheticChannel(1, "Green"), SyntheticChannel(2, "Phase"))
+ARCHIVED = (SyntheticChannel(1, "C1"), SyntheticChannel(2, "Ph"))
 # overlap of 8 px of 64 and of 6 px of 48 is the same eighth
 FULL: dict[str, Any] = {
     "channels": CHANNELS,
@@ -289,6 +291,13 @@ def _of_incucyte_by_channel_alone(truth: Any, key: PlaneKey) -> str:
     return _of_incucyte_since_the_start(truth, key).replace("VID12", truth.channels[key.channel].name)
 
 
+def _of_incucyte_archive(truth: Any, key: PlaneKey) -> str:
+    minutes = key.t * 90
+    well = f"{key.well[0]}{int(key.well[1:])}"
+    scan = f"EssenFiles/ScanData/2505/16/{12 + minutes // 60}{minutes % 60:02d}/1248"
+    return f"{scan}/{well}-{key.field}-{truth.channels[key.channel].name}.tif"
+
+
 def _of_pathway(truth: Any, key: PlaneKey) -> str:
     return f"Well {key.well}/{truth.channels[key.channel].name} - n{key.t:06d}.tif"
 
@@ -303,6 +312,7 @@ def _of_pathway(truth: Any, key: PlaneKey) -> str:
         (_of_incucyte_without_prefix, {"channels": COLOURS, "times": 3, "seconds": 5400.0}),
         (_of_incucyte_by_prefix, {"channels": COLOURS, "times": 3, "seconds": 5400.0}),
         (_of_incucyte_by_channel_alone, {"channels": COLOURS, "times": 3, "seconds": 5400.0}),
+        (_of_incucyte_archive, {"channels": ARCHIVED, "times": 3, "seconds": 5400.0}),
         (_of_pathway, {"channels": CHANNELS, "times": 2, "layout": (1, 1)}),
     ],
 )
@@ -328,6 +338,19 @@ def test_colours_within_other_words_are_no_channels_of_an_incucyte(tmp_path: Pat
         tifffile.imwrite(path, np.zeros((8, 8), np.uint16))
     scan = registry.detect(tmp_path).scan(str(tmp_path), options={"pixel_size": 1.0})
     assert len(scan.tiles) == 3 and len(scan.tiles.acquisitions[0].channels or ()) == 1
+
+
+def test_vessels_of_one_archive_with_the_same_wells_are_converted_one_by_one(tmp_path: Path) -> None:
+    """By the pattern that the message gives."""
+    truth = write_named_images(tmp_path / "in", name=_of_incucyte_archive, planes=1, layout=(1, 1), channels=ARCHIVED)
+    folder = truth.folders[0]
+    scans = folder / "EssenFiles" / "ScanData" / "2505" / "16"
+    shutil.copytree(scans / "1200" / "1248", scans / "1215" / "1300")
+    with pytest.raises(ConvertersToolsUserError, match="state 2 plates with the same wells") as raised:
+        registry.get("named_images").scan(str(folder), options={"pixel_size": 1.0})
+    pattern = str(raised.value).partition("the first: ")[2]
+    scan = registry.get("named_images").scan(str(folder), options={"pixel_size": 1.0, "pattern": pattern})
+    assert len(scan.tiles) == len(truth.wells) * 2 and scan.plate is not None and scan.plate.name == "1248"
 
 
 def test_palette_images_keep_their_numbers(tmp_path: Path, shared_data: Path) -> None:

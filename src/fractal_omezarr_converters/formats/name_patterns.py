@@ -2,8 +2,9 @@
 
 Facts of the presets: ArrayScan and CellInsight name exported TIFF files ``<prefix>_<A01>f<ff>d<c>.TIF``, seen as files; ``o<c>``
 are overlays (masks) beside such images, and images themselves where there are no others. From published descriptions: Incucyte
-exports ``<name>_<A1>_<image>_<yyyy>y<mm>m<dd>d_<hh>h<mm>m.tif`` or with the time since the start ``<dd>d<hh>h<mm>m``; BD Pathway
-writes ``Well <A01>/<dye> - n<000000>.tif``.
+exports ``<name>_<A1>_<image>_<yyyy>y<mm>m<dd>d_<hh>h<mm>m.tif`` or with the time since the start ``<dd>d<hh>h<mm>m``, and
+archives as ``EssenFiles/ScanData/<yymm>/<dd>/<hhmm>/<vessel>/<A1>-<image>-<channel>.tif`` (channels ``Ph``, ``C1``, ``C2``); BD
+Pathway writes ``Well <A01>/<dye> - n<000000>.tif``.
 """
 
 from __future__ import annotations
@@ -66,6 +67,12 @@ PRESETS = (
         rf"(?:^|/)(?:(?P<channel>[^/]*{_INCUCYTE}[^/]*)/)?(?:(?P<plate>[^/]+?)_)??(?:(?P<dye>{_INCUCYTE})_)?"
         r"(?P<well>[A-P]\d{1,2})_(?P<field>\d+)_(?:(?P<year>\d{4})y(?P<month>\d{2})m(?P<day>\d{2})d_"
         r"(?P<hour>\d{2})h(?P<minute>\d{2})m|(?P<days>\d+)d(?P<hours>\d{2})h(?P<minutes>\d{2})m)\.(?i:tiff?|png|jpg)$",
+    ),
+    NamePattern(
+        "Incucyte archives",
+        ("EssenFiles/ScanData/*/*/*/*/*-*-*.tif", "ScanData/*/*/*/*/*-*-*.tif"),
+        r"(?:^|/)(?P<year>\d{2})(?P<month>\d{2})/(?P<day>\d{2})/(?P<hour>\d{2})(?P<minute>\d{2})/(?P<plate>\d+)/"
+        r"(?P<well>[A-P]\d{1,2})-(?P<field>\d+)-(?P<channel>[A-Za-z]+\d*)\.tif$",
     ),
     NamePattern(
         "BD Pathway",

@@ -1,6 +1,6 @@
 """Images whose names say where they belong: any export of one image per plane, by a pattern with named groups.
 
-Presets: ArrayScan / CellInsight (exported TIFF), Incucyte (exported TIFF), BD Pathway. Seen as files: ArrayScan. For
+Presets: ArrayScan / CellInsight (exported TIFF), Incucyte (exported TIFF, archives), BD Pathway. Seen as files: ArrayScan. For
 anything else the user gives a pattern, as CellProfiler has them:
 
     (?P<plate>.+)_(?P<well>[A-P][0-9]{2})_s(?P<field>[0-9])_w(?P<channel>[0-9])\\.tif
@@ -12,6 +12,7 @@ files or the options. Facts and traps: docs/formats/named_images.md.
 from __future__ import annotations
 
 import math
+import re
 import warnings as python_warnings
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -47,6 +48,7 @@ from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 RECOGNISED_SHARE = 0.5
 PLANES_OF_A_FILE = {"t": "frames", "c": "channels", "z": "planes in z", "q": "pages"}
 LOOKED_AT = 200
+MAX_SHOWN = 4
 
 
 class NamedImagesOptions(FormatOptions):
@@ -129,7 +131,9 @@ class NamedImages(PlateFormat[NamedImagesOptions]):
             )
         plates = sorted({each.plate for each in found if each.plate}, key=natural)
         if len(plates) > 1:
-            shown = ", ".join(f"'{each}'" for each in plates[:4]) + (", ..." if len(plates) > 4 else "")
+            if not options.pattern:
+                _refuse_wells_of_several_plates(source, found, plates, expression.pattern)
+            shown = ", ".join(f"'{each}'" for each in plates[:MAX_SHOWN]) + (", ..." if len(plates) > MAX_SHOWN else "")
             warnings.append(
                 f"The names of the images state {len(plates)} plates ({shown}); all become one plate. If they are several,"
                 " convert each of them with a pattern that fits its images only."
@@ -186,6 +190,18 @@ def _refuse_several_fields(source: Path, found: list[NamedFile]) -> None:
         raise ConvertersToolsUserError(
             f"The names of the images in '{source}' tell fields of view apart, but not where they lie; set field_grid (number"
             " of columns, order, overlap) or position_table in the options of the format."
+        )
+
+
+def _refuse_wells_of_several_plates(source: Path, found: list[NamedFile], plates: list[str], pattern: str) -> None:
+    """The same well of two plates would become one image, whose frames are of both in turns."""
+    wells = {(each.row, each.column, each.plate) for each in found if each.plate}
+    if len({key[:2] for key in wells}) < len(wells):
+        own = re.sub(r"\(\?P<plate>[^)]*\)", lambda _: f"(?P<plate>{re.escape(plates[0])})", pattern)
+        raise ConvertersToolsUserError(
+            f"The names of the images in '{source}' state {len(plates)} plates with the same wells"
+            f" ({', '.join(plates[:MAX_SHOWN])}{', ...' if len(plates) > MAX_SHOWN else ''}); convert each of them on its own,"
+            f" with a pattern that names it, as this one does for the first: {own}"
         )
 
 
