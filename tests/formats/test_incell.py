@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,13 @@ def test_the_real_description_of_an_incell_6000(shared_data: Path) -> None:
     assert first.start_y + 1024 * 0.1625 == pytest.approx(16694.5) == pytest.approx(17990 - 1295.458, abs=0.05)
     assert any("announces 1536 images and describes 16" in each for each in scan.warnings)
     assert {each.row for each in scan.tiles.collections} == {"C", "D"}
+
+
+def test_without_time_stamps_the_times_in_the_names_of_files_count(tmp_path: Path) -> None:
+    truth = write_incell(tmp_path, times=3, seconds=90.5, planes=1, wells=("B03",), layout=(1, 1))
+    path = truth.folders[0] / "stack.xdce"
+    path.write_text(re.sub(r' timestamp_sec="[^"]*"', "", path.read_text("latin-1")), "latin-1")
+    scan = _scan(truth)
+    assert scan.facts["frame_times_s"] == [0.0, 90.5, 181.0]
+    assert scan.tiles.acquisitions[0].t_spacing == 90.5
+    assert not any("time between frames" in each for each in scan.warnings)

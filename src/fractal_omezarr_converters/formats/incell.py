@@ -13,6 +13,7 @@ Facts and traps: docs/formats/incell.md.
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +41,7 @@ MAX_PROBLEMS = 20
 MAX_ROW, MAX_COLUMN = 32, 48
 MAX_ID = 1 << 31
 MAX_POSITION_UM = 1e6
+_TIME_IN_NAME = re.compile(r" time \d+ - (\d{1,15}) ms\b")
 
 
 class IncellOptions(StackOptions):
@@ -62,7 +64,7 @@ class Incell(PlateFormat[IncellOptions]):
         """Read the stack's description; no image is opened."""
         file = self._description(source)
         protocol, images = read_protocol(file)
-        planes = _planes(file, protocol, images)
+        planes = _with_times(_planes(file, protocol, images))
         warnings = protocol.warnings
         _warn_of_numbers(protocol, len(images), warnings)
         return Measurement(
@@ -134,6 +136,17 @@ def _planes(file: Path, protocol: StackProtocol, images: Sequence[XmlRecord]) ->
     if computed:
         protocol.warnings.append(f"{computed} images that the instrument computed from others (fusion) are left out.")
     return _in_stacks(planes, protocol)
+
+
+def _with_times(planes: list[PlaneRecord]) -> list[PlaneRecord]:
+    """Take times from the names of the files where no image states when it was taken."""
+    if any(each.clock for each in planes):
+        return planes
+    named = [_TIME_IN_NAME.search(each.file or "") for each in planes]
+    return [
+        each._replace(seconds=int(found[1]) / 1000) if found else each
+        for each, found in zip(planes, named, strict=True)
+    ]
 
 
 def _in_stacks(planes: list[PlaneRecord], protocol: StackProtocol) -> list[PlaneRecord]:

@@ -32,7 +32,7 @@ class SyntheticIncell(SyntheticPlate):
         """Name of a plane's file."""
         row, column = row_and_column(key.well)
         z = f" z {key.z + 1:02d}" if self.planes > 1 else ""
-        t = f" time {key.t + 1} - {key.t * 1000} ms" if self.times > 1 else ""
+        t = f" time {key.t + 1} - {round(key.t * self.seconds * 1000)} ms" if self.times > 1 else ""
         wave = self.channels[key.channel].name
         return f"{row_name(row)} - {column:02d}(fld {key.field:02d} wv {wave} - {wave}{z}{t}).tif"
 
