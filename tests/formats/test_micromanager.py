@@ -483,3 +483,13 @@ def test_real_pixels_are_those_that_the_package_reads(shared_data: Path) -> None
         time = {0.0065: 0, 0.032: 1, 0.0555: 2, 0.0825: 3}[round(tile.start_t, 4)]
         expected = dataset.read_image(channel=["DAPI", "FITC"][int(tile.start_c)], time=time)
         np.testing.assert_array_equal(tile.image_loader.load_data(), expected)
+
+
+@pytest.mark.parametrize(("old", "new"), [("Synthetic Plate_MMStack", "MMStack"), ("_MMStack", "_MMImages")])
+def test_stacks_without_a_name_and_of_the_first_versions(tmp_path: Path, old: str, new: str) -> None:
+    """Micro-Manager leaves the name out where none was given: ``MMStack_Pos0.ome.tif``."""
+    truth = write_micromanager(tmp_path / "in", planes=1)
+    for path in list(truth.folders[0].iterdir()):
+        path.rename(path.with_name(path.name.replace(old, new)))
+    assert registry.detect(truth.folders[0]).name == "micromanager"
+    convert_and_compare(truth, tmp_path / "out", format_name="micromanager")

@@ -36,7 +36,9 @@ from fractal_omezarr_converters.formats.plane_records import Measurement
 from fractal_omezarr_converters.formats.plate_format import PlateFormat
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 
-STACKS = ("*_MMStack*.tif", "*_MMStack*.tiff")
+STACKS = tuple(
+    f"{start}{kind}*.{ending}" for kind in ("MMStack", "MMImages") for start in ("*_", "") for ending in ("tif", "tiff")
+)
 DESCRIPTION = "metadata.txt"
 BEGINNING = 1 << 16
 

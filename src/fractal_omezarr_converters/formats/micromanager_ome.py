@@ -14,7 +14,7 @@ from fractal_omezarr_converters.formats.micromanager_frames import StatedPlate
 from fractal_omezarr_converters.formats.ome_description import xml_of
 from fractal_omezarr_converters.formats.ome_xml import read_ome_xml
 
-BEFORE_LABEL = "_MMStack_"
+BEFORE_LABEL = "MMStack_"
 
 
 def stated_plate(path: Path, warnings: list[str]) -> StatedPlate:

@@ -26,7 +26,10 @@ from fractal_omezarr_converters.formats.micromanager_pages import StackFile
 from fractal_omezarr_converters.formats.micromanager_places import states_place
 from fractal_omezarr_converters.models.placeholders import open_binary
 
-_STACK = re.compile(r"(?P<name>.*)_MMStack(?:_(?P<label>.*?))?(?P<part>_\d+)?(?:\.ome)?\.tiff?", re.IGNORECASE)
+#: Without a name for the acquisition, stacks have none before ``MMStack``; the first versions wrote ``MMImages``.
+_STACK = re.compile(
+    r"(?:(?P<name>.*)_)?MM(?:Stack|Images)(?:_(?P<label>.*?))?(?P<part>_\d+)?(?:\.ome)?\.tiff?", re.IGNORECASE
+)
 _FRAME_KEY = re.compile(r"FrameKey-(\d+)-(\d+)-(\d+)")
 _IMAGE_NAME = re.compile(
     r"img_channel(?P<channel>\d+)_position(?P<position>\d+)_time(?P<time>\d+)_z(?P<z>\d+)\.tiff?", re.IGNORECASE
@@ -43,14 +46,14 @@ def read_stacks(source: Path, files: list[Path]) -> Acquired:
     Raises:
         ConvertersToolsUserError: the files are of several acquisitions, or one of them is not a TIFF file.
     """
-    names = sorted({matched["name"] for each in files if (matched := _STACK.fullmatch(each.name))})
+    names = sorted({matched["name"] or "" for each in files if (matched := _STACK.fullmatch(each.name))})
     if not names:
         raise ConvertersToolsFileNotFoundError(f"'{source}' holds no file named <name>_MMStack_<position>.ome.tif.")
     if len(names) > 1:
         raise ConvertersToolsUserError(
-            f"'{source}' holds {len(names)} acquisitions: {', '.join(names)}; give one file of each instead of the folder."
+            f"'{source}' holds {len(names)} acquisitions: {', '.join(each or 'MMStack' for each in names)}; give one file of each instead of the folder."
         )
-    found = Acquired("MMStack", files[0], files[0].parent, names[0])
+    found = Acquired("MMStack", files[0], files[0].parent, names[0] or files[0].parent.name)
     problems: list[str] = []
     for path in files:
         with collecting(problems):

@@ -45,7 +45,7 @@ from fractal_omezarr_converters.models.well_names import row_name
 COMPANIONS = ("*.companion.ome", "*.ome.xml")
 MAX_NAMED = 4
 TIFFS = ("*.ome.tif", "*.ome.tiff", "*.ome.tf2", "*.ome.tf8", "*.ome.btf")
-OF_MICRO_MANAGER = ("*metadata.txt", "NDTiff.index", "*_MMStack_*")
+OF_MICRO_MANAGER = ("*metadata.txt", "NDTiff.index", "*_MMStack_*", "MMStack_*")
 
 
 class OmePlateOptions(FormatOptions):
