@@ -50,8 +50,9 @@ def read_stacks(source: Path, files: list[Path]) -> Acquired:
     if not names:
         raise ConvertersToolsFileNotFoundError(f"'{source}' holds no file named <name>_MMStack_<position>.ome.tif.")
     if len(names) > 1:
+        shown = ", ".join(each or "MMStack" for each in names)
         raise ConvertersToolsUserError(
-            f"'{source}' holds {len(names)} acquisitions: {', '.join(each or 'MMStack' for each in names)}; give one file of each instead of the folder."
+            f"'{source}' holds {len(names)} acquisitions: {shown}; give one file of each instead of the folder."
         )
     found = Acquired("MMStack", files[0], files[0].parent, names[0] or files[0].parent.name)
     problems: list[str] = []
