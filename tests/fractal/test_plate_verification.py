@@ -122,3 +122,15 @@ def test_a_damaged_document_does_not_hide_what_is_wrong_elsewhere(plate: Path) -
     assert f"'{PLATE}/B/03/0/{name}' is not valid JSON" in repr(found)
     assert f"'{PLATE}/C/05/{name}' holds no JSON object" in repr(found)
     assert not found.ok
+
+
+def test_links_to_plates_are_verified_and_links_in_circles_are_not_followed(plate: Path, tmp_path: Path) -> None:
+    gathered = tmp_path / "gathered"
+    gathered.mkdir()
+    (gathered / "linked.zarr").symlink_to(plate)
+    (gathered / "circle").symlink_to(gathered)
+    (gathered / "dead.zarr").symlink_to(tmp_path / "nowhere")
+    checked = verify(gathered)
+    assert checked.ok and [Path(image.url).relative_to(gathered).as_posix() for image in checked.images] == [
+        f"linked.zarr/{well}/{number}" for well in ("B/03", "C/05") for number in (0, 1)
+    ]

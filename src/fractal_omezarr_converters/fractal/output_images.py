@@ -62,9 +62,9 @@ def _collect_group(store: Store, path: str, images: list[str], missing: list[str
     group = read_group(store, path)
     if group is None:
         if depth < DEEPEST_FOLDER:
-            for name in store.folders(path):
+            for name in [*store.folders(path), *_links_to_groups(store, path)]:
                 if not name.startswith((".", "_")):
-                    _collect(store, f"{path}/{name}" if path else name, images, missing, depth + 1)
+                    _collect(store, join(path, name), images, missing, depth + 1)
     elif "multiscales" in group.ome:
         images.append(path)
     elif "plate" in group.ome:
@@ -76,6 +76,11 @@ def _collect_group(store: Store, path: str, images: list[str], missing: list[str
         missing += wrong_plate(store, group, [require_group(store, well) for well in found])
     elif "well" in group.ome:
         _collect_well(store, path, images, missing)
+
+
+def _links_to_groups(store: Store, path: str) -> list[str]:
+    """Links to plates and images; links to other folders are not followed, they may lead in circles."""
+    return [name for name in store.linked_folders(path) if read_group(store, join(path, name)) is not None]
 
 
 def _collect_well(store: Store, path: str, images: list[str], missing: list[str]) -> bool:

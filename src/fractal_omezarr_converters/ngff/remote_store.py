@@ -140,6 +140,11 @@ class RemoteStore:
             return []
         return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in entries if entry["type"] == "directory")
 
+    def linked_folders(self, prefix: str = "") -> Sequence[str]:
+        """None: stores know no links."""
+        del prefix
+        return []
+
     def delete(self, prefix: str) -> None:
         """Remove an object or all objects below a prefix."""
         self._fs.invalidate_cache()

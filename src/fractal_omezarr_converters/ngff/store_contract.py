@@ -57,7 +57,11 @@ class Store(Protocol):
         ...
 
     def folders(self, prefix: str = "") -> Sequence[str]:
-        """Names of folders directly below a folder, hidden ones included."""
+        """Names of folders directly below a folder, hidden ones included; links to folders are none."""
+        ...
+
+    def linked_folders(self, prefix: str = "") -> Sequence[str]:
+        """Names of links to folders directly below a folder (local only, elsewhere there are none)."""
         ...
 
     def delete(self, prefix: str) -> None:

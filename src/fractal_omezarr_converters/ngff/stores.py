@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +107,15 @@ class LocalStore:
 
     def folders(self, prefix: str = "") -> Sequence[str]:
         """Names of folders directly below."""
+        return self._names(prefix, lambda entry: entry.is_dir(follow_symlinks=False))
+
+    def linked_folders(self, prefix: str = "") -> Sequence[str]:
+        """Names of links to folders directly below."""
+        return self._names(prefix, lambda entry: entry.is_symlink() and entry.is_dir())
+
+    def _names(self, prefix: str, wanted: Callable[[os.DirEntry[str]], bool]) -> Sequence[str]:
         try:
-            return sorted(entry.name for entry in os.scandir(self._at(prefix)) if entry.is_dir(follow_symlinks=False))
+            return sorted(entry.name for entry in os.scandir(self._at(prefix)) if wanted(entry))
         except (FileNotFoundError, NotADirectoryError):
             return []
         except (OSError, ValueError) as error:
