@@ -73,3 +73,27 @@ def test_no_well_of_images_named_by_a_pattern_is_lost(tmp_path: Path) -> None:
     assert any((source / "more").rglob("*.tif")) and "2 wells (B03, C04)" in whole.stdout, whole.stderr
     ran = closed(source / "more", "plan", source, *named)
     assert ran.returncode == 1 and ran.stderr == f"error: '{source / 'more'}' {ASK}"
+
+
+@pytest.mark.parametrize("level", ["0", "1"])
+def test_chunks_that_may_not_be_read_are_not_damaged_or_missing(tmp_path: Path, level: str) -> None:
+    source = write_operetta(tmp_path / "source", wells=("B03",), layout=(2, 2), field_shape=(64, 64), planes=1)
+    out, image = tmp_path / "out", tmp_path / "out/Synthetic Plate.zarr/B/03/0"
+    assert (
+        omezarr(
+            "convert",
+            source.folders[0],
+            out,
+            "--set",
+            "omezarr_options.chunks.xy_chunk=32",
+            "--set",
+            "omezarr_options.levels.num_levels=2",
+        ).returncode
+        == 0
+    )
+    chunk = next(
+        file for file in sorted((image / level).rglob("*")) if file.is_file() and not file.name.startswith(".")
+    )
+    for place in (chunk, chunk.parent):
+        ran = closed(place, "verify", out)
+        assert ran.returncode == 1 and ran.stdout.splitlines()[1:] == [f"{image}: '{place}' {ASK.strip()}"], ran

@@ -36,7 +36,9 @@ def wrong_files(store: Store, plan: ImagePlan) -> tuple[list[str], set[str]]:
     for number, level in enumerate(layout.levels):
         wanted = set(_files(layout, occupancy, number))
         found = {key for key in store.list(level.path) if key.rpartition("/")[2] not in DOCUMENTS}
-        missing, foreign = sorted(wanted - found), sorted(found - wanted)
+        # a folder that may not be read lists nothing: of what is not listed, each is asked for
+        missing = [key for key in sorted(wanted - found) if store.get(key) is None]
+        foreign = sorted(found - wanted)
         lost.update(missing)
         said = [f"{len(missing)} are missing: {_named(missing)}"] if missing else []
         said += [f"{len(foreign)} are foreign: {_named(foreign)}"] if foreign else []

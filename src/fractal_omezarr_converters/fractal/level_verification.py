@@ -18,7 +18,7 @@ from fractal_omezarr_converters.ngff.downsample import downsample
 from fractal_omezarr_converters.ngff.layout import ImageLayout
 from fractal_omezarr_converters.ngff.pyramid import AXES
 from fractal_omezarr_converters.ngff.stores import Store
-from fractal_omezarr_converters.ngff.zarr_arrays import DECODE_ERRORS, open_array
+from fractal_omezarr_converters.ngff.zarr_arrays import DECODE_ERRORS, open_array, read_part
 
 Array = np.ndarray[Any, Any]
 Five = tuple[int, ...]
@@ -76,6 +76,8 @@ def _wrong_chunk(layout: ImageLayout, number: int, arrays: tuple[Any, Any], bloc
         try:
             written = _read(layout, arrays[0], low, high)
             finer = _read(layout, arrays[1], [a * f for a, f in zip(low, level.step)], finer_end)
+        except PermissionError:
+            raise
         except DECODE_ERRORS as error:
             return f"cannot be read: {error}"
         downsample(finer, level.step, layout.method, expected)
@@ -102,5 +104,5 @@ def _parts(begin: list[int], end: list[int], step: Five, itemsize: int) -> Itera
 
 
 def _read(layout: ImageLayout, array: Any, begin: list[int], end: list[int]) -> Array:
-    pixels = np.asarray(array[tuple(slice(a, b) for a, b in zip(layout.on_axes(begin), layout.on_axes(end)))])
+    pixels = read_part(array, tuple(slice(a, b) for a, b in zip(layout.on_axes(begin), layout.on_axes(end))))
     return np.ascontiguousarray(pixels).reshape([b - a for a, b in zip(begin, end)])

@@ -134,30 +134,34 @@ def verify_output(
 
 def verify_image(url: str) -> ImageVerification:
     """Compare one image with its source; whatever is wrong becomes a problem of the result."""
-    store = open_store(url)
     try:
-        mark = completion.read(store)
-        if mark is None:
-            return ImageVerification(url, problems=("The image is not finished: it has no completion mark.",))
-        own = require_group(store, "").own
-        image, options = read_record(own, url)
-        steps = registration_steps(options)
-        plan = plan_image(image, converter_options=options, registration_pipeline=steps)
-        notes: tuple[str, ...] = ()
-        if plan.fingerprint != mark.fingerprint:
-            notes = ("The source files are not the same as when the image was written (size or time differ).",)
-        if plan.pending:
-            steps = with_found_shifts(steps, own.get("registration", []))
-            plan = plan_image(image, converter_options=options, registration_pipeline=steps, read_pixels=True)
-        problems, planes, pixels = _wrong_layout(store, plan), 0, 0
-        if not problems:
-            said, lost = wrong_files(store, plan)
-            problems += wrong_place(url, image.collection) + wrong_documents(store, plan) + said
-            planes, pixels, different = _compare(store, plan, lost)
-            problems += different
-            problems += wrong_levels(store, plan.layout) if not problems else []
+        with refusals_to_read():
+            return _verified(open_store(url), url)
     except store_errors(ConvertersToolsError) as error:
         return ImageVerification(url, problems=(str(error),))
+
+
+def _verified(store: Store, url: str) -> ImageVerification:
+    mark = completion.read(store)
+    if mark is None:
+        return ImageVerification(url, problems=("The image is not finished: it has no completion mark.",))
+    own = require_group(store, "").own
+    image, options = read_record(own, url)
+    steps = registration_steps(options)
+    plan = plan_image(image, converter_options=options, registration_pipeline=steps)
+    notes: tuple[str, ...] = ()
+    if plan.fingerprint != mark.fingerprint:
+        notes = ("The source files are not the same as when the image was written (size or time differ).",)
+    if plan.pending:
+        steps = with_found_shifts(steps, own.get("registration", []))
+        plan = plan_image(image, converter_options=options, registration_pipeline=steps, read_pixels=True)
+    problems, planes, pixels = _wrong_layout(store, plan), 0, 0
+    if not problems:
+        said, lost = wrong_files(store, plan)
+        problems += wrong_place(url, image.collection) + wrong_documents(store, plan) + said
+        planes, pixels, different = _compare(store, plan, lost)
+        problems += different
+        problems += wrong_levels(store, plan.layout) if not problems else []
     return ImageVerification(url, planes, pixels, tuple(problems), notes)
 
 
@@ -188,6 +192,8 @@ def _compare(store: Store, plan: ImagePlan, lost: Collection[str]) -> tuple[int,
             name = chunk_name(plan.layout, 0, chunk)
             try:
                 found = read(low, high)
+            except PermissionError:
+                raise
             except DECODE_ERRORS as error:
                 spans = ", ".join(f"{'tczyx'[k]} {low[k]} to {high[k] - 1}" for k in axes)
                 said = f"Level 0 cannot be read at {spans}: chunk {name} is damaged ({error}); convert the image again."

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.models.rights_to_read import refusals_to_read
 from fractal_omezarr_converters.ngff.array_headers import ArrayHeader, read_array_header
 from fractal_omezarr_converters.ngff.axes import Axes, in_own_unit
 from fractal_omezarr_converters.ngff.groups import Group, join, read_group, require_group
@@ -104,15 +105,16 @@ class Multiscale:
             )
         region = tuple(parts.get(name, slice(None)) for name in self.axes.names)
         array = self.level(number)
-        try:
-            return read_part(array, region)
-        except IndexError:
-            raise  # the region is wrong, not the chunks
-        except DECODE_ERRORS as error:
-            raise ConvertersToolsUserError(
-                f"Level '{self._level(number).path}' of the image '{self.path or '.'}' in {self.store.url} cannot be read "
-                f"({error}): a chunk is damaged; convert the image again."
-            ) from error
+        with refusals_to_read():
+            try:
+                return read_part(array, region)
+            except (IndexError, PermissionError):
+                raise  # the region is wrong, or the user may not read: the chunks are not damaged
+            except DECODE_ERRORS as error:
+                raise ConvertersToolsUserError(
+                    f"Level '{self._level(number).path}' of the image '{self.path or '.'}' in {self.store.url} cannot be "
+                    f"read ({error}): a chunk is damaged; convert the image again."
+                ) from error
 
     def labels(self) -> list[str]:
         """Return the names of the image's label images."""

@@ -81,6 +81,7 @@ def read_part(array: zarr.Array[Any], region: tuple[slice | int, ...]) -> np.nda
 
     Raises:
         IndexError: the region does not fit the array.
+        PermissionError: a chunk may not be read.
         Exception: one of ``DECODE_ERRORS``: a chunk is damaged.
     """
     import numpy as np
@@ -92,6 +93,8 @@ def read_part(array: zarr.Array[Any], region: tuple[slice | int, ...]) -> np.nda
         damaged, other = group.split(DECODE_ERRORS)
         if damaged is None or other is not None:
             raise
+        if isinstance(_first_of(damaged), PermissionError):
+            raise _first_of(damaged) from group
         raise ValueError(" ".join(str(_first_of(damaged)).split()) or type(_first_of(damaged)).__name__) from group
 
 
