@@ -100,6 +100,20 @@ def test_plan_shows_what_convert_would_do(plate: SyntheticOperetta, capsys: pyte
     )
 
 
+def test_plan_takes_the_same_folder_of_output_as_convert(
+    plate: SyntheticOperetta, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "notes.txt").touch()
+    code, out, err = run(capsys, "plan", plate.folders[0], tmp_path / "results")
+    assert code == 0 and f"into {tmp_path / 'results'} (No Overwrite)" in out and err == ""
+    code, out, err = run(capsys, "plan", plate.folders[0], plate.folders[0])
+    assert code == 0 and "acquisitions 0, 1" in out and "(No Overwrite)" not in out
+    (tmp_path / "notes.txt").touch()
+    code, out, err = run(capsys, "plan", plate.folders[0], tmp_path / "notes.txt")
+    assert code == 1 and "notes.txt' is not called tiles.csv" in err
+
+
 def test_dry_run_is_the_plan_and_writes_nothing(
     plate: SyntheticOperetta, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

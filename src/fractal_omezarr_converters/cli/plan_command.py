@@ -36,7 +36,7 @@ def plan_command(
     Parameters
     ----------
     sources:
-        Folders or files of acquisitions; a last path that does not exist or holds OME-Zarr is taken as the output.
+        Folders or files of acquisitions; a last path that is none of these is taken as the output.
     out:
         Folder that would be written into.
     write_config:
@@ -50,7 +50,7 @@ def plan_command(
     set_up_messages(verbose=messages.verbose, quiet=messages.quiet)
     if write_config:
         check_kind_of_file(write_config)
-    found, place = _sources_and_out(list(sources), out)
+    found, place = _sources_and_out(list(sources), out, is_format_named=bool(given.format or given.config))
     with warnings_held_back() as texts:
         made = plan(found, place, **conversion_arguments(given, output))
     say_warnings(text for text in texts if json or text not in made.warnings)
@@ -69,8 +69,8 @@ def show_plan(made: Any, *, as_json: bool) -> int:
     return exit_codes.DONE
 
 
-def _sources_and_out(sources: list[str], out: str | None) -> tuple[list[str], str | None]:
-    """Take the last of several paths as the output when it is not a source."""
+def _sources_and_out(sources: list[str], out: str | None, *, is_format_named: bool) -> tuple[list[str], str | None]:
+    """Take the last of several paths as the output when it is not a source; a folder of a named format may lack its marker."""
     if out is not None or len(sources) < 2:
         return sources, out
     from pathlib import Path
@@ -82,6 +82,12 @@ def _sources_and_out(sources: list[str], out: str | None) -> tuple[list[str], st
     else:
         last = Path(sources[-1]).expanduser()
         is_source = last.exists() and not _is_output(last)
+        is_format_named = is_format_named or not last.is_dir()
+    if is_source and not is_format_named:
+        from fractal_omezarr_converters.formats import registry
+        from fractal_omezarr_converters.formats.not_read import why_not_read
+
+        is_source = bool(registry.recognised_as(sources[-1]) or why_not_read(sources[-1]))
     return (sources, None) if is_source else (sources[:-1], sources[-1])
 
 

@@ -68,10 +68,7 @@ def detect(source: str | Path) -> Format:
         with folder_in_store(str(source)) as folder:
             return folder.ask(detect)
     known = _all_formats()
-    with refusals_to_read(), kept_listings():
-        if not Path(source).exists():
-            raise ConvertersToolsFileNotFoundError(f"There is no file or folder '{source}'; check the path.")
-        found = [name for name, candidate in known.items() if candidate.recognises(source)]
+    found = recognised_as(source)
     if len(found) == 1:
         return known[found[0]]
     if found:
@@ -85,6 +82,25 @@ def detect(source: str | Path) -> Format:
         f"No format recognises '{source}'; give the folder that holds the instrument's own metadata file."
         f" Looked for:\n{looked_for}"
     )
+
+
+def recognised_as(source: str | Path) -> list[str]:
+    """Names of the formats that recognise a folder or file.
+
+    Raises:
+        ConvertersToolsFileNotFoundError: there is nothing at this place.
+        ConvertersToolsStoreError: a store refuses.
+        ConvertersToolsUserError: it may not be read.
+    """
+    if is_remote_url(source):
+        from fractal_omezarr_converters.formats.store_folders import folder_in_store
+
+        with folder_in_store(str(source)) as folder:
+            return folder.ask(recognised_as)
+    with refusals_to_read(), kept_listings():
+        if not Path(source).exists():
+            raise ConvertersToolsFileNotFoundError(f"There is no file or folder '{source}'; check the path.")
+        return [name for name, candidate in _all_formats().items() if candidate.recognises(source)]
 
 
 def scan(chosen: Format, source: str, **asked: Any) -> Scan:
