@@ -105,3 +105,13 @@ def test_a_configuration_that_cannot_be_written_is_one_sentence(
     code = run(["plan", str(plate.folders[0]), "--write-config", str(tmp_path / "not there" / "convert.toml")])
     shown = capsys.readouterr()
     assert code == 1 and "cannot be written (No such file or directory); choose another place" in shown.err
+
+
+def test_a_plate_name_that_is_too_long_is_not_laid_at_the_door_of_the_metadata(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_operetta(tmp_path / "source", wells=("B03",), layout=(1, 1), planes=1).folders[0]
+    code = run(["plan", str(source), "--plate", "é" * 120])
+    out, err = capsys.readouterr()
+    assert code == 2 and out == "" and "Index" not in err
+    assert err.endswith("has 240 bytes, and a folder's name here may have 200; give a shorter one.\n")

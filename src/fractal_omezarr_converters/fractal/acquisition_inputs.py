@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.models.older_names import newer_acquisition_input
 from fractal_omezarr_converters.models.user_facing import UserFacingModel
+from fractal_omezarr_converters.models.well_names import safe_plate_name
 from fractal_omezarr_converters.pipelines.acquisition_options import AcquisitionOptions, ChannelInfoUI, PixelSizeModel
 
 __all__ = ["AcquisitionInput", "AcquisitionOptions", "ChannelInfoUI", "PixelSizeModel"]
@@ -51,6 +52,14 @@ class AcquisitionInput(UserFacingModel):
         description="Only if something in the metadata is wrong or missing, or if you want a part of the data: "
         "channel names, pixel size, stage orientation, conditions of the wells, filters.",
     )
+
+    @field_validator("plate_name")
+    @classmethod
+    def _can_be_a_folder(cls, name: str | None) -> str | None:
+        """Refused here, and not by the format, which would blame its metadata file."""
+        if name and name.strip():
+            safe_plate_name(name)
+        return name
 
     @model_validator(mode="before")
     @classmethod
