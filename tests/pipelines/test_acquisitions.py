@@ -176,3 +176,25 @@ def test_the_file_of_a_plane_is_asked_for_whole(tmp_path, monkeypatch):
         assert [begin for _, begin, _ in asked] == [0, *np.cumsum([length for _, _, length in asked])[:-1]]
         assert sum(length for _, _, length in asked) >= file.st_size
     assert len(tiles.start) > 4
+
+
+def test_a_filter_of_wells_for_several_acquisitions_may_name_wells_that_one_of_them_lacks(folder, tmp_path):
+    """A second cycle without some of the wells: it could not be converted together with the first one."""
+    second = one_well(folder, tmp_path / "second", "A")
+
+    def wells_of(*filters: WellFilter) -> list[str]:
+        requests = [
+            AcquisitionRequest(str(path), plate_name="P", acquisition=number, options=AcquisitionOptions(filters=[one]))
+            for number, (path, one) in enumerate(zip((folder, second), filters))
+        ]
+        return [image.path for image in read_acquisitions(requests, OPTIONS)[0]]
+
+    named = WellFilter(wells=["A01", "B01"])
+    assert wells_of(named, named) == ["P.zarr/A/01/0", "P.zarr/B/01/0", "P.zarr/A/01/1"]
+    without = WellFilter(wells=["B01"], mode="Exclude")
+    assert wells_of(without, without) == ["P.zarr/A/01/0", "P.zarr/A/01/1"]
+    for filters in ([WellFilter(wells=["A01"]), named], [WellFilter(wells=["A01", "C01"])] * 2):
+        with pytest.raises(
+            ConvertersToolsUserError, match=r"second.*'B01', which does not|'C01', which does not occur"
+        ):
+            wells_of(*filters)

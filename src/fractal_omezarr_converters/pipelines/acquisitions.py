@@ -38,6 +38,7 @@ from fractal_omezarr_converters.pipelines.acquisition_requests import (
 from fractal_omezarr_converters.pipelines.aggregation import no_tiles_left, planned_images
 from fractal_omezarr_converters.pipelines.filters import FilterCount, filter_tiles
 from fractal_omezarr_converters.pipelines.plan import ImagePlan
+from fractal_omezarr_converters.pipelines.shared_well_filters import without_wells_of_others
 from fractal_omezarr_converters.pipelines.validators import ValidatorModel
 
 PlateFactsByAcquisition = dict[tuple[str, int], PlateFacts]
@@ -81,8 +82,8 @@ def read_acquisitions(
     with kept_folders():
         scanned = [_scanned(request, report, files_needed=files_needed) for request in requests]
         tables = [
-            _chosen(number, request, scanned, report, elsewhere, files_needed=files_needed)
-            for number, request in enumerate(requests)
+            _chosen(number, requests, scanned, report, elsewhere, files_needed=files_needed)
+            for number in range(len(requests))
         ]
     del scanned
     if len(requests) > 1:
@@ -132,7 +133,7 @@ def _scanned(request: AcquisitionRequest, report: ReadReport, *, files_needed: b
 
 def _chosen(
     number: int,
-    request: AcquisitionRequest,
+    requests: Sequence[AcquisitionRequest],
     scanned: Sequence[TileTable],
     report: ReadReport,
     elsewhere: list[RowsElsewhere],
@@ -140,9 +141,10 @@ def _chosen(
     files_needed: bool,
 ) -> TileTable:
     """The tiles of an acquisition that filters leave, with their conditions; ``scanned``: the tiles of all acquisitions."""
-    table, scan = scanned[number], report.scans[number]
+    request, table, scan = requests[number], scanned[number], report.scans[number]
     said = [f"{request.source}: {_below(request.source, text)}" for text in [*scan.warnings, *scan.states.sentences()]]
-    filters = [*request.options.filters, *request.filters]
+    with _naming_the_source(request.source if len(scanned) > 1 else ""):
+        filters = without_wells_of_others(number, [[*one.options.filters, *one.filters] for one in requests], scanned)
     judged = with_conditions_to_filter_by(table, filters, scanned)
     with _naming_the_source(request.source if len(scanned) > 1 else ""):
         kept, counts = filter_tiles(judged, filters_config=filters, files_needed=files_needed)

@@ -31,6 +31,15 @@ def wells_meant(patterns: Iterable[str], existing: Collection[Well]) -> set[Well
     return chosen
 
 
+def is_meant(pattern: str, existing: Collection[Well]) -> bool:
+    """Whether a pattern means any of the wells.
+
+    Raises:
+        ConvertersToolsUserError: it cannot be read.
+    """
+    return bool(_matches(pattern.strip(), existing))
+
+
 def listed_wells(wells: Collection[Well], most: int = 24) -> str:
     """The wells as text, in plate order, shortened when there are many."""
     ordered = sorted(wells, key=lambda well: (row_index(well[0]), well[1]))
