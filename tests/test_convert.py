@@ -349,3 +349,12 @@ def test_newer_versions_verify(tmp_path: Path, version: str) -> None:
     done = convert(truth.folders[0], tmp_path / "out", converter_options=options, workers=1, verify=True)
     assert done.verification is not None and done.verification.ok, done.verification
     assert len(done.updates) == 2
+
+
+def test_what_models_and_filters_warn_of_is_in_the_plan(tmp_path: Path) -> None:
+    source = small_plate(tmp_path, wells=("B03",)).folders[0]
+    named = {"channels": [{"channel_label": "Stain"}, {"channel_label": "Stain"}]}
+    with pytest.warns(ConvertersToolsWarning, match="'Stain' occurs more than once") as caught:
+        made = plan(source, acquisition_options=named)
+    said = [text for text in made.warnings if "this channel is named 'Stain_2'" in text]
+    assert len(said) == 1 and said == [str(each.message) for each in caught if "Stain" in str(each.message)]

@@ -79,7 +79,7 @@ def read_acquisitions(
         raise ConvertersToolsUserError("There is no acquisition to convert; name at least one folder.")
     report = ReadReport()
     elsewhere: list[RowsElsewhere] = []
-    with kept_folders():
+    with kept_folders(), _gathered(report):
         scanned = [_scanned(request, report, files_needed=files_needed) for request in requests]
         tables = [
             _chosen(number, requests, scanned, report, elsewhere, files_needed=files_needed)
@@ -178,6 +178,21 @@ def _naming_the_source(source: str) -> Iterator[None]:
         if not source or type(error) is not ConvertersToolsUserError:
             raise
         raise ConvertersToolsUserError(f"{source}: {error}") from error
+
+
+@contextmanager
+def _gathered(report: ReadReport) -> Iterator[None]:
+    """Put into the report what models and filters warn of, too; each text is said once."""
+    caught: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ConvertersToolsWarning)
+            yield
+    finally:
+        for text, kind in {str(each.message): each.category for each in caught}.items():
+            if issubclass(kind, ConvertersToolsWarning) and text not in report.warnings:
+                report.warnings.append(text)
+            warnings.warn(text, kind, stacklevel=4)
 
 
 def _say(texts: list[str], report: ReadReport) -> None:
