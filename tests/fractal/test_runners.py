@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +148,25 @@ def test_a_script_as_people_have_it_runs_in_processes_without_a_guard(tmp_path: 
     command = [sys.executable, "-"] if typed else [sys.executable, str(script)]
     ran = subprocess.run(command, input=SCRIPT if typed else "", capture_output=True, text=True, check=False)
     assert ran.stdout == "init\n['/out/a', '/out/b', '/out/c']\n", ran.stderr
+
+
+@pytest.mark.parametrize(("scheme", "words"), [("tcp", "something else answers"), ("http", "unknown address scheme")])
+def test_the_address_of_a_dashboard_is_one_sentence_and_no_traceback_follows(scheme: str, words: str) -> None:
+    pytest.importorskip("distributed")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    server.accept()[0].sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"{scheme}://127.0.0.1:{server.getsockname()[1]}"
+        code = (
+            "from fractal_omezarr_converters.fractal.runners import DaskRunner\n"
+            f"try:\n    list(DaskRunner(address='{address}').outcomes(print, [{{}}]))\n"
+            "except ValueError as error:\n    print(error)\n"
+        )
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=100)
+    assert ran.stdout.startswith(f"No dask scheduler answers at {address}: {words}"), ran.stderr
+    assert ran.stderr == ""

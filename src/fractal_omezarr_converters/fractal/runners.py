@@ -162,7 +162,7 @@ class DaskRunner(_Runner):
                 "pip install 'fractal-omezarr-converters[dask]', or run without a scheduler."
             ) from error
         try:
-            _check_address(self.address)
+            _check_address(self.address, self.timeout)
             client: Any = distributed.Client(self.address, set_as_default=False, timeout=self.timeout)
         except (OSError, ValueError) as error:
             raise ConvertersToolsUserError(
@@ -172,16 +172,34 @@ class DaskRunner(_Runner):
             yield client
 
 
-def _check_address(address: Any) -> None:
-    """Refuse an address that cannot be one before a client is made: one that is half made complains when it goes.
+def _check_address(address: Any, timeout: float) -> None:
+    """Refuse a wrong address, or one at which none answers, before a client is made: half a client complains when it goes.
 
     Raises:
-        ValueError: it has no port, or a scheme that distributed does not know.
+        OSError: nothing answers.
+        ValueError: it has no port, or a scheme that distributed does not know, or something else answers.
     """
-    from distributed.comm.addressing import get_address_host_port
+    import asyncio
 
-    if isinstance(address, str) and address.partition("://")[0] in (address, "tcp", "tls"):
+    from distributed.comm import connect
+    from distributed.comm.addressing import get_address_host_port, parse_address
+    from distributed.comm.registry import get_backend
+
+    if not isinstance(address, str):
+        return
+    scheme = parse_address(address)[0]
+    get_backend(scheme)
+    if scheme in ("tcp", "tls"):
         get_address_host_port(address)
+
+    async def greet() -> None:
+        await (await connect(address, timeout=timeout)).close()
+
+    if scheme == "tcp":  # others need certificates, or the client's own loop
+        try:
+            asyncio.run(greet())
+        except MemoryError as error:  # the first bytes of another protocol are taken for a size
+            raise ValueError("something else answers, its dashboard perhaps, which has a port of its own") from error
 
 
 RunnerType = Annotated[
