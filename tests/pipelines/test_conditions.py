@@ -53,6 +53,22 @@ def table(folder: Path, text: str, name: str = "conditions.csv") -> ConditionTab
     return read_conditions(folder / name)
 
 
+@pytest.mark.parametrize("text", ["well\tdose\nA01\t0,5\nB01\t1\n", 'well,dose\nA01,"0,5"\n', 'dose,1\nA,"0,5"\n'])
+def test_numbers_that_stay_text_because_of_their_commas_are_said(tmp_path: Path, text: str) -> None:
+    """Between tabs and commas they are left alone, since 1,000 may be a thousand."""
+    read = table(tmp_path, text)
+    assert read.conditions["dose"][0] == "0,5"
+    assert (
+        len(read.notes) == 1
+        and "column 'dose' is taken as text, because its numbers have a comma ('0,5')" in read.notes[0]
+    )
+
+
+def test_other_text_with_commas_is_no_number(tmp_path: Path) -> None:
+    assert table(tmp_path, "well\tdrugs\nA01\ta,b\nB01\t1,5\n").notes == []
+    assert table(tmp_path, "well;dose\nA01;0,5\n").notes == []
+
+
 def by_well(joined: TileTable) -> dict[str, dict[str, Any]]:
     """Attributes of the tiles of every well."""
     found: dict[str, dict[str, Any]] = {}

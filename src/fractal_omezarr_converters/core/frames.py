@@ -10,6 +10,7 @@ Where tables come from is the business of :mod:`fractal_omezarr_converters.core.
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -30,6 +31,7 @@ WRONG_CELLS_SHOWN = 10
 LARGEST_WHOLE = 2**53
 """Beyond, not every whole number is a number of its own."""
 LARGEST_NUMBER = sys.float_info.max
+NUMBER_WITH_COMMA = re.compile(r"[-+]?[0-9]+(,[0-9]+)?")
 TRUE_WORDS = {"true": True, "false": False}
 
 
@@ -180,14 +182,14 @@ class Frame:
         cells = self.columns[name]
         if isinstance(cells, CodedCells):
             return self.coded_values(name).tolist()
-        return self._values(cells)
+        return self._noted(name, self._values(cells))
 
     def coded_values(self, name: str) -> CodedCells:
         """Give a column as scalars of one kind, as :meth:`values` does: distinct ones and their numbers."""
         cells = self.columns[name]
         if isinstance(cells, CodedCells):
-            return CodedCells(self._values(cells.values), cells.codes)
-        keys = CodedCells.of([(type(cell), cell) for cell in self._values(cells)])
+            return CodedCells(self._noted(name, self._values(cells.values)), cells.codes)
+        keys = CodedCells.of([(type(cell), cell) for cell in self._noted(name, self._values(cells))])
         return CodedCells([cell for _, cell in keys.values], keys.codes)
 
     def _values(self, cells: list[Any] | npt.NDArray[Any]) -> list[Scalar]:
@@ -202,6 +204,17 @@ class Frame:
         if kinds == {str} and self._untyped:
             return self._typed_text(cells)
         return [_as_text(cell) for cell in cells]
+
+    def _noted(self, name: str, found: list[Scalar]) -> list[Scalar]:
+        """Say that numbers with a decimal comma stay text: between commas or tabs, 1,000 may as well be a thousand."""
+        texts = {cell for cell in found if isinstance(cell, str)} if self._untyped else set()
+        commas = sorted(cell for cell in texts if "," in cell)
+        if commas and all(NUMBER_WITH_COMMA.fullmatch(cell) for cell in texts):
+            self.notes.append(
+                f"{self.name}: column '{name}' is taken as text, because its numbers have a comma ('{commas[0]}'); write them "
+                "with a point, or separate the columns by semicolons."
+            )
+        return found
 
     def _typed_text(self, cells: list[str | None]) -> list[Scalar]:
         distinct = {cell for cell in cells if cell is not None}

@@ -98,7 +98,7 @@ def read_conditions(path: str | Path) -> ConditionTable:
         raise ConvertersToolsFileNotFoundError(f"{name} does not exist; check condition_table_path.")
     maps = read_plate_maps(file, name)
     if maps is not None:
-        return ConditionTable(name, [WellKey(row, column) for row, column in maps.wells], maps.conditions)
+        return ConditionTable(name, [WellKey(row, column) for row, column in maps.wells], maps.conditions, maps.notes)
     return _read_list(read_frame(file, name=name))
 
 

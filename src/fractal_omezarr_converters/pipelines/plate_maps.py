@@ -19,6 +19,7 @@ class PlateMaps(NamedTuple):
 
     wells: list[Well]
     conditions: dict[str, list[Scalar]]
+    notes: list[str]
 
 
 def read_plate_maps(path: Path, name: str) -> PlateMaps | None:
@@ -83,7 +84,7 @@ def _read(name: str, stem: str, sheet: Sheet) -> PlateMaps:
     keys = sorted({key for each in maps.values() for key in each}, key=lambda key: (len(key[0]), *key))
     columns: dict[str, Any] = {title: [each.get(key) for key in keys] for title, each in maps.items()}
     frame = Frame(name, columns, untyped=True, decimal_comma=sheet.decimal_comma)
-    return PlateMaps(keys, {title: frame.values(title) for title in columns})
+    return PlateMaps(keys, {title: frame.values(title) for title in columns}, frame.notes)
 
 
 def _title_problems(name: str, title: str, maps: dict[str, Any], line: int) -> list[str]:
