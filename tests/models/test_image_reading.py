@@ -156,6 +156,24 @@ def test_truncated_png_and_npy_are_named(tmp_path: Path) -> None:
             loader(tmp_path / name).load_data()
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("colour", [False, True])
+def test_truncated_jpeg_is_named(tmp_path: Path, progressive: bool, colour: bool) -> None:
+    path, preview = tmp_path / "a.jpg", Image.Exif()
+    preview[0x9286] = b"\xff\xd9"  # the preview of a camera ends within the header
+    pixels = noise(*(300, 200, 3)[: 3 if colour else 2], dtype="uint8")
+    Image.fromarray(pixels).save(path, progressive=progressive, exif=preview)
+    data = path.read_bytes()
+    for rest in (b"", bytes(len(data) // 4)):  # some copies that were broken off have their full size
+        path.write_bytes(data[: len(data) * 3 // 4] + rest)
+        with pytest.raises(
+            ConvertersToolsUserError, match=r"a\.jpg' cannot be read \(the file ends at .* before its image"
+        ):
+            loader(path).load_data()
+    path.write_bytes(data + bytes(100))
+    assert loader(path).load_data().shape == loader(path).shape_and_dtype()[0]  # type: ignore[index]
+
+
 @pytest.mark.parametrize("name", ["a.tif", "a.png", "a.npy", "a.jpg", "a.bmp"])
 def test_f21_shape_and_type_come_from_the_header_alone(tmp_path: Path, name: str) -> None:
     """The pixels are gone, and still the header says what they were."""

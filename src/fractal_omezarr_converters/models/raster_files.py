@@ -32,6 +32,8 @@ _HEAD = 1 << 20
 _SHORT_HEAD = 1 << 12
 #: Bytes of pixels that a byte of a file can become at most; of a block of 64 pixels, JPEG writes an eighth of a bit at least.
 _DEFLATE, _JPEG = 1040, 4096
+#: Compressed pixels never hold these two bytes: a byte 255 of theirs is followed by 0 (ITU-T T.81, B.1.1.5).
+_JPEG_END = b"\xff\xd9"
 _START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
@@ -121,7 +123,10 @@ def _jpeg(path: str, data: bytes, source: str, palette: Palette) -> StoredPlanes
     def decode() -> Array:
         import imagecodecs
 
-        return np.asarray(imagecodecs.jpeg_decode(_bytes(path)))
+        whole = _bytes(path)
+        if whole.rfind(_JPEG_END, place) < 0:  # what is missing would become grey
+            raise ValueError(f"the file ends at {len(whole)} bytes, before its image does")
+        return np.asarray(imagecodecs.jpeg_decode(whole))
 
     if samples == 4 and bits == 8 and palette != "index":
         return _stored((height, width), np.uint8, source, lambda: _pillow(path, "RGB"), samples=3, change=INKS)
