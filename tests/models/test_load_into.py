@@ -36,7 +36,7 @@ OTHERWISE: dict[str, tuple[np.ndarray, dict[str, Any]]] = {
 }
 
 
-def loaded_into(path: Path, dtype: Any, shape: tuple[int, int] = (18, 23), **chosen: Any) -> np.ndarray | None:
+def loaded_into(path: Path, dtype: Any, shape: tuple[int, ...] = (18, 23), **chosen: Any) -> np.ndarray | None:
     out = np.full(shape, 99, dtype)
     if DefaultImageLoader(file_path=str(path), **chosen).load_into(out):
         return out
@@ -60,6 +60,13 @@ def test_what_is_stored_otherwise_is_loaded(tmp_path: Path, case: str) -> None:
     tifffile.imwrite(tmp_path / "a.tif", pixels, **({"photometric": "minisblack"} | how))
     shape = pixels.shape[:2] if case != "two planes" else pixels.shape[1:]
     assert loaded_into(tmp_path / "a.tif", pixels.dtype if pixels.dtype != bool else np.uint8, shape) is None
+
+
+@pytest.mark.parametrize("pixels", [np.zeros((18, 23, 3), np.uint8), np.stack([PLANE, PLANE])])
+def test_an_array_for_more_than_a_plane_is_loaded(tmp_path: Path, pixels: np.ndarray) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", pixels, metadata=None, truncate=True)
+    found = DefaultImageLoader(file_path=str(tmp_path / "a.tif")).load_data()
+    assert loaded_into(tmp_path / "a.tif", found.dtype, found.shape) is None
 
 
 def test_a_compressed_plane_that_is_damaged_is_named(tmp_path: Path) -> None:

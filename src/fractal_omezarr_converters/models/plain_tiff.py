@@ -56,6 +56,7 @@ def read_plain_tiff(path: str, out: np.ndarray[Any, Any]) -> bool:
     """Read the one plane of a local file into a C-ordered (y, x) array; False when it is not that plain, or not of this shape."""
     if (
         sys.byteorder != "little"
+        or out.ndim != 2
         or not out.flags.c_contiguous
         or out.dtype.kind not in _FORMATS
         or not out.dtype.isnative
