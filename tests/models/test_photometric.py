@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,27 @@ def test_imagej_and_numbers_without_a_white_keep_what_is_stored(tmp_path: Path) 
     heights = RNG.normal(size=(Y, X)).astype("float32")
     tifffile.imwrite(tmp_path / "f.tif", heights, photometric="miniswhite")
     agrees(loader(tmp_path / "f.tif"), heights, "yx")
+
+
+def without_tag(path: Path, tag: int) -> None:
+    """Take one tag out of the only page of a little-endian file."""
+    data = path.read_bytes()
+    (place,) = struct.unpack("<I", data[4:8])
+    end = place + 2 + 12 * struct.unpack("<H", data[place : place + 2])[0]
+    kept = [data[at : at + 12] for at in range(place + 2, end, 12) if struct.unpack("<H", data[at : at + 2]) != (tag,)]
+    page = struct.pack("<H", len(kept)) + b"".join(kept) + bytes(4)
+    path.write_bytes(data[:place] + page.ljust(end + 4 - place, b"\0") + data[end + 4 :])
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_numbers_of_which_nothing_is_said_are_kept(tmp_path: Path, compression: str | None) -> None:
+    pixels = RNG.integers(0, 250, (Y, X)).astype("uint16")
+    tifffile.imwrite(tmp_path / "a.tif", pixels, compression=compression, metadata=None, software="Camera")
+    without_tag(tmp_path / "a.tif", 262)
+    agrees(loader(tmp_path / "a.tif"), pixels, "yx")
+    out = np.zeros_like(pixels)
+    assert loader(tmp_path / "a.tif").load_into(out)
+    np.testing.assert_array_equal(out, pixels)
 
 
 def test_one_text_for_all_files_of_a_folder(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 Source: TIFF 6.0, PhotometricInterpretation 0 (WhiteIsZero) and 5 (Separated, by default cyan, magenta, yellow, black).
 Bio-Formats turns both round when it reads a file, and so does Pillow where it can. Files of ImageJ keep their numbers: there
 white as zero says how an image is shown, and measurements are of the numbers as they are. So does tifffile with truth values: it
-states white as zero whenever nothing else is asked for, writes True as 1 and gives True back.
+states white as zero whenever nothing else is asked for, writes True as 1 and gives True back. Files that do not say what 0
+means keep their numbers, as ImageJ and libtiff have it; fax pages alone are white on 0 by themselves.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 WHITE_IS_ZERO = 0
 SEPARATED = 5
-_INK_SET = 332
+_PHOTOMETRIC, _INK_SET = 262, 332
+_FAX = (2, 3, 4)
 _CMYK = 1
 
 INKS = "stored as amounts of cyan, magenta, yellow and black ink, and become red, green and blue"
@@ -47,6 +49,7 @@ def change_of(page: Any, palette: Literal["auto", "index", "expand"], keep_numbe
     samples = int(page.samplesperpixel)
     if (
         page.photometric == WHITE_IS_ZERO
+        and (_PHOTOMETRIC in page.tags or page.compression in _FAX)  # tifffile takes 0 where nothing is stated
         and dtype.kind in "bu"
         and samples == 1
         and isinstance(page.bitspersample, int)
