@@ -21,11 +21,11 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError, Converte
 from fractal_omezarr_converters.models.ome_planes import OmeImage, PlanePlace, is_ome_xml, read_ome_images
 from fractal_omezarr_converters.models.photometric import change_of
 from fractal_omezarr_converters.models.planes import Array, Selection, StoredPlanes, planes_of_array
+from fractal_omezarr_converters.models.tiff_checks import check_complete
 from fractal_omezarr_converters.models.tiff_pages import (
     MOST_SAMPLES,
     PALETTE,
     PageFacts,
-    check_complete,
     page_facts,
     read_page,
     read_page_into,
