@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import tifffile
-from made_files import X, Y, agrees, loader, noise
+from made_files import RNG, X, Y, agrees, loader, noise
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+
+Array = np.ndarray[Any, Any]
+
+
+def _write_strip(path: Path, shape: tuple[int, int], data: bytes, tags: dict[int, int], order: str = "<") -> None:
+    """Write a grey page of one strip, by hand: tifffile writes no such files."""
+    stated = {256: shape[1], 257: shape[0], 259: 1, 262: 1, 273: 8, 277: 1, 278: shape[0], 279: len(data)}
+    page = b"".join(struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in sorted((stated | tags).items()))
+    head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8 + len(data))
+    path.write_bytes(head + data + struct.pack(order + "H", len(stated | tags)) + page + bytes(4))
 
 
 def _with_tag(path: Path, old: int, new: int, value: int | None = None) -> None:
@@ -37,3 +50,41 @@ def test_strips_of_which_no_length_is_stated(tmp_path: Path, rows: int) -> None:
             ConvertersToolsUserError, match=r"a\.tif' cannot be read \(page 0 states the place and length of 1"
         ):
             loader(path).load_data()
+
+
+def _packed(values: Array, bits: int) -> bytes:
+    """Pack the rows, the highest bit first."""
+    rows = ["".join(f"{value:0{bits}b}" for value in row) for row in values.tolist()]
+    return b"".join(int(row, 2).to_bytes(len(row) // 8) for row in rows)
+
+
+@pytest.mark.parametrize("bits", [4, 12])
+@pytest.mark.parametrize("compression", [1, 8])
+def test_differences_of_packed_samples_are_refused(tmp_path: Path, bits: int, compression: int) -> None:
+    path, pixels = tmp_path / "a.tif", RNG.integers(0, 2**bits, (Y, 32))
+    stored = _packed(pixels, bits) if compression == 1 else zlib.compress(_packed(pixels, bits))
+    _write_strip(path, (Y, 32), stored, {258: bits, 259: compression})
+    dtype = "uint8" if bits == 4 else "uint16"
+    agrees(loader(path), pixels.astype(dtype), "yx")
+    _write_strip(path, (Y, 32), stored, {258: bits, 259: compression, 317: 2})
+    with pytest.raises(
+        ConvertersToolsUserError, match=rf"a\.tif' stores samples of {bits} bits as differences .* page 0.*save"
+    ):
+        loader(path).load_data()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_samples_of_24_bits_are_refused(tmp_path: Path, order: str) -> None:
+    pixels = RNG.integers(0, 2**24, (Y, X))
+    _write_strip(tmp_path / "a.tif", (Y, X), _packed(pixels, 24), {258: 24}, order)
+    with pytest.raises(
+        ConvertersToolsUserError, match=r"a\.tif' stores samples of 24 bits of the kind 1 \(SampleFormat\)"
+    ):
+        loader(tmp_path / "a.tif").load_data()
+
+
+@pytest.mark.parametrize("tags", [{339: 0}, {339: 2, 258: 12}])
+def test_samples_of_an_unknown_kind_are_named(tmp_path: Path, tags: dict[int, int]) -> None:
+    _write_strip(tmp_path / "a.tif", (Y, 32), bytes(Y * 64), {258: 16} | tags)
+    with pytest.raises(ConvertersToolsUserError, match=r"a\.tif' stores samples of 1[26] bits of the kind [02]"):
+        loader(tmp_path / "a.tif").shape_and_dtype()

@@ -1,4 +1,4 @@
-"""Whether the pixels of a page of a TIFF file can be there, before memory is taken for them."""
+"""Whether the pixels of a page of a TIFF file are of a kind that is read, and can be there, before memory is taken for them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,39 @@ from typing import Any
 
 import tifffile
 
+from fractal_omezarr_converters.errors import ConvertersToolsUserError
+
+_THREE_BYTES, _PREDICTED = 24, (8, 16, 32, 64)
+"""Bits of a sample: with bytes in an order of their own, and those for which differences are defined."""
 _LARGEST_RATIO = {1: 1, 5: 4096, 6: 4096, 7: 4096, 8: 1040, 32946: 1040, 32773: 64}
 """Bytes that a byte can become at most: uncompressed, LZW, JPEG, Deflate, PackBits."""
 _TILE_BEYOND, _SMALL_IMAGE = 4, 1 << 24
 """A tile may have more pixels than its image, which fills up the tiles, but not so many times as many."""
 _RATIO_OF_OTHERS = 1_000_000
 """Of codecs that write much of one colour in a few bits (fax, wavelets): what is beyond is damaged."""
+
+
+def check_kind(page: Any, path: str) -> None:
+    """Refuse a page whose pixels no reader, or not every reader, takes as they were meant.
+
+    Raises:
+        ConvertersToolsUserError: Its samples are of different or odd sizes, or stored as differences that are not defined.
+    """
+    key = page.keyframe
+    bits = key.bitspersample
+    kind = f"samples of {', '.join(map(str, bits)) if isinstance(bits, tuple) else bits} bits"
+    if isinstance(bits, tuple) or key.dtype is None or (bits == _THREE_BYTES and key.dtype.kind == "u"):
+        kind += (
+            f" of the kind {int(key.sampleformat)} (SampleFormat)"  # 24 bits: readers differ in the order of the bytes
+        )
+    elif key.predictor != 1 and (key.compression == 1 or bits not in _PREDICTED):
+        kind += f" as differences (Predictor {int(key.predictor)}), {'un' if key.compression == 1 else ''}compressed"
+    else:
+        return
+    raise ConvertersToolsUserError(
+        f"File '{path}' stores {kind} on its page {page.index}, which is not read because readers of TIFF take it differently; "
+        "save the image anew with 8, 16 or 32 bits a sample, for example with Fiji."
+    )
 
 
 def check_complete(page: Any, size: int) -> None:

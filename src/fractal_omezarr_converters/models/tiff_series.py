@@ -21,7 +21,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError, Converte
 from fractal_omezarr_converters.models.ome_planes import OmeImage, PlanePlace, is_ome_xml, read_ome_images
 from fractal_omezarr_converters.models.photometric import change_of
 from fractal_omezarr_converters.models.planes import Array, Selection, StoredPlanes, planes_of_array
-from fractal_omezarr_converters.models.tiff_checks import check_complete
+from fractal_omezarr_converters.models.tiff_checks import check_complete, check_kind
 from fractal_omezarr_converters.models.tiff_pages import (
     MOST_SAMPLES,
     PALETTE,
@@ -188,6 +188,7 @@ def _page(file: OpenTiff, number: int, level: int | None) -> Any:
 
 def _facts(file: OpenTiff, number: int, selection: Selection) -> PageFacts:
     page = _page(file, number, selection.level)
+    check_kind(page, file.path)
     facts = page_facts(page, selection.palette, bool(file.tif.is_imagej))
     if facts is None:
         raise ValueError(f"page {number} has the axes '{page.keyframe.axes}', which are not rows and columns of pixels")
@@ -215,6 +216,7 @@ def _grid(
     def page_of(holder: OpenTiff, number: int) -> tuple[Any, PageFacts]:
         with holder.lock:
             page = _page(holder, places[number].page, level)
+            check_kind(page, holder.path)
             found = page_facts(page, palette, bool(holder.tif.is_imagej))
             check_complete(page, holder.tif.filehandle.size)
         if found is None or (found.shape, found.samples, found.dtype) != (facts.shape, facts.samples, facts.dtype):
@@ -316,8 +318,8 @@ def _whole(file: OpenTiff, number: int, selection: Selection, axes: str, source:
     tif, series = file.tif, file.tif.series[number].levels[level]
     key = series.keyframe
     pages: list[Any] = [page for page in series.pages if page is not None]
-    if series.dtype is None or any(page.keyframe.dtype is None for page in pages):
-        raise ValueError("its pixels are of a type that is not known")
+    for page in pages:
+        check_kind(page, file.path)
     change = None if key is None else change_of(key, selection.palette, bool(tif.is_imagej))
     extra = () if key is None else tuple(int(kind) for kind in (key.extrasamples or ()))
     samples = int(series.shape[axes.index("s")]) if "s" in axes else 0
