@@ -67,6 +67,26 @@ def test_several_planes_of_inks_stored_as_one_block(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found[:, 1], rgb_by_pillow(tmp_path / "b.tif")[:, ::-1])
 
 
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_brightness_and_differences_of_colour_become_colours(
+    tmp_path: Path, compression: str | None, planar: str
+) -> None:
+    colours = np.stack(np.meshgrid(*[np.arange(0, 256, 15, dtype="uint8")] * 3), axis=-1).reshape(18, -1, 3)
+    stored = np.asarray(Image.fromarray(colours).convert("YCbCr"))
+    pixels = np.moveaxis(stored, -1, 0) if planar == "separate" else stored
+    tifffile.imwrite(
+        tmp_path / "a.tif", pixels, photometric="ycbcr", planarconfig=planar, compression=compression, metadata=None
+    )
+    assert loader(tmp_path / "a.tif").is_rgb()
+    with pytest.warns(ConvertersToolsWarning, match=r"'a\.tif'\) are stored as brightness and differences of colour"):
+        found = loader(tmp_path / "a.tif").load_data()
+    by_pillow = np.moveaxis(np.asarray(Image.fromarray(stored, "YCbCr").convert("RGB")), -1, 0)
+    assert np.abs(found.astype(int) - by_pillow).max() <= 1
+    kept = loader(tmp_path / "a.tif", palette="index").load_data()
+    np.testing.assert_array_equal(kept, np.moveaxis(stored, -1, 0))
+
+
 def test_other_inks_stay_channels(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", CMYK, photometric="separated", extratags=[(332, 3, 1, 2, True)])
     agrees(loader(tmp_path / "a.tif"), np.moveaxis(CMYK, -1, 0), "cyx")

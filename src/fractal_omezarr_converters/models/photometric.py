@@ -1,6 +1,6 @@
-"""Images whose stored numbers are no intensities: white as zero, and printing inks; how they become intensities.
+"""Images whose stored numbers are no intensities: white as zero, printing inks, YCbCr; how they become intensities.
 
-Source: TIFF 6.0, PhotometricInterpretation 0 (WhiteIsZero) and 5 (Separated, by default cyan, magenta, yellow, black).
+Source: TIFF 6.0, PhotometricInterpretation 0 (WhiteIsZero), 5 (Separated, by default cyan, magenta, yellow, black), 6 (YCbCr).
 Bio-Formats turns both round when it reads a file, and so does Pillow where it can. Files of ImageJ keep their numbers: there
 white as zero says how an image is shown, and measurements are of the numbers as they are. So does tifffile with truth values: it
 states white as zero whenever nothing else is asked for, writes True as 1 and gives True back. Files that do not say what 0
@@ -13,15 +13,17 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import tifffile
 
 Array = np.ndarray[Any, Any]
 WHITE_IS_ZERO = 0
-SEPARATED = 5
+SEPARATED, YCBCR = 5, 6
 _PHOTOMETRIC, _INK_SET = 262, 332
 _FAX = (2, 3, 4)
 _CMYK = 1
 
 INKS = "stored as amounts of cyan, magenta, yellow and black ink, and become red, green and blue"
+YCC = "stored as brightness and differences of colour (YCbCr), and become red, green and blue"
 NEGATIVE = "stored with white as 0, and are inverted so that bright is high"
 
 
@@ -57,6 +59,10 @@ def change_of(page: Any, palette: Literal["auto", "index", "expand"], keep_numbe
     ):
         top = dtype.type((1 << page.bitspersample) - 1)
         return Change(NEGATIVE, lambda pixels: np.subtract(top, pixels) if dtype.kind == "u" else ~pixels, 0)
+    if (
+        page.photometric == YCBCR and page.compression not in tifffile.TIFF.IMAGE_COMPRESSIONS
+    ):  # those give colours themselves
+        return Change(YCC, rgb_of_ycc, 3) if samples - extra == 3 and dtype == np.uint8 else None
     inks = page.photometric == SEPARATED and samples - extra == 4 and dtype in (np.uint8, np.uint16)
     return Change(INKS, rgb_of_inks, 3) if inks and page.tags.valueof(_INK_SET, _CMYK) == _CMYK else None
 
@@ -75,3 +81,10 @@ def rgb_of_inks(pixels: Array) -> Array:
     paper = top - pixels[..., 3:4].astype(np.uint32)
     covered = (pixels[..., :3] * paper + top // 2) // top
     return np.asarray(paper - covered).astype(pixels.dtype)
+
+
+def rgb_of_ycc(pixels: Array) -> Array:
+    """Turn brightness and differences of colour (8 bits, last axis) into red, green, blue, by ITU-R BT.601."""
+    light, blue, red = (pixels[..., place].astype(np.float64) - zero for place, zero in enumerate((0, 128, 128)))
+    colours = (light + 1.402 * red, light - 0.344136 * blue - 0.714136 * red, light + 1.772 * blue)
+    return np.asarray(np.clip(np.floor(np.stack(colours, axis=-1) + 0.5), 0, 255)).astype(pixels.dtype)

@@ -34,11 +34,13 @@ def check_kind(page: Any, path: str) -> None:
         )
     elif key.predictor != 1 and (key.compression == 1 or bits not in _PREDICTED):
         kind += f" as differences (Predictor {int(key.predictor)}), {'un' if key.compression == 1 else ''}compressed"
+    elif key.is_subsampled and key.compression not in tifffile.TIFF.IMAGE_COMPRESSIONS:
+        kind = "colours with fewer pixels than brightness (YCbCrSubSampling)"
     else:
         return
     raise ConvertersToolsUserError(
         f"File '{path}' stores {kind} on its page {page.index}, which is not read because readers of TIFF take it differently; "
-        "save the image anew with 8, 16 or 32 bits a sample, for example with Fiji."
+        "save the image anew, in grey or RGB with 8, 16 or 32 bits a sample, for example with Fiji."
     )
 
 

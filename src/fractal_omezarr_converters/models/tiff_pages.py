@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 
 from fractal_omezarr_converters.models.palettes import expanded, is_ramp
-from fractal_omezarr_converters.models.photometric import INKS, Change, change_of
+from fractal_omezarr_converters.models.photometric import Change, change_of
 
 Array = np.ndarray[Any, Any]
 _JPEG = {6, 7, 34892, 33007}
@@ -55,7 +55,7 @@ def page_facts(page: Any, palette: Literal["auto", "index", "expand"], keep_inde
             return PageFacts(shape, 3, (), table.dtype, table, is_rgb=True)
     change = change_of(key, palette, keep_index)
     if change is not None:
-        return PageFacts(shape, change.samples, (), dtype, is_rgb=change.words == INKS, change=change)
+        return PageFacts(shape, change.samples, (), dtype, is_rgb=change.samples == 3, change=change)
     samples = 0 if key.axes == "YX" else int(key.samplesperpixel)
     if samples > MOST_SAMPLES:
         raise ValueError(f"page {page.index} states {samples} samples for each pixel")
