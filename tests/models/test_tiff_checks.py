@@ -88,3 +88,21 @@ def test_samples_of_an_unknown_kind_are_named(tmp_path: Path, tags: dict[int, in
     _write_strip(tmp_path / "a.tif", (Y, 32), bytes(Y * 64), {258: 16} | tags)
     with pytest.raises(ConvertersToolsUserError, match=r"a\.tif' stores samples of 1[26] bits of the kind [02]"):
         loader(tmp_path / "a.tif").shape_and_dtype()
+
+
+@pytest.mark.parametrize("held", [2, 4, 5])
+def test_a_stack_of_imagej_that_was_cut_off_is_refused(tmp_path: Path, held: int) -> None:
+    path, pixels = tmp_path / "a.tif", noise(5, Y, X)
+    tifffile.imwrite(path, pixels, imagej=True, metadata={"axes": "ZYX"}, truncate=True)
+    with tifffile.TiffFile(path) as file:
+        (first,) = file.pages.first.dataoffsets
+    path.write_bytes(path.read_bytes()[: first + held * pixels[0].nbytes + 10 * (held < 5)])
+    agrees(loader(path, page=0), pixels[0], "yx")
+    if held == 5:
+        agrees(loader(path), pixels, "zyx")
+        return
+    for chosen in ({}, {"z": 1}):
+        with pytest.raises(
+            ConvertersToolsUserError, match=rf"a\.tif'.* \(its description states 5 planes, .* after {held} of"
+        ):
+            loader(path, **chosen).shape_and_dtype()

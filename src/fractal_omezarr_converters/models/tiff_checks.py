@@ -44,6 +44,22 @@ def check_kind(page: Any, path: str) -> None:
     )
 
 
+def check_planes_of_imagej(tif: tifffile.TiffFile) -> None:
+    """Refuse a stack of ImageJ that is stored behind one page, as those beyond 4 GB are, and was cut off.
+
+    Raises:
+        ValueError: The file holds some of the planes that its description states, not all.
+    """
+    page = tif.pages.first
+    if not tif.is_imagej or len(tif.pages) > 1 or not page.is_contiguous or page.offset > page.dataoffsets[0]:
+        return
+    known = tif.imagej_metadata or {}
+    stated = math.prod(int(known.get(axis, 1)) for axis in ("frames", "slices", "channels"))
+    held = (tif.filehandle.size - page.dataoffsets[0]) // max(1, page.nbytes)
+    if 1 < held < stated and page.axes == "YX":
+        raise ValueError(f"its description states {stated} planes, but the file ends after {held} of them")
+
+
 def check_complete(page: Any, size: int) -> None:
     """Refuse a page whose pixels lie beyond the end of the file, of which strips or tiles are missing, or too short by far.
 

@@ -21,7 +21,7 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError, Converte
 from fractal_omezarr_converters.models.ome_planes import OmeImage, PlanePlace, is_ome_xml, read_ome_images
 from fractal_omezarr_converters.models.photometric import change_of
 from fractal_omezarr_converters.models.planes import Array, Selection, StoredPlanes, planes_of_array
-from fractal_omezarr_converters.models.tiff_checks import check_complete, check_kind
+from fractal_omezarr_converters.models.tiff_checks import check_complete, check_kind, check_planes_of_imagej
 from fractal_omezarr_converters.models.tiff_pages import (
     MOST_SAMPLES,
     PALETTE,
@@ -254,6 +254,7 @@ def _grid(
 
 
 def _described(file: OpenTiff, selection: Selection, source: str) -> StoredPlanes:
+    check_planes_of_imagej(file.tif)
     all_series = file.tif.series
     number = selection.series or 0
     _check_number("series", number, len(all_series), source)
