@@ -75,6 +75,18 @@ def test_f23_palettes_are_expanded_unless_they_are_a_ramp(tmp_path: Path) -> Non
     agrees(loader(tmp_path / "ramp.tif"), index, "yx")
 
 
+def test_palette_of_two_colours(tmp_path: Path) -> None:
+    stored, table = RNG.integers(0, 2, (Y, X)).astype(bool), np.array([[0, 200], [90, 10], [255, 60]], "uint8")
+    data = np.packbits(stored, axis=1).tobytes()
+    tags = {256: (4, 1, X), 257: (4, 1, Y), 258: (3, 1, 1), 259: (3, 1, 1), 262: (3, 1, 3), 273: (4, 1, 20)}
+    tags |= {277: (3, 1, 1), 278: (4, 1, Y), 279: (4, 1, len(data)), 320: (3, 6, 8)}
+    page = b"".join(struct.pack("<HHII", tag, *rest) for tag, rest in tags.items())
+    head = b"II" + struct.pack("<HI6H", 42, 20 + len(data), *(table.astype("uint16") * 257).ravel())
+    (tmp_path / "a.tif").write_bytes(head + data + struct.pack("<H", len(tags)) + page + bytes(4))
+    agrees(loader(tmp_path / "a.tif"), np.moveaxis(table.T[stored.astype(int)], -1, 0), "cyx")
+    agrees(loader(tmp_path / "a.tif", palette="index"), stored.astype("uint8"), "yx")
+
+
 def test_16_bit_colour_png_keeps_its_bits(tmp_path: Path) -> None:
     pixels = noise(Y, X, 3) * 200
     imagecodecs.imwrite(tmp_path / "a.png", pixels)

@@ -77,7 +77,13 @@ def read_page(page: Any, facts: PageFacts, y: slice, x: slice) -> Array:
         part = whole[y, x]
     if facts.change is not None:
         return facts.change.apply(part)
-    return part if facts.colors is None else facts.colors[part]
+    if facts.colors is None:
+        return part
+    if part.size and int(part.max()) >= len(facts.colors):
+        raise ValueError(
+            f"it holds the number {int(part.max())}, but its colour table has only {len(facts.colors)} colours"
+        )
+    return facts.colors[part.view(np.uint8) if part.dtype.kind == "b" else part]
 
 
 def read_page_into(page: Any, facts: PageFacts, out: Array) -> bool:
