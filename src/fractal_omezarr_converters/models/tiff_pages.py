@@ -83,7 +83,8 @@ def read_page(page: Any, facts: PageFacts, y: slice, x: slice) -> Array:
         raise ValueError(
             f"it holds the number {int(part.max())}, but its colour table has only {len(facts.colors)} colours"
         )
-    return facts.colors[part.view(np.uint8) if part.dtype.kind == "b" else part]
+    looked_up: Array = facts.colors[part.view(np.uint8) if part.dtype.kind == "b" else part]
+    return looked_up
 
 
 def read_page_into(page: Any, facts: PageFacts, out: Array) -> bool:
