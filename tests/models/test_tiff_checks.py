@@ -106,3 +106,16 @@ def test_a_stack_of_imagej_that_was_cut_off_is_refused(tmp_path: Path, held: int
             ConvertersToolsUserError, match=rf"a\.tif'.* \(its description states 5 planes, .* after {held} of"
         ):
             loader(path, **chosen).shape_and_dtype()
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"rowsperstrip": 5}, {"tile": (16, 16)}])
+def test_pixels_without_a_place_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    path, pixels = tmp_path / "a.tif", noise(Y, X)
+    tifffile.imwrite(path, pixels, metadata=None, **options)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        tag = file.pages.first.tags[324 if "tile" in options else 273]
+        tag.overwrite([0, *tag.value[1:]])
+    out = np.zeros_like(pixels)
+    for read in (loader(path).shape_and_dtype, loader(path).load_data, lambda: loader(path).load_into(out)):
+        with pytest.raises(ConvertersToolsUserError, match=r"a\.tif'.*page 0 states no place for some of its pixels"):
+            read()

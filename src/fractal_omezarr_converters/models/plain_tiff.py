@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-_HEAD = 1 << 12
+_HEAD, _SMALLEST_HEAD = 1 << 12, 8
 _LONGEST_VALUE = 1 << 26
 #: Kinds of values: text, 16 and 32 bits.
 _TEXT = 2
@@ -113,7 +113,7 @@ def plain_header(path: str) -> PlainHeader | None:
             if tags.get(_COMPRESSION) in _LOSSLESS:
                 if not _is_complete(tags, facts.st_size) or b"imagej" in description.lower():
                     return None
-                tags |= {_COMPRESSION: (1,), _PREDICTOR: (1,), _OFFSETS: (0,), _COUNTS: (pixels,)}
+                tags |= {_COMPRESSION: (1,), _PREDICTOR: (1,), _OFFSETS: (_SMALLEST_HEAD,), _COUNTS: (pixels,)}
                 if _first_pixel(tags, _Expected((height, width), np.dtype(dtype))) is None:
                     return None
                 return PlainHeader((height, width), dtype, description)
@@ -129,7 +129,9 @@ def plain_header(path: str) -> PlainHeader | None:
 def _is_complete(tags: dict[int, Any], size: int) -> bool:
     """Say whether all strips of a compressed page lie in the file, and its predictor is a known one."""
     offsets, counts = tags.get(_OFFSETS, ()), tags.get(_COUNTS, ())
-    whole = 0 < len(offsets) == len(counts) and all(n > 0 and a + n <= size for a, n in zip(offsets, counts))
+    whole = 0 < len(offsets) == len(counts) and all(
+        n > 0 and _SMALLEST_HEAD <= a <= size - n for a, n in zip(offsets, counts)
+    )
     return whole and tags.get(_PREDICTOR, (1,)) in _PREDICTORS
 
 
@@ -178,7 +180,7 @@ def _first_pixel(tags: dict[int, Any], out: np.ndarray[Any, Any] | _Expected) ->
     if not expected.keys() <= tags.keys() or not offsets or len(offsets) != len(counts) or sum(counts) != out.nbytes:
         return None
     follow = all(a + n == b for a, n, b in zip(offsets, counts, offsets[1:]))
-    return int(offsets[0]) if follow else None
+    return int(offsets[0]) if follow and offsets[0] >= _SMALLEST_HEAD else None
 
 
 def _tags(file: Any, head: bytes) -> dict[int, Any] | None:

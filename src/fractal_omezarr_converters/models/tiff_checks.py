@@ -9,6 +9,8 @@ import tifffile
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 
+_HEADER = 8
+"""Bytes with which every TIFF file begins: pixels that are stated to lie there were never written."""
 _THREE_BYTES, _PREDICTED = 24, (8, 16, 32, 64)
 """Bits of a sample: with bytes in an order of their own, and those for which differences are defined."""
 _LARGEST_RATIO = {1: 1, 5: 4096, 6: 4096, 7: 4096, 8: 1040, 32946: 1040, 32773: 64}
@@ -71,6 +73,8 @@ def check_complete(page: Any, size: int) -> None:
     known = min(len(page.dataoffsets), len(page.databytecounts))
     if known < wanted:
         raise ValueError(f"page {page.index} states the place and length of {known} of {wanted} strips or tiles")
+    if any(count and offset < _HEADER for offset, count in zip(page.dataoffsets, page.databytecounts)):
+        raise ValueError(f"page {page.index} states no place for some of its pixels, as when writing was broken off")
     ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts) if count]
     if size > 0 and ends and max(ends) > size:
         raise ValueError(f"the file ends at {size} bytes, but pixels of page {page.index} lie up to byte {max(ends)}")
