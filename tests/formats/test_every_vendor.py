@@ -158,6 +158,29 @@ def test_wells_and_planes_can_be_chosen(vendor: Vendor, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "vendor", [each for each in VENDORS.values() if each.format != "named_images"], ids=lambda each: each.format
+)
+@pytest.mark.parametrize("frame", [0, 2])
+def test_frames_that_lack_a_well_or_fields_are_as_far_apart_as_the_others(
+    vendor: Vendor, frame: int, tmp_path: Path
+) -> None:
+    """Wells and fields are imaged one after the other: which of them a frame lacks says nothing of its time."""
+    settings = {"layout": (1, 4), "times": 3, "seconds": 47.5, "planes": 1}
+    first = vendor.made(tmp_path / "numbering", **settings).fields[0]
+    lost = [
+        *(PlaneKey("C04", field + first, channel, 0, frame) for field in range(4) for channel in range(2)),
+        *(PlaneKey("B03", field + first, channel, 0, frame) for field in (2, 3) for channel in range(2)),
+    ]
+    truth = vendor.made(
+        tmp_path / "plate", **settings, **{"missing" if vendor.format == "metaxpress" else "absent": lost}
+    )
+    scan = vendor.scan(truth.folders[0])
+    assert scan.tiles.acquisitions[0].t_spacing == pytest.approx(47.5)
+    assert sorted(set(scan.tiles.start[:, 0] - scan.tiles.start[:, 0].min())) == pytest.approx([0, 47.5, 95])
+    assert not [each for each in scan.warnings if "rhythm" in each]
+
+
+@pytest.mark.parametrize(
     "name", ["cellvoyager", "imagexpress_hcsai", "incell", "metaxpress", "micromanager_images", "operetta", "scanr"]
 )
 def test_a_channel_that_begins_at_a_later_plane_does_not_move_the_image(name: str, tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ Z. The index of a plane is the rank of its number. Heights differ between channe
 so the step is taken inside one well, field, channel and time point, never over them. A step that the metadata state goes
 before it; heights that contradict it are said.
 
-Time. Frames are numbered by rank. The time of a frame is the median over all its planes of the seconds since the start, or,
-where these are unknown or begin again, of the clock from the first image of each well. Where times are unknown, the numbers
-of the frames count intervals, so that a number without any image leaves its interval free.
+Time. Frames are numbered by rank. The time of a frame is the median over its planes of the seconds since the start, or, where
+these are unknown or begin again, of the clock from the first image of each well; over the planes that were taken at every
+frame, if there are any. Where times are unknown, the numbers of the frames count intervals, so that a number without any
+image leaves its interval free.
 """
 
 from __future__ import annotations
@@ -176,13 +177,13 @@ def frame_times(planes: PlaneTable, t_index: Ints, warnings: list[str]) -> list[
     another rhythm are said: all wells have one time axis.
     """
     frames = int(t_index.max(initial=-1)) + 1
-    found = _medians(planes.seconds, t_index, frames)
+    found = _medians_of_frames(planes, planes.seconds, t_index, frames)
     known = [value for value in found if value is not None]
     if frames > 1 and (len(known) < 2 or not _rising(known)) and np.isfinite(planes.clock).any():
         well = ranked(planes.wells())[1]
         begin = np.full(well.max() + 1, np.inf)
         np.fmin.at(begin, well, planes.clock)
-        clock = _medians(planes.clock - begin[well], t_index, frames)
+        clock = _medians_of_frames(planes, planes.clock - begin[well], t_index, frames)
         first = next((value for value in clock if value is not None), 0.0)
         found = [None if value is None else round(value - first, 6) for value in clock]
         _warn_of_other_rhythms(planes, planes.clock - begin[well], t_index, found, warnings)
@@ -223,11 +224,20 @@ def _warn_of_other_rhythms(
     )
 
 
-def _medians(values: Floats, groups: Ints, number: int) -> list[float | None]:
-    known = np.flatnonzero(np.isfinite(values))
-    known = known[np.argsort(groups[known], kind="stable")]
-    parts = np.split(values[known], np.searchsorted(groups[known], np.arange(1, number)))
-    return [float(np.median(part)) if part.size else None for part in parts[:number]]
+def _medians_of_frames(planes: PlaneTable, seconds: Floats, t_index: Ints, frames: int) -> list[float | None]:
+    """Give the median time of each frame, over the wells, fields, channels and planes that were imaged at every frame.
+
+    Frames that hold other fields or wells would differ by when these are imaged, not only by the time between them.
+    """
+    series = joint_ranks(planes.row, planes.column, planes.field, planes.channel, planes.z)[0]
+    known = np.flatnonzero(np.isfinite(seconds))
+    taken = np.unique(series[known] * frames + t_index[known])
+    at_every_frame = np.bincount(taken // frames, minlength=len(series)) == len(np.unique(t_index[known]))
+    whole = known[at_every_frame[series[known]]]
+    chosen = whole if whole.size else known
+    chosen = chosen[np.argsort(t_index[chosen], kind="stable")]
+    parts = np.split(seconds[chosen], np.searchsorted(t_index[chosen], np.arange(1, frames)))
+    return [float(np.median(part)) if part.size else None for part in parts[:frames]]
 
 
 def step_of_t(
