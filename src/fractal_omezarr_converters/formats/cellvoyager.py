@@ -108,7 +108,8 @@ class Cellvoyager(PlateFormat[CellvoyagerOptions]):
         _check_channels(images, detail, str(folder / DETAIL))
         _warn_of_failures(data, warnings)
         planes = _planes(images, detail, protocol, warnings)
-        z_step = step_by_heights(planes, _z_step(images, protocol), protocol.path, warnings)
+        notes_on_z_step: list[str] = []
+        z_step = step_by_heights(planes, _z_step(images, protocol), protocol.path, notes_on_z_step)
         if options.autofocus_heights:
             planes = PlaneTable.of(autofocus_planes(planes, folder, z_step))
         files = AcquisitionFiles(folder, folder, follow_links=options.follow_links)
@@ -134,6 +135,7 @@ class Cellvoyager(PlateFormat[CellvoyagerOptions]):
             sizes_are_planned=True,
             z_step=z_step,
             warnings=warnings,
+            notes_on_z_step=notes_on_z_step,
             metadata_files=[data.path, detail.root.file, *([protocol.path] if protocol.path else [])],
             facts={"instrument": _instrument(detail), "failures": len(data.failures), "shading": options.shading},
         )

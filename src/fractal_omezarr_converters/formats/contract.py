@@ -167,6 +167,9 @@ class Format(ABC):
     ) -> Scan:
         """Read the metadata and give the tiles; no pixel is read.
 
+        A format that places planes by their numbers also takes ``sizes`` (a :class:`PixelSizeModel`): what the user states
+        goes before the metadata. To the details of the tiles of every other format it is applied afterwards.
+
         Args:
             source: folder (or file) of one acquisition.
             options: options of this format, as its model or as a mapping; None means the defaults.

@@ -89,6 +89,7 @@ class ImagexpressHcsai(PlateFormat[ImagexpressHcsaiOptions]):
         software = " ".join(
             filter(None, (protocol.text(f"ImageStack.Application.{key}") for key in ("Name", "SoftwareLabel")))
         )
+        notes_on_z_step: list[str] = []
         return Measurement(
             described_in=str(tables.paths[0]),
             files=AcquisitionFiles(file.parent, file.parent, follow_links=options.follow_links),
@@ -108,8 +109,9 @@ class ImagexpressHcsai(PlateFormat[ImagexpressHcsaiOptions]):
                 end_time=int(max(taken)) if taken else None,
                 barcode=protocol.text("ImageStack.SpecimenHolder.Barcode") or None,
             ),
-            z_step=step_by_heights(planes, _z_step(protocol, planes), str(file), warnings),
+            z_step=step_by_heights(planes, _z_step(protocol, planes), str(file), notes_on_z_step),
             warnings=warnings,
+            notes_on_z_step=notes_on_z_step,
             metadata_files=[str(file), *map(str, tables.paths)],
             facts={
                 "software": software or None,

@@ -67,6 +67,7 @@ class Incell(PlateFormat[IncellOptions]):
         planes = _with_times(_planes(file, protocol, images))
         warnings = protocol.warnings
         _warn_of_numbers(protocol, len(images), warnings)
+        notes_on_z_step: list[str] = []
         return Measurement(
             described_in=str(file),
             files=AcquisitionFiles(file.parent, file.parent, follow_links=options.follow_links),
@@ -87,8 +88,9 @@ class Incell(PlateFormat[IncellOptions]):
                 barcode=protocol.plate_id or None,
             ),
             sizes_are_planned=True,
-            z_step=step_by_heights(planes, _z_step(protocol, planes), str(file), warnings),
+            z_step=step_by_heights(planes, _z_step(protocol, planes), str(file), notes_on_z_step),
             warnings=warnings,
+            notes_on_z_step=notes_on_z_step,
             facts={"instrument": protocol.instrument, "binning": protocol.binning},
         )
 

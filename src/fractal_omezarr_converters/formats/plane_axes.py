@@ -2,12 +2,12 @@
 
 Z. The index of a plane is the rank of its number. Heights differ between channels (focus offsets) and fields (autofocus),
 so the step is taken inside one well, field, channel and time point, never over them. A step that the metadata state goes
-before it; heights that contradict it are said.
+before it; heights that contradict it are said. What the user states goes before both: planes keep their numbers.
 
 Time. Frames are numbered by rank. The time of a frame is the median over its planes of the seconds since the start, or, where
 these are unknown or begin again, of the clock from the first image of each well; over the planes that were taken at every
-frame, if there are any. Where times are unknown, the numbers of the frames count intervals, so that a number without any
-image leaves its interval free.
+frame, if there are any. Where times are unknown, or the user states the interval, the numbers of the frames count intervals,
+so that a number without any image leaves its interval free.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from fractal_omezarr_converters.models.well_names import row_name
 if TYPE_CHECKING:
     from fractal_omezarr_converters.formats.plane_records import PlaneRecord
     from fractal_omezarr_converters.formats.plane_table import Floats, Ints
+    from fractal_omezarr_converters.models.pixel_size import PixelSizeModel
 
 STEP_TOLERANCE = 0.01
+STATE_Z = "If it is another, give the z spacing (pixel_info.z_spacing) in the options of the acquisition."
 HEIGHT_TOLERANCE_UM, STACK_TOLERANCE = 0.2001, 0.1
 """Stated heights may be cut after one decimal, at both ends of a stack, and jitter."""
 
@@ -36,7 +38,8 @@ class PlaneAxes:
     """Index of every plane along z and t, and what the axes mean.
 
     ``z_origin`` is the height (µm) of plane 0 of the first channel: other channels keep their offset as a fact, not as a
-    position, so that one plane number is one plane of the image. ``times`` are the seconds of each frame.
+    position, so that one plane number is one plane of the image. ``times`` are the seconds of each frame as they were taken;
+    ``t_is_stated`` says that the user states another interval.
     """
 
     z_index: Ints
@@ -47,34 +50,47 @@ class PlaneAxes:
     t_step: float
     times: list[float | None]
     t_numbers: list[int]
+    t_is_stated: bool = False
 
     @property
     def frame_starts(self) -> list[float]:
-        """Seconds of each frame; as many steps apart as their numbers when the times are unknown or do not rise."""
+        """Seconds of each frame; as many steps apart as their numbers when the times are unknown, wrong or do not rise."""
         times = [time for time in self.times if time is not None]
-        if len(times) < len(self.times) or not _rising(times):
+        if self.t_is_stated or len(times) < len(self.times) or not _rising(times):
             return [(number - self.t_numbers[0]) * self.t_step for number in self.t_numbers]
         return times
 
 
 def plane_axes(
-    listed: PlaneTable, kept: Ints, warnings: list[str], *, z_step: float | None, t_step: float | None
+    listed: PlaneTable,
+    kept: Ints,
+    warnings: list[str],
+    *,
+    z_step: float | None,
+    t_step: float | None,
+    stated: PixelSizeModel,
 ) -> PlaneAxes:
-    """Rank planes and frames over all planes, so that a missing file moves no other one; give those of ``kept``."""
+    """Rank planes and frames over all planes, so that a missing file moves no other one; give those of ``kept``.
+
+    ``z_step`` and ``t_step`` are those of the metadata, ``stated`` are those of the user, which need no warning of the others.
+    """
     z_index, (t_numbers, t_index) = ranked(listed.z)[1], ranked(listed.t)
     times = frame_times(listed, t_index, warnings)
     rises = _steps_of_channels(listed, z_index)
-    step = step_of_z(listed, z_index, rises, warnings, stated=z_step)
+    if _middle(rises) < 0:
+        warnings.append("Heights fall with the number of the plane; planes are kept in order, from top to bottom.")
+    step = step_of_z(listed, z_index, rises, warnings if stated.z_spacing is None else [], stated=z_step)
     offsets = z_offsets(listed, z_index, kept, step if _middle(rises) >= 0 else -step)
     return PlaneAxes(
         z_index=z_index[kept],
         t_index=t_index[kept],
-        z_step=step,
+        z_step=stated.z_spacing or step,
         z_origin=next(iter(offsets.values()), 0.0),
         z_offsets=offsets,
-        t_step=step_of_t(times, t_numbers.tolist(), t_step, warnings),
+        t_step=stated.t_spacing or step_of_t(times, t_numbers.tolist(), t_step, warnings),
         times=times,
         t_numbers=t_numbers.tolist(),
+        t_is_stated=stated.t_spacing is not None,
     )
 
 
@@ -85,18 +101,18 @@ def step_of_z(
     if z_index.max(initial=0) == 0:
         return stated or 1.0
     middle = _middle(per_channel)
-    if middle < 0:
-        warnings.append("Heights fall with the number of the plane; planes are kept in order, from top to bottom.")
     if stated:
         own = _contradicting_step(planes, stated)
         if own is not None:
             warnings.append(
                 f"The metadata state a distance of {stated:.4g} µm between planes, but their heights are {own:.4g} µm"
-                f" apart; {stated:.4g} µm is used. Give the z spacing in the options if it is another."
+                f" apart; {stated:.4g} µm is used. {STATE_Z}"
             )
         return stated
     if not per_channel or max(abs(step) for step in per_channel.values()) == 0:
-        warnings.append("The distance of the planes in z is unknown (heights are missing or constant); 1.0 µm is used.")
+        warnings.append(
+            f"The distance of the planes in z is unknown (heights are missing or constant); 1.0 µm is used. {STATE_Z}"
+        )
         return 1.0
     if any(abs(step - middle) > STEP_TOLERANCE * abs(middle) for step in per_channel.values()):
         listed = ", ".join(f"channel {channel}: {step:.4g}" for channel, step in sorted(per_channel.items()))
@@ -229,8 +245,10 @@ def _medians_of_frames(planes: PlaneTable, seconds: Floats, t_index: Ints, frame
 
     Frames that hold other fields or wells would differ by when these are imaged, not only by the time between them.
     """
-    series = joint_ranks(planes.row, planes.column, planes.field, planes.channel, planes.z)[0]
     known = np.flatnonzero(np.isfinite(seconds))
+    if frames < 2:
+        return [float(np.median(seconds[known])) if known.size else None] * frames
+    series = joint_ranks(planes.row, planes.column, planes.field, planes.channel, planes.z)[0]
     taken = np.unique(series[known] * frames + t_index[known])
     at_every_frame = np.bincount(taken // frames, minlength=len(series)) == len(np.unique(t_index[known]))
     whole = known[at_every_frame[series[known]]]
@@ -262,5 +280,8 @@ def step_of_t(
         return round(step, 9)
     if stated:
         return stated
-    warnings.append("The time between frames is unknown (times are missing or constant); 1.0 s is used.")
+    warnings.append(
+        "The time between frames is unknown (times are missing or constant); 1.0 s is used. If it is another, give the time"
+        " interval (pixel_info.t_spacing) in the options of the acquisition."
+    )
     return 1.0

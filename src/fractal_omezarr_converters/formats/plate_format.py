@@ -14,6 +14,7 @@ from fractal_omezarr_converters.formats.contract import Format, FormatOptions, S
 from fractal_omezarr_converters.formats.joined_scans import joined_scans
 from fractal_omezarr_converters.formats.plane_records import Measurement
 from fractal_omezarr_converters.formats.plate_scan import plate_scan
+from fractal_omezarr_converters.models.pixel_size import PixelSizeModel
 
 
 class StackOptions(FormatOptions):
@@ -57,8 +58,9 @@ class PlateFormat[Options: FormatOptions](Format):
         options: FormatOptions | Mapping[str, Any] | None = None,
         plate_name: str | None = None,
         acquisition: int = 0,
+        sizes: PixelSizeModel | None = None,
     ) -> Scan:
-        """Read the metadata and give one tile per plane whose file is there."""
+        """Read the metadata and give one tile per plane whose file is there; ``sizes`` go before those of the metadata."""
         chosen = cast("Options", self.checked_options(options))
         place = Path(source).absolute()
         if not place.exists():
@@ -69,4 +71,4 @@ class PlateFormat[Options: FormatOptions](Format):
             acquisition + each.acquisition_offset: each
             for each in (measured if isinstance(measured, list) else [measured])
         }
-        return joined_scans({n: plate_scan(each, n, repeat_single=repeat) for n, each in numbered.items()})
+        return joined_scans({n: plate_scan(each, n, repeat_single=repeat, sizes=sizes) for n, each in numbered.items()})

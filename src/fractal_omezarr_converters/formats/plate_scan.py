@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from fractal_omezarr_converters.models.acquisition import (
     default_axes_builder,
 )
 from fractal_omezarr_converters.models.collections import ImageInPlate
+from fractal_omezarr_converters.models.pixel_size import PixelSizeModel
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.models.urls import is_file_there
 from fractal_omezarr_converters.models.well_names import row_name, safe_plate_name
@@ -39,21 +40,30 @@ if TYPE_CHECKING:
     from fractal_omezarr_converters.core.tile_table import TileTable
 
 
-def plate_scan(measured: Measurement, acquisition: int, *, repeat_single: bool = False) -> Scan:
+def plate_scan(
+    measured: Measurement, acquisition: int, *, repeat_single: bool = False, sizes: PixelSizeModel | None = None
+) -> Scan:
     """Make one tile per plane whose file is there; all states, steps and names are said in the scan.
 
     Args:
         measured: what the metadata say.
         acquisition: number of this acquisition of the plate.
         repeat_single: show a channel's single plane at every plane of its well's stacks.
+        sizes: pixel size and steps that the user states; they go before those of the metadata.
 
     Raises:
         ConvertersToolsUserError: no plane is named, or names and places contradict each other.
     """
+    stated = sizes or PixelSizeModel()
+    if stated.z_spacing is None:
+        measured.warnings.extend(measured.notes_on_z_step)
+    measured = replace(measured, frames=[_with_stated_pixels(frame, stated) for frame in measured.frames])
     listed = checked_planes(measured)
     found = sort_planes(measured, listed)
     measured.files.forget()
-    axes = plane_axes(listed, found.kept, measured.warnings, z_step=measured.z_step, t_step=measured.t_step)
+    axes = plane_axes(
+        listed, found.kept, measured.warnings, z_step=measured.z_step, t_step=measured.t_step, stated=stated
+    )
     planes = listed.select(found.kept)
     if repeat_single:
         planes, found, axes = repeat_single_planes(listed, planes, found, axes, measured.warnings)
@@ -75,6 +85,11 @@ def plate_scan(measured: Measurement, acquisition: int, *, repeat_single: bool =
         corrections=measured.corrections,
         acquisitions={acquisition: measured.plate},
     )
+
+
+def _with_stated_pixels(frame: Frame, stated: PixelSizeModel) -> Frame:
+    x, y = stated.xy_pixel_size, stated.y_pixel_size or stated.xy_pixel_size
+    return frame._replace(pixel_x=x or frame.pixel_x, pixel_y=y or frame.pixel_y)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from fractal_omezarr_converters.errors import (
 from fractal_omezarr_converters.formats.contract import Format, Scan
 from fractal_omezarr_converters.formats.marker_search import kept_listings
 from fractal_omezarr_converters.formats.not_read import why_not_read
+from fractal_omezarr_converters.models.pixel_size import PixelSizeModel
 from fractal_omezarr_converters.models.rights_to_read import refusals_to_read
 from fractal_omezarr_converters.models.urls import is_remote_url
 
@@ -103,12 +104,16 @@ def recognised_as(source: str | Path) -> list[str]:
         return [name for name, candidate in _all_formats().items() if candidate.recognises(source)]
 
 
-def scan(chosen: Format, source: str, **asked: Any) -> Scan:
+def scan(chosen: Format, source: str, *, sizes: PixelSizeModel | None = None, **asked: Any) -> Scan:
     """Scan a folder or file, on a disk or in a store, as :meth:`Format.scan` does.
+
+    ``sizes``, which the user states instead of the metadata, are for the formats whose scan takes them.
 
     Raises:
         ConvertersToolsError: as the format; and a disk or a store refuses, or holds what cannot be laid out here.
     """
+    if sizes is not None and "sizes" in inspect.signature(chosen.scan).parameters:
+        asked["sizes"] = sizes
     if not is_remote_url(source):
         with refusals_to_read():
             return chosen.scan(source, **asked)

@@ -10,7 +10,6 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator, model_
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.models.acquisition import (
-    SMALLEST_STEP,
     AcquisitionDetails,
     ChannelInfo,
     DataTypeEnum,
@@ -18,19 +17,18 @@ from fractal_omezarr_converters.models.acquisition import (
 )
 from fractal_omezarr_converters.models.colors import COLOR_CYCLE
 from fractal_omezarr_converters.models.older_names import (
-    PIXEL_SIZE_NAMES,
     newer_acquisition_options,
     newer_filter,
     older_name,
-    renamed,
 )
+from fractal_omezarr_converters.models.pixel_size import PixelSizeModel
 from fractal_omezarr_converters.models.user_facing import UserFacingModel
 from fractal_omezarr_converters.pipelines.filter_models import ImplementedFilters
 
+__all__ = ["AcquisitionOptions", "ChannelInfoUI", "ColorMenu", "OrientationMode", "PixelSizeModel"]
+
 OrientationMode = Literal["check", "auto", "as read"]
 AXES = "tczyx"
-LARGEST_STEP = 1e6
-"""Largest pixel size, z spacing (µm) and interval (s) that is accepted: one metre, eleven days."""
 
 
 def _at_height_of(stated: ChannelInfo, present: ChannelInfo) -> ChannelInfo:
@@ -128,36 +126,6 @@ def _menu_entry(color: str) -> str:
     return matching[0]
 
 
-class PixelSizeModel(UserFacingModel):
-    """Pixel size and intervals that replace what the metadata states; leave empty what is right."""
-
-    model_config = ConfigDict(title="Pixel Size and Intervals")
-
-    xy_pixel_size: float | None = Field(
-        default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False, title="Pixel Size (µm)"
-    )
-    """Pixel size in x and y in micrometres, with a decimal point, for example 0.65."""
-    y_pixel_size: float | None = Field(
-        default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False, title="Pixel Size in Y (µm)"
-    )
-    """Pixel size in y in micrometres, only if it differs from x."""
-    z_spacing: float | None = Field(
-        default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False, title="Z Spacing (µm)"
-    )
-    """Distance of the z planes in micrometres."""
-    t_spacing: float | None = Field(
-        default=None, gt=0, ge=SMALLEST_STEP, le=LARGEST_STEP, allow_inf_nan=False, title="Time Interval (s)"
-    )
-    """Interval of the time points in seconds."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _older_names(cls, data: Any) -> Any:
-        return renamed(data, PIXEL_SIZE_NAMES, "pixel size") if isinstance(data, dict) else data
-
-    pixelsize: ClassVar[Any] = older_name("xy_pixel_size")
-
-
 class AcquisitionOptions(UserFacingModel):
     """What replaces the metadata of one acquisition, and which part of it is converted."""
 
@@ -236,7 +204,7 @@ class AcquisitionOptions(UserFacingModel):
         if self.channels is not None:
             changes["channels"] = self._merged_channels(acquisition_details.channels)
         if self.pixel_info is not None:
-            changes |= self.pixel_info.model_dump(exclude_none=True)
+            changes |= self.pixel_info.changes()
         if self.condition_table_path:
             changes["condition_table_path"] = self.condition_table_path
         axes = self.to_axes_list()

@@ -124,6 +124,7 @@ def _scanned(request: AcquisitionRequest, report: ReadReport, *, files_needed: b
         options=request.format_options,
         plate_name=request.plate_name or None,
         acquisition=request.acquisition,
+        sizes=request.options.pixel_info,
     )
     report.scans.append(scan)
     if files_needed:
