@@ -44,7 +44,7 @@ DISAGREEMENT = 0.01
 
 
 class Asked(NamedTuple):
-    """What the user asks for, and the folder that paths of the table are relative to."""
+    """What the user asks for, and the folder that paths of the table are relative to; ``sizes`` go before those of the table."""
 
     folder: Path
     kind: Kind
@@ -53,6 +53,7 @@ class Asked(NamedTuple):
     read_headers: bool
     leave_missing: bool
     follow_links: bool
+    sizes: Mapping[str, float | None]
 
 
 def tiles_of_rows(frame: Frame, fields: dict[str, Any], asked: Asked) -> tuple[TileTable, PlaneStates]:
@@ -94,10 +95,12 @@ def tiles_of_rows(frame: Frame, fields: dict[str, Any], asked: Asked) -> tuple[T
         axes_stated="axes" in fields,
         absent=missing,
     )
+    if asked.sizes:
+        tiles = tiles.replaced(acquisitions=[each.model_copy(update=asked.sizes) for each in tiles.acquisitions])
     if headers is not None:
         _check_shapes(frame, headers, present, tiles)
         frame.notes += _compare_sizes(frame.name, headers, tiles.select(np.flatnonzero(present)))
-    _say_what_is_unknown(frame, fields, stated, tiles)
+    _say_what_is_unknown(frame, {**fields, **asked.sizes}, stated, tiles)
     frame.raise_problems()
     present &= _first_of_repeats(frame, tiles)
     states = PlaneStates()

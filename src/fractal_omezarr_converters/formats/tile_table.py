@@ -30,6 +30,7 @@ from fractal_omezarr_converters.formats.acquisition_toml import read_acquisition
 from fractal_omezarr_converters.formats.contract import Format, FormatOptions, Scan
 from fractal_omezarr_converters.formats.tile_rows import DETAILS_FILE, Asked, tiles_of_rows
 from fractal_omezarr_converters.models.collections import ImageInPlate
+from fractal_omezarr_converters.models.pixel_size import PixelSizeModel
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.models.urls import is_file_there
 from fractal_omezarr_converters.models.well_names import plate_shape
@@ -91,6 +92,7 @@ class TileTableFormat(Format):
         options: FormatOptions | Mapping[str, Any] | None = None,
         plate_name: str | None = None,
         acquisition: int = 0,
+        sizes: PixelSizeModel | None = None,
     ) -> Scan:
         """Read the table and the headers of its files; no pixel is read.
 
@@ -99,6 +101,7 @@ class TileTableFormat(Format):
             options: :class:`TileTableOptions`.
             plate_name: plate (or image, for single images) of rows that do not name theirs.
             acquisition: acquisition of rows that do not name theirs.
+            sizes: pixel size and steps that the user states; positions in µm and s stay.
 
         Raises:
             ConvertersToolsUserError: table, TOML or files are wrong; all that is wrong is listed.
@@ -114,7 +117,14 @@ class TileTableFormat(Format):
         kind = KINDS.get(chosen.kind) or _kind(frame)
         leave = chosen.missing_files == "Leave empty"
         asked = Asked(
-            table.parent, kind, plate_name, acquisition, chosen.read_headers, leave, follow_links=chosen.follow_links
+            table.parent,
+            kind,
+            plate_name,
+            acquisition,
+            chosen.read_headers,
+            leave,
+            follow_links=chosen.follow_links,
+            sizes=sizes.changes() if sizes is not None else {},
         )
         tiles, states = tiles_of_rows(frame, fields, asked)
         return Scan(
