@@ -19,6 +19,7 @@ from fractal_omezarr_converters.testing import (
     convert_and_compare,
     write_cellvoyager,
     write_incell,
+    write_metaxpress,
     write_named_images,
     write_operetta,
     write_scanr,
@@ -83,7 +84,7 @@ def test_stated_steps_need_no_warning_of_unknown_ones(tmp_path: Path) -> None:
 
 def test_the_interval_that_names_do_not_tell(tmp_path: Path) -> None:
     truth = write_named_images(tmp_path / "in", planes=2, times=3, wells=("B03",), layout=(1, 1))
-    pattern = r"(?P<well>[A-Z]+\d+)_s(?P<field>\d+)_(?P<channel>[^/]+)_z(?P<z>\d+)_t(?P<t>\d+)\.tif$"
+    pattern = NAMES
     asked: dict[str, Any] = {"format": "named_images", "format_options": {"pattern": pattern, "pixel_size": 0.65}}
     silent = plan(truth.folders, **asked).warnings
     assert any("pixel_info.z_spacing" in text for text in silent)
@@ -152,7 +153,7 @@ def test_a_pixel_size_is_that_of_y_too_unless_y_has_its_own(tmp_path: Path) -> N
 def test_fields_on_a_grid_touch_with_another_pixel_size(tmp_path: Path) -> None:
     """The grid kept the pitch of the other pixel size, and fields of half the size lay apart."""
     truth = write_named_images(tmp_path / "in", planes=1, wells=("B03",))
-    pattern = r"(?P<well>[A-Z]+\d+)_s(?P<field>\d+)_(?P<channel>[^/]+)_z(?P<z>\d+)_t(?P<t>\d+)\.tif$"
+    pattern = NAMES
     asked: dict[str, Any] = {
         "format_options": {"pattern": pattern, "pixel_size": 0.65, "field_grid": {"columns": 2}},
         "acquisition_options": {"pixel_info": {"xy_pixel_size": 0.325}},
@@ -192,3 +193,44 @@ def test_single_planes_that_are_repeated_take_the_stated_steps(tmp_path: Path) -
     assert scale[1] == 3.0 and shape[:2] == [2, 3]
     [first, second, third] = np.asarray(open_array(open_store(update["zarr_url"]), "0")[...])[1]
     assert first.any() and np.array_equal(first, second) and np.array_equal(first, third)
+
+
+NAMES = r"(?P<well>[A-Z]+\d+)_s(?P<field>\d+)_(?P<channel>[^/]+)_z(?P<z>\d+)_t(?P<t>\d+)\.tif$"
+LACKING: dict[str, tuple[Writer, dict[str, Any], dict[str, Any]]] = {
+    "named_images": (write_named_images, {}, {"pattern": NAMES, "field_grid": {"columns": 2}}),
+    "scanr": (write_scanr, {"generation": "old", "descriptor": False}, {"field_grid": {"columns": 2}}),
+    "metaxpress": (write_metaxpress, {"with_tags": False}, {"field_grid": {"columns": 2}}),
+}
+
+
+@pytest.mark.parametrize("format_name", list(LACKING))
+def test_a_pixel_size_that_the_metadata_lack(tmp_path: Path, format_name: str) -> None:
+    """It was refused, with the request to set another option of the same name."""
+    write, settings, format_options = LACKING[format_name]
+    truth = write(tmp_path / "in", planes=1, wells=("B03",), **settings)
+    asked = {"format": format_name, "format_options": format_options}
+    options = {"pixel_info": {"xy_pixel_size": 0.3}}
+    [update] = convert(truth.folders, tmp_path / "out", acquisition_options=options, **asked).updates
+    scale, shape = scale_and_shape(update["zarr_url"])
+    assert scale[-2:] == [0.3, 0.3] and shape[-2:] == [2 * length for length in truth.field_shape]
+
+
+def test_acquisitions_without_the_name_of_a_plate_may_lack_a_pixel_size(tmp_path: Path) -> None:
+    """Their numbers are counted by the plate of the metadata, which was looked up without the stated size."""
+    settings = {"generation": "old", "descriptor": False, "layout": (1, 1), "planes": 1, "wells": ("B03",)}
+    truth = write_scanr(tmp_path / "in", acquisitions=2, **settings)
+    options = {"pixel_info": {"xy_pixel_size": 0.3}}
+    made = plan(truth.folders, format="scanr", acquisition_options=options)
+    assert len(made.images) == 2
+
+
+def test_sites_of_metaxpress_on_a_grid_touch_with_another_pixel_size(tmp_path: Path) -> None:
+    """The grid kept the pitch of the pixel size of the files; the format's own option did nothing where files state one."""
+    truth = write_metaxpress(tmp_path / "in", planes=1, wells=("B03",))
+    grid: dict[str, Any] = {"field_grid": {"columns": 2}}
+    corrected = {"acquisition_options": {"pixel_info": {"xy_pixel_size": 0.325}}, "format_options": grid}
+    own = {"format_options": {**grid, "pixel_size": 0.325}}
+    for number, asked in enumerate((corrected, own)):
+        [update] = convert(truth.folders, tmp_path / str(number), format="metaxpress", **asked).updates
+        scale, shape = scale_and_shape(update["zarr_url"])
+        assert scale[-2:] == [0.325, 0.325] and shape[-2:] == [2 * length for length in truth.field_shape]

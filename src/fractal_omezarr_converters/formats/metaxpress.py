@@ -61,7 +61,7 @@ class MetaxpressOptions(StackOptions):
     - `keep`: they show the repeated image.
     """
     pixel_size: float | None = Field(default=None, gt=0, le=1000, title="Pixel Size")
-    """Size of a pixel in µm, for files that do not state it."""
+    """Size of a pixel in µm, when the files do not state it or are wrong."""
     field_grid: FieldGrid | None = Field(default=None, title="Field Grid")
     """Arrangement of the sites, for files that do not state where they lie."""
     read_all_tags: bool = Field(default=False, title="Read All Tags")

@@ -42,7 +42,7 @@ def frames_of_waves(
     of_file: dict[int, int] = {}
     silent: list[str] = []
     for number, found in sorted(tags.items()):
-        x, y = found.pixel_x or pixel_size, found.pixel_y or pixel_size
+        x, y = pixel_size or found.pixel_x, pixel_size or found.pixel_y
         if x is None or y is None:
             silent.append(files[number].file)
             continue

@@ -62,6 +62,9 @@ class PlateFormat[Options: FormatOptions](Format):
     ) -> Scan:
         """Read the metadata and give one tile per plane whose file is there; ``sizes`` go before those of the metadata."""
         chosen = cast("Options", self.checked_options(options))
+        if sizes is not None and sizes.xy_pixel_size and "pixel_size" in type(chosen).model_fields:
+            # asked for where the metadata lack it, and what fields on a grid are apart by
+            chosen = chosen.model_copy(update={"pixel_size": sizes.xy_pixel_size})
         place = Path(source).absolute()
         if not place.exists():
             raise ConvertersToolsFileNotFoundError(f"There is no folder '{source}'; check the path.")

@@ -308,7 +308,7 @@ def _numbers(
 
 def _plate_in_metadata(given: AcquisitionInput, format_name: str) -> tuple[str, int]:
     """The plate's name, and how many numbers of acquisitions the source takes."""
-    scan = registry.scan(registry.get(format_name), given.path, options=given.options)
+    scan = registry.scan(registry.get(format_name), given.path, options=given.options, sizes=given.advanced.pixel_info)
     return scan.plate.name if scan.plate is not None else "", max(scan.acquisitions, default=0) + 1
 
 
