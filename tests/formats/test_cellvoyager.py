@@ -420,17 +420,20 @@ def test_shading_that_is_not_there_or_empty_is_refused(tmp_path: Path) -> None:
         tile.image_loader.load_data()
 
 
-def test_autofocus_heights_shift_fields(tmp_path: Path) -> None:
+@pytest.mark.parametrize("higher", [6.0, 30.0])
+def test_autofocus_heights_shift_fields(tmp_path: Path, higher: float) -> None:
+    """Where no plane lay between two fields, their stacks were put on top of each other."""
     truth = write_cellvoyager(tmp_path, wells=("B03",), planes=2, z_step=3.0, layout=(1, 2))
     lines = []
     for key in truth.listed():
-        height = 3.0 * key.z + (6.0 if key.field == 2 else 0.0)
+        height = 3.0 * key.z + (higher if key.field == 2 else 0.0)
         lines += [f"x,ReaderControl,--->,AF_MANU,34,0,OK,{height},0", f"x,_init_frame_save,{truth.file(key)},None"]
     log = truth.folders[0] / "TRACE2024-05-01.log"
     log.write_text("\n".join(lines))
     scan = _scan(truth, autofocus_heights=True)
     lowest = {name: min(t.start_z for t in scan.tiles if t.fov_name == name) for name in ("FOV_1", "FOV_2")}
-    assert lowest["FOV_2"] - lowest["FOV_1"] == pytest.approx(6.0) and scan.facts["z_planes"] == 4
+    assert lowest["FOV_2"] - lowest["FOV_1"] == pytest.approx(higher)
+    assert scan.facts["z_planes"] == higher / 3.0 + 2
     log.write_text("\n".join(lines[2:]))
     with pytest.raises(ConvertersToolsUserError, match=r"no height for 1 of 8 images"):
         _scan(truth, autofocus_heights=True)

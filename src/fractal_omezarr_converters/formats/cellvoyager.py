@@ -136,6 +136,7 @@ class Cellvoyager(PlateFormat[CellvoyagerOptions]):
             z_step=z_step,
             warnings=warnings,
             notes_on_z_step=notes_on_z_step,
+            z_counts_steps=options.autofocus_heights,
             metadata_files=[data.path, detail.root.file, *([protocol.path] if protocol.path else [])],
             facts={"instrument": _instrument(detail), "failures": len(data.failures), "shading": options.shading},
         )

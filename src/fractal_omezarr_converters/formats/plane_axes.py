@@ -69,12 +69,15 @@ def plane_axes(
     z_step: float | None,
     t_step: float | None,
     stated: PixelSizeModel,
+    z_counts_steps: bool = False,
 ) -> PlaneAxes:
     """Rank planes and frames over all planes, so that a missing file moves no other one; give those of ``kept``.
 
     ``z_step`` and ``t_step`` are those of the metadata, ``stated`` are those of the user, which need no warning of the others.
+    With ``z_counts_steps`` a number of z that no plane has keeps its place.
     """
-    z_index, (t_numbers, t_index) = ranked(listed.z)[1], ranked(listed.t)
+    z_index = listed.z - listed.z.min() if z_counts_steps else ranked(listed.z)[1]
+    t_numbers, t_index = ranked(listed.t)
     times = frame_times(listed, t_index, warnings)
     rises = _steps_of_channels(listed, z_index)
     if _middle(rises) < 0:

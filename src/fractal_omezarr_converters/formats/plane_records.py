@@ -97,7 +97,8 @@ class Measurement:
     under their own (``.png`` for ``.tif``). ``sizes_are_planned`` says that the sizes of the frames are those of the
     protocol, which files may contradict: then the files are asked, one of each frame. ``z_step`` (µm) and ``t_step`` (s)
     are those the protocol states; None means that they are taken from the planes. ``notes_on_z_step`` are warnings of which
-    step is used, for users who state none. ``make_loaders`` is given paths and
+    step is used, for users who state none. ``z_counts_steps`` says that not only the order of ``z`` counts: a number without
+    any plane leaves its place free. ``make_loaders`` is given paths and
     records of the planes that are there; None means plain image files. ``field_grid`` lays fields out instead of their x
     and y. ``data_type`` is used when no file is there to ask. ``acquisition_offset`` is added to the number of the acquisition
     that the user gives: where one source holds several acquisitions of a plate, each is a measurement.
@@ -119,6 +120,7 @@ class Measurement:
     data_type: str = "uint16"
     warnings: list[str] = field(default_factory=list)
     notes_on_z_step: list[str] = field(default_factory=list)
+    z_counts_steps: bool = False
     metadata_files: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     corrections: list[dict[str, Any]] = field(default_factory=list)

@@ -62,7 +62,13 @@ def plate_scan(
     found = sort_planes(measured, listed)
     measured.files.forget()
     axes = plane_axes(
-        listed, found.kept, measured.warnings, z_step=measured.z_step, t_step=measured.t_step, stated=stated
+        listed,
+        found.kept,
+        measured.warnings,
+        z_step=measured.z_step,
+        t_step=measured.t_step,
+        stated=stated,
+        z_counts_steps=measured.z_counts_steps,
     )
     planes = listed.select(found.kept)
     if repeat_single:
