@@ -401,3 +401,9 @@ def test_files_of_several_planes_are_refused_with_what_to_do(tmp_path: Path) -> 
             registry.get("named_images").scan(str(tmp_path), options=options)
     tifffile.imwrite(tmp_path / "B03.tif", np.zeros((8, 8, 3), np.uint8), photometric="rgb")
     assert len(registry.get("named_images").scan(str(tmp_path), options=options).tiles) == 1
+
+
+def test_a_pattern_without_channels_gives_one_whose_name_is_not_in_the_files(tmp_path: Path) -> None:
+    truth = write_named_images(tmp_path, planes=1, layout=(1, 1), channels=CHANNELS[:1])
+    scan = _scan(truth, pattern=PATTERN.replace("(?P<channel>", "(?:"), pixel_size=1.0)
+    assert "Channel 0 has no name in the metadata; it is called 'channel_0' here." in scan.warnings

@@ -23,7 +23,8 @@ def channel_infos(
             repeat += 1
             label = f"{wanted}_{repeat}"
         if label != facts.name.strip():
-            warnings.append(f"Channel {number} is named '{facts.name}' in the metadata; it is called '{label}' here.")
+            said = f"is named '{facts.name}'" if facts.name.strip() else "has no name"
+            warnings.append(f"Channel {number} {said} in the metadata; it is called '{label}' here.")
         labels.add(label)
         infos.append(
             ChannelInfo(
