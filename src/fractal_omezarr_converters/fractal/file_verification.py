@@ -26,6 +26,8 @@ from fractal_omezarr_converters.pipelines.tile_stream import ImageTiles
 Five = tuple[int, ...]
 NAMED = 5
 """Files that are named."""
+LEFT_OUT = ("multiscales[0].type", "multiscales[0].metadata")
+"""How levels were made: no pixel depends on it, and libraries that rename channels leave it out."""
 
 
 def wrong_files(store: Store, plan: ImagePlan) -> tuple[list[str], set[str]]:
@@ -87,8 +89,8 @@ def wrong_documents(store: Store, plan: ImagePlan) -> list[str]:
     said = wrong_group(store, "", plan.layout.version)
     problems += [] if said is None else [said]
     wanted = json.loads(json.dumps(ome_content(plan.layout.image_attributes(name=plan.name))))
-    ome = require_group(store, "").ome
-    said = _difference(wanted, ome, "") or _wrong_channels(ome.get("omero"), plan)
+    ome = _without_shifts_of_nothing(require_group(store, "").ome)
+    said = _difference(_without_shifts_of_nothing(wanted), ome, "") or _wrong_channels(ome.get("omero"), plan)
     if said is not None:
         problems.append(f"The description of the image was edited: {said}; convert the image again.")
     return problems + wrong_tables(store, plan)
@@ -118,6 +120,8 @@ def _wrong_channels(omero: Any, plan: ImagePlan) -> str | None:
 
 def _difference(wanted: Any, found: Any, where: str) -> str | None:
     """The first value that is not what was written; what is found beyond that is nobody's fault."""
+    if found is None and where in LEFT_OUT:
+        return None
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
         parts = [(wanted[key], found.get(key), f"{where}.{key}".lstrip(".")) for key in wanted if key != "name"]
     elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
@@ -125,6 +129,20 @@ def _difference(wanted: Any, found: Any, where: str) -> str | None:
     else:
         return None if wanted == found else f"{where} is {_short(found)}, {_short(wanted)} was written"
     return next((said for part in parts if (said := _difference(*part)) is not None), None)
+
+
+def _without_shifts_of_nothing(content: Any) -> Any:
+    """The same objects; a level that lies at 0 may say so or not."""
+    if isinstance(content, Mapping):
+        return {key: _without_shifts_of_nothing(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_without_shifts_of_nothing(each) for each in content if not _is_no_shift(each)]
+    return content
+
+
+def _is_no_shift(content: Any) -> bool:
+    shift = content.get("translation") if isinstance(content, Mapping) else None
+    return isinstance(shift, list) and all(value == 0 for value in shift)
 
 
 def _short(value: Any) -> str:
