@@ -192,6 +192,37 @@ def test_positions_on_the_stage_and_in_the_well_are_not_mixed(tmp_path: Path) ->
     convert_and_compare(truth, tmp_path / "out", format_name="ome_plate")
 
 
+def _edited_once(path: Path, pattern: str, new: str) -> None:
+    text, count = re.subn(pattern, new, path.read_text("utf-8"), count=1, flags=re.DOTALL)
+    assert count == 1
+    path.write_text(text, "utf-8")
+
+
+def test_positions_on_the_stage_and_in_the_well_are_not_mixed_where_neither_is_of_all(tmp_path: Path) -> None:
+    """The first field states a place on the stage alone, the others one in the well alone: they lay centimetres apart."""
+    truth = write_ome_plate(tmp_path, planes=1, layout=(2, 2), companion=True, positions="sample")
+    path = truth.folders[0] / "plate.companion.ome"
+    _edited_once(path, '(ID="Image:B03-1".*?<Plane)', r'\1 PositionX="50000" PositionY="40000"')
+    _edited_once(path, '(ID="S:B03-1"[^>]*) PositionX="[^"]*" PositionY="[^"]*"', r"\1")
+    with pytest.raises(
+        ConvertersToolsUserError, match=r"of 3 fields \(for example field 2 of well B03\), and one on the"
+    ):
+        _scan(truth)
+    assert not any("position" in each for each in _scan(truth, field_grid={"columns": 2}).warnings)
+
+
+def test_fields_without_pixels_need_no_position(tmp_path: Path) -> None:
+    """Of all that have pixels the place in the well is known."""
+    truth = write_ome_plate(tmp_path, planes=1, layout=(2, 2), companion=True, positions="sample")
+    path = truth.folders[0] / "plate.companion.ome"
+    _edited_once(path, '(ID="Image:B03-1".*?<Plane)', r'\1 PositionX="50000" PositionY="40000"')
+    _edited_once(path, '(ID="S:B03-4"[^>]*) PositionX="[^"]*" PositionY="[^"]*"', r"\1")
+    path.write_text(_without_files(path.read_text("utf-8"), "Image:B03-4"), "utf-8")
+    scan = _scan(truth)
+    assert any("6 of 7 fields in" in each and "are used for all" in each for each in scan.warnings)
+    assert max(abs(tile.start_x) for tile in scan.tiles) < 100
+
+
 def test_a_field_that_was_not_imaged_keeps_its_number_and_its_place_in_the_grid(tmp_path: Path) -> None:
     truth = write_ome_plate(tmp_path, positions="none", planes=1, layout=(1, 3), companion=True)
     _edited(truth, '<ImageRef ID="Image:C05-2"/>', "")

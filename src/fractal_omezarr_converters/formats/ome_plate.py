@@ -12,7 +12,6 @@ knows more. Facts and traps: docs/formats/ome_plate.md.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +31,7 @@ from fractal_omezarr_converters.formats.field_grid import FieldGrid
 from fractal_omezarr_converters.formats.marker_search import files_that_match
 from fractal_omezarr_converters.formats.ome_collector import OmePlanes, data_type, shared
 from fractal_omezarr_converters.formats.ome_description import tiff_description
+from fractal_omezarr_converters.formats.ome_positions import check_positions, settle_positions
 from fractal_omezarr_converters.formats.ome_records import OmeDocument
 from fractal_omezarr_converters.formats.ome_wells import AcquiredWells, OmePlate, OmeWell, acquired_wells
 from fractal_omezarr_converters.formats.ome_xml import read_ome_xml
@@ -40,7 +40,6 @@ from fractal_omezarr_converters.formats.plate_format import PlateFormat
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 from fractal_omezarr_converters.models.plate_facts import PlateFacts, utc_in_words
 from fractal_omezarr_converters.models.urls import is_file_there
-from fractal_omezarr_converters.models.well_names import row_name
 
 COMPANIONS = ("*.companion.ome", "*.ome.xml")
 MAX_NAMED = 4
@@ -111,8 +110,8 @@ class OmePlateFormat(PlateFormat[OmePlateOptions]):
             document.warnings.append(
                 f"The images of {', '.join(empty)} in '{document.path}' have no plane; it is left out."
             )
-        for _, found in planes:
-            _check_positions(found, document, options)
+        for _, found in planes if options.field_grid is None else ():
+            check_positions(found, document.path)
         _warn_of_others(source, marked, document, file)
         facts = plate_facts_of(
             every_plane,
@@ -207,25 +206,11 @@ def _planes_of(part: AcquiredWells, read: _Read, problems: list[str]) -> OmePlan
     """Planes of one acquisition: its fields, channels and sizes are its own."""
     options = read.options
     found = OmePlanes(read.document.path, _own_file(read.file), y_up=options.flip_y, pixel_size=options.pixel_size)
-    _one_kind_of_positions(part, read.document)
+    if options.field_grid is None:
+        problems.extend(settle_positions(part.wells, read.document))
     for well in part.wells:
         _take_well(read.document, well, found, problems)
     return found
-
-
-def _one_kind_of_positions(part: AcquiredWells, document: OmeDocument) -> None:
-    """Use the places in the well of all fields where some state no place on the stage: both kinds do not go together."""
-    samples = [sample for well in part.wells for sample in well.samples if sample.image in document.images]
-    images = [document.images[sample.image] for sample in samples]
-    on_stage = [image.states_position for image, sample in zip(images, samples, strict=True) if image.places]
-    in_well = all(sample.x is not None and sample.y is not None for sample in samples)
-    if in_well and any(on_stage) and not all(on_stage):
-        document.warnings.append(
-            f"{on_stage.count(False)} of {len(on_stage)} fields in '{document.path}' state no position on the stage; the"
-            " positions in the wells (WellSample) are used for all."
-        )
-        for image in images:
-            image.forget_positions()
 
 
 def _measurement(part: AcquiredWells, found: OmePlanes, read: _Read, plate: PlateFacts) -> Measurement:
@@ -280,21 +265,3 @@ def _take_well(document: OmeDocument, well: OmeWell, found: OmePlanes, problems:
             found.add(image, row=well.row + 1, column=well.column + 1, number=number, at=at)
         except ConvertersToolsUserError as error:
             problems.append(str(error))
-
-
-def _check_positions(found: OmePlanes, document: OmeDocument, options: OmePlateOptions) -> None:
-    if options.field_grid is not None:
-        return
-    fields = {(each.row, each.column, each.field): (each.x, each.y) for each in found.planes}
-    in_well = Counter(key[:2] for key in fields)
-    if len(fields) > len(in_well) and len(set(fields.values())) == 1:
-        raise ConvertersToolsUserError(
-            f"The OME-XML of '{document.path}' states no positions of the fields, or the same for all; set field_grid"
-            " (number of columns, order, overlap) in the options of the format."
-        )
-    if lost := [key for key in found.unplaced if in_well[key[:2]] > 1]:
-        row, column, number = lost[0]
-        raise ConvertersToolsUserError(
-            f"The OME-XML of '{document.path}' states no position (x and y) of {len(lost)} fields (for example field {number} of"
-            f" well {row_name(row)}{column:02d}), but of others; correct it, or set field_grid in the options of the format."
-        )

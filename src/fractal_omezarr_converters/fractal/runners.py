@@ -181,8 +181,8 @@ def _check_address(address: Any, timeout: float) -> None:
     """
     import asyncio
 
-    from distributed.comm import connect
     from distributed.comm.addressing import get_address_host_port, parse_address
+    from distributed.comm.core import connect
     from distributed.comm.registry import get_backend
 
     if not isinstance(address, str):
