@@ -187,6 +187,18 @@ def test_labels_that_name_no_well_of_this_plate_leave_the_place_to_the_number(tm
     scan = _scan(_relabelled(write_scanr(tmp_path, planes=1, generation=generation), {"C5": "P21"}))
     assert {(each.row, each.column) for each in scan.tiles.collections} == {("B", 3), ("C", 5)}
     assert scan.plate is not None and (scan.plate.rows, scan.plate.columns) == (8, 12)
+    assert any("Labels of 1 wells in" in each and "(for example 'P21')" in each for each in scan.warnings)
+
+
+@pytest.mark.parametrize("generation", ["new", "old"])
+def test_wells_of_a_larger_plate_than_stated_are_not_moved_without_a_word(tmp_path: Path, generation: str) -> None:
+    truth = write_scanr(tmp_path, planes=1, generation=generation, plate_size=(16, 24), wells=("A13", "A14"))
+    scan = _scan(truth, plate_type="96")
+    assert any(
+        "(for example 'A13') name no well of a plate of 8 rows and 12 columns" in each and "plate_type" in each
+        for each in scan.warnings
+    )
+    assert not any("labels" in each.lower() for each in _scan(truth).warnings)
 
 
 @pytest.mark.parametrize("generation", ["new", "old"])

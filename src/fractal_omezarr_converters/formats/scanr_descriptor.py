@@ -53,7 +53,15 @@ class Descriptor:
         own = {number: label for number, label in stated if label}
         numbers = {number for number, _ in stated}
         self.labels = {number: label for number, label in self.labels.items() if number in numbers} | own
-        places = {number: place for number, label in self.labels.items() if (place := self._place(label)) is not None}
+        called = {number: place for number, label in self.labels.items() if (place := _place_of(label)) is not None}
+        places = {number: place for number, place in called.items() if self._has(*place)}
+        if len(places) < len(called):
+            first = min(called.keys() - places.keys())
+            warnings.append(
+                f"Labels of {len(called) - len(places)} wells in '{where}' (for example '{self.labels[first]}') name no well of"
+                f" a plate of {self.rows or MAX_ROWS} rows and {self.columns or MAX_COLUMNS} columns; they are taken for free"
+                " text, and the numbers of the wells count. Set plate_type if the plate is larger."
+            )
         every = [place for number in numbers if (place := places.get(number) or self._by_number(number)) is not None]
         if places and len(set(every)) < len(every):
             warnings.append(
@@ -70,16 +78,8 @@ class Descriptor:
                 f" example, well number {first} is labelled '{self.labels[first]}'); the labels are used."
             )
 
-    def _place(self, label: str) -> tuple[int, int] | None:
-        """Row and column that a label names, from 1; None when it names no well of the plate."""
-        try:
-            letters, column = parse_well(label)
-            row = row_index(letters) + 1
-        except ValueError:
-            return None
-        # TP53 is no well
-        is_on_plate = row <= (self.rows or MAX_ROWS) and 1 <= column <= (self.columns or MAX_COLUMNS)
-        return (row, column) if is_on_plate else None
+    def _has(self, row: int, column: int) -> bool:
+        return row <= (self.rows or MAX_ROWS) and column <= (self.columns or MAX_COLUMNS)
 
     def well(self, number: int, where: str) -> tuple[int, int]:
         """Row and column of a well, from 1: by its label, else by its number and the columns of the plate.
@@ -127,6 +127,16 @@ class Descriptor:
             raise ConvertersToolsUserError(
                 f"'{where}' {what}; set field_grid (number of columns, order, overlap) in the options of the format."
             )
+
+
+def _place_of(label: str) -> tuple[int, int] | None:
+    """Row and column that a label names, from 1; None when it names no well of any plate, such as TP53."""
+    try:
+        letters, column = parse_well(label)
+        row = row_index(letters) + 1
+    except ValueError:
+        return None
+    return (row, column) if row <= MAX_ROWS and 1 <= column <= MAX_COLUMNS else None
 
 
 def read_descriptor(path: Path) -> Descriptor:
