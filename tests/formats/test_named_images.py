@@ -394,6 +394,9 @@ def test_files_of_several_planes_are_refused_with_what_to_do(tmp_path: Path) -> 
     for written, counted in (
         ({"data": pixels, "imagej": True, "metadata": {"axes": "ZCYX"}}, "2 channels, 3 planes in z"),
         ({"data": pixels[:, 0], "imagej": True, "metadata": {"axes": "TYX"}}, "3 frames"),
+        ({"data": pixels[:, 0], "imagej": True, "metadata": {"axes": "CYX"}}, "3 channels"),
+        ({"data": np.zeros((5, 8, 8, 3), np.uint8), "photometric": "rgb", "metadata": None}, "5 pages"),
+        ({"data": np.zeros((8, 8, 4), np.uint8), "photometric": "separated"}, "4 channels"),
         ({"data": pixels[:, 0], "photometric": "minisblack", "metadata": None}, "3 pages"),
     ):
         tifffile.imwrite(tmp_path / "B03.tif", **written)

@@ -26,7 +26,6 @@ from fractal_omezarr_converters.errors import (
     ConvertersToolsWarning,
 )
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
-from fractal_omezarr_converters.formats.colour_channels import SAMPLES
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.field_grid import FieldGrid
 from fractal_omezarr_converters.formats.name_patterns import (
@@ -44,6 +43,8 @@ from fractal_omezarr_converters.formats.plate_format import PlateFormat
 from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
 from fractal_omezarr_converters.formats.position_table import read_positions
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
+
+Palette = Literal["index", "expand"]
 
 RECOGNISED_SHARE = 0.5
 PLANES_OF_A_FILE = {"t": "frames", "c": "channels", "z": "planes in z", "q": "pages"}
@@ -69,7 +70,7 @@ class NamedImagesOptions(FormatOptions):
     """Arrangement of the fields by rows and columns."""
     position_table: str | None = Field(default=None, title="Position Table")
     """Table (CSV) with the columns `field`, `x` and `y` (micrometres, y downwards), and `well` if wells differ."""
-    palette: Literal["index", "expand"] = Field(default="index", title="Palette Images")
+    palette: Palette = Field(default="index", title="Palette Images")
     """What a pixel of a palette image means:
 
     - `index`: its number, as instruments mean it.
@@ -109,7 +110,7 @@ class NamedImages(PlateFormat[NamedImagesOptions]):
         expression = compiled(options.pattern) if options.pattern else _preset(source, names)
         warnings: list[str] = []
         found = match_names(source, names, expression, warnings)
-        _refuse_stacks(source, found[0].file)
+        _refuse_stacks(source, found[0].file, options.palette)
         labels = sorted({each.channel for each in found}, key=natural)
         stated = physical_sizes(source / found[0].file)
         size = _pixel_size(source, options, stated)
@@ -205,26 +206,27 @@ def _refuse_wells_of_several_plates(source: Path, found: list[NamedFile], plates
         )
 
 
-def _refuse_stacks(source: Path, name: str) -> None:
+def _refuse_stacks(source: Path, name: str, palette: Palette) -> None:
     """Look into the first image: files of several planes (hyperstacks of ImageJ, stacks of pages) are not told apart by names."""
     try:
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("ignore", ConvertersToolsWarning)
-            loader = DefaultImageLoader(file_path=str(source / name))
-            stated, axes = loader.shape_and_dtype(), loader.data_axes() or ""
+            loader = DefaultImageLoader(file_path=str(source / name), palette=palette)
+            stated, axes, is_rgb = loader.shape_and_dtype(), loader.data_axes() or "", loader.is_rgb()
     except ConvertersToolsError:
         return  # the conversion will say what is wrong with the file
     sizes = dict(zip(axes, stated[0], strict=False)) if stated is not None else {}
-    several = {word: sizes[axis] for axis, word in PLANES_OF_A_FILE.items() if sizes.get(axis, 1) > 1}
-    if several and several != {PLANES_OF_A_FILE["c"]: len(SAMPLES)}:
-        counted = ", ".join(f"{number} {word}" for word, number in several.items())
+    if is_rgb:
+        sizes.pop("c", None)  # red, green and blue of one plane
+    counted = ", ".join(f"{sizes[axis]} {word}" for axis, word in PLANES_OF_A_FILE.items() if sizes.get(axis, 1) > 1)
+    if counted:
         raise ConvertersToolsUserError(
             f"Images in '{source}' hold several planes (for example '{name}': {counted}), and only files of one plane can be told"
             " apart by names. Save each plane as a file of its own, or list the files in a tile table (format 'tile_table')."
         )
 
 
-def _palette_loaders(palette: str) -> LoaderMaker:
+def _palette_loaders(palette: Palette) -> LoaderMaker:
     from fractal_omezarr_converters.core.loader_columns import LoaderColumns
 
     def make(files: Any, planes: Any) -> LoaderColumns:
