@@ -119,3 +119,22 @@ def test_pixels_without_a_place_are_refused(tmp_path: Path, options: dict[str, A
     for read in (loader(path).shape_and_dtype, loader(path).load_data, lambda: loader(path).load_into(out)):
         with pytest.raises(ConvertersToolsUserError, match=r"a\.tif'.*page 0 states no place for some of its pixels"):
             read()
+
+
+@pytest.mark.parametrize("held", [1, 1.5, 3, 4])
+def test_a_stack_of_metamorph_that_was_cut_off_is_refused(tmp_path: Path, held: float) -> None:
+    pixels, path = noise(4, Y, X), tmp_path / "a.stk"
+    times = b"".join(struct.pack("<6I", 0, 1, 2458849, 1000 * n, 2458849, 0) for n in range(4))
+    place = 8 + 2 + 12 * 11 + 4
+    tags = {256: (4, 1, X), 257: (4, 1, Y), 258: (3, 1, 16), 259: (3, 1, 1), 262: (3, 1, 1)}
+    tags |= {273: (4, 1, place + len(times) + 8), 277: (3, 1, 1), 278: (4, 1, Y), 279: (4, 1, pixels[0].nbytes)}
+    tags |= {33628: (4, 1, place + len(times)), 33629: (5, 4, place)}
+    page = b"".join(struct.pack("<HHII", tag, *rest) for tag, rest in tags.items()) + bytes(4)
+    head = b"II" + struct.pack("<HIH", 42, 8, len(tags)) + page + times + struct.pack("<II", 1, 1)
+    path.write_bytes(head + pixels.tobytes()[: int(held * pixels[0].nbytes)])
+    if held == 4:
+        np.testing.assert_array_equal(loader(path).load_data(), pixels)
+        return
+    agrees(loader(path, page=0), pixels[0], "yx")
+    with pytest.raises(ConvertersToolsUserError, match=r"a\.stk' cannot be read"):
+        loader(path).load_data()

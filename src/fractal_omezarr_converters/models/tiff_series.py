@@ -36,6 +36,8 @@ from fractal_omezarr_converters.models.tiff_pool import OpenTiff, naming, opened
 _EXCHANGED = re.compile(r"""axes"?\s*[:=]\s*"?\w*X\w*Y""")
 #: The shape that tifffile writes into the description.
 _SHAPE = re.compile(r"""shape"?\s*[:=]\s*[\[(]([\d,\s]*)""")
+#: A tag of MetaMorph with a value for each plane of the file.
+_UIC2 = 33629
 _AXIS_NAMES = {"T": "t", "C": "c", "Z": "z", "Y": "y", "X": "x", "S": "s", "Q": "q", "I": "q"}
 
 
@@ -107,7 +109,8 @@ def _is_one_plane(file: OpenTiff, selection: Selection) -> bool:
         return True
     pixels = sum(page.databytecounts)
     plain = page.axes == "YX" and page.photometric != PALETTE and not selection.level
-    if not plain or not 0 < pixels <= file.tif.filehandle.size < 2 * pixels:
+    several = page.tags[_UIC2].count > 1 if _UIC2 in page.tags else False
+    if not plain or several or not 0 < pixels <= file.tif.filehandle.size < 2 * pixels:
         return False
     if page.is_shaped and _EXCHANGED.search(page.description):
         return False
