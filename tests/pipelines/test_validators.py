@@ -10,8 +10,10 @@ from fractal_omezarr_converters.errors import ConvertersToolsUserError, Converte
 from fractal_omezarr_converters.models import ConverterOptions, DataTypeEnum, DefaultImageLoader
 from fractal_omezarr_converters.pipelines import (
     ShapeDtypeProbeValidator,
+    TRangeFilter,
     ValidatorModel,
     WellFilter,
+    ZRangeFilter,
     add_validator,
     apply_validator_pipeline,
     plan_image,
@@ -107,5 +109,12 @@ def test_filters_that_leave_nothing_say_which(make_tile):
         tiles_aggregation_pipeline(
             tiles, converter_options=ConverterOptions(), filters=[WellFilter(wells=["A03"], mode="Exclude")]
         )
+    heights = [make_tile(row="A", start_z=z, start_t=t) for z, t in ((2762.1, 0.0), (2765.1, 30.0))]
+    for one, said in (
+        (ZRangeFilter(max_z=3.0), r"'Z Range Filter' removed 2; all begin at z 2762\.1 to 2765\.1"),
+        (TRangeFilter(min_t=31.0), r"'Time Range Filter' removed 2; all begin at t 0 to 30"),
+    ):
+        with pytest.raises(ConvertersToolsUserError, match=rf"leave none of 2 tiles \({said}\)"):
+            tiles_aggregation_pipeline(heights, converter_options=ConverterOptions(), filters=[one])
     with pytest.raises(ConvertersToolsUserError, match="no tiles to convert"):
         tiles_aggregation_pipeline([], converter_options=ConverterOptions())

@@ -151,7 +151,7 @@ def _chosen(
         kept, counts = filter_tiles(judged, filters_config=filters, files_needed=files_needed)
     report.filter_counts.append(counts)
     if not len(kept):
-        raise ConvertersToolsUserError(f"{request.source}: {no_tiles_left(len(table), counts)}")
+        raise ConvertersToolsUserError(f"{request.source}: {no_tiles_left(table, counts)}")
     if files_needed and request.options.orientation != "as read":
         kept, found = _with_orientation(kept, apply=request.options.orientation == "auto")
         said += [f"{request.source}: {text}" for text in found]

@@ -22,6 +22,7 @@ from fractal_omezarr_converters.pipelines.alike import Planner, Plans
 from fractal_omezarr_converters.pipelines.filter_models import FilterModel
 from fractal_omezarr_converters.pipelines.filters import FilterCount, filter_tiles
 from fractal_omezarr_converters.pipelines.header_checks import check_sources, missing_sources, sources_of
+from fractal_omezarr_converters.pipelines.range_crop import CROPPING
 from fractal_omezarr_converters.pipelines.validators import ValidatorModel, apply_validator_pipeline
 from fractal_omezarr_converters.pipelines.write_settings import memory_limit
 
@@ -88,9 +89,9 @@ def planned_images(
     if not conditions_joined:
         given = with_conditions_to_filter_by(given, filters)
     kept, counts = filter_tiles(given, filters_config=filters, resource=resource, files_needed=files_needed)
-    if not len(kept):
-        raise ConvertersToolsUserError(no_tiles_left(len(given), counts))
     before = given if isinstance(given, TileTable) else TileTable.from_tiles(given)
+    if not len(kept):
+        raise ConvertersToolsUserError(no_tiles_left(before, counts))
     table = before if not counts else kept if isinstance(kept, TileTable) else TileTable.from_tiles(kept)
     if not conditions_joined:
         table, notes, elsewhere = with_condition_tables(table, [before])
@@ -111,12 +112,21 @@ def planned_images(
     return images, plans
 
 
-def no_tiles_left(before: int, counts: Sequence[FilterCount]) -> str:
-    """Why there is nothing to convert."""
-    if not before:
+def no_tiles_left(before: TileTable, counts: Sequence[FilterCount]) -> str:
+    """Why there is nothing to convert, and what ranges of z and time would have met."""
+    if not len(before):
         return "There are no tiles to convert; check that the acquisition folder holds images."
-    removed = ", ".join(f"'{count.name}' removed {count.removed}" for count in counts if count.removed)
-    return f"The filters leave none of {before} tiles ({removed}); change or remove a filter."
+    removed = []
+    for count in counts:
+        if not count.removed:
+            continue
+        said = f"'{count.name}' removed {count.removed}"
+        if count.name in CROPPING:
+            axis, column = CROPPING[count.name]
+            starts = before.start[:, column]
+            said += f"; all begin at {axis} {starts.min():g} to {starts.max():g}"
+        removed.append(said)
+    return f"The filters leave none of {len(before)} tiles ({', '.join(removed)}); change or remove a filter."
 
 
 def check_images(
