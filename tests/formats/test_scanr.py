@@ -266,6 +266,16 @@ def test_a_plane_without_a_position_lies_where_its_image_does(tmp_path: Path) ->
     assert _corners(truth, _scan(truth)) == {f"FOV_{n}": truth.corner(n) for n in truth.fields}
 
 
+def test_fields_that_lie_as_planned_because_one_states_no_position_are_said(tmp_path: Path) -> None:
+    """The places that the stage reached of all others were dropped without a word."""
+    truth = write_scanr(tmp_path, planes=1, wells=("B03",))
+    assert not any("position on the stage" in each for each in _scan(truth).warnings)
+    path = truth.folders[0] / "data" / "metadata.ome.xml"
+    first, *others = path.read_text("utf-8").split("</Image>")
+    path.write_text("</Image>".join([re.sub('PositionX="[^"]*"', 'PositionX="NaN"', first), *others]), "utf-8")
+    assert any("1 of 4 images in" in each and "as planned and not as reached" in each for each in _scan(truth).warnings)
+
+
 def test_newer_data_without_any_position_need_a_grid(tmp_path: Path) -> None:
     truth = write_scanr(tmp_path, planes=1, wells=("B03",), positions=False)
     _strip(truth, "data/metadata.ome.xml", r' Position[XY]="[^"]*"')

@@ -8,6 +8,7 @@ are µm on the stage, y upwards (as other readers have it); there is no ``Physic
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, collecting, raise_together
@@ -55,9 +56,7 @@ def planes_of_ome(
     if not on_grid and not all(image.states_position for image, _ in placed):
         with collecting(problems):
             descriptor.check_fields({position for _, (_, _, position) in placed}, document.path)
-        # places on the stage do not go with places in the well: where one image has none, those of all others are not used
-        for image, _ in placed:
-            image.forget_positions()
+        _forget_stage(document, [image for image, _ in placed])
     for image, (row, column, position) in placed:
         with collecting(problems):
             found.add(image, row=row, column=column, number=position, at=descriptor.fields.get(position))
@@ -65,6 +64,18 @@ def planes_of_ome(
         problems.append(f"'{document.path}' describes no image; copy or export the acquisition again.")
     raise_together(list(dict.fromkeys(problems)), f"'{document.path}' cannot be used")
     return found
+
+
+def _forget_stage(document: OmeDocument, images: Sequence[OmeImageRecord]) -> None:
+    """Use no place on the stage where one image states none: they do not go with the places in the well that it is given."""
+    lost = sum(not image.states_position for image in images)
+    if lost < len(images):
+        document.warnings.append(
+            f"{lost} of {len(images)} images in '{document.path}' state no position on the stage; all fields lie where the"
+            " experiment descriptor places them in the well, as planned and not as reached."
+        )
+    for image in images:
+        image.forget_positions()
 
 
 def _named(document: OmeDocument, image: OmeImageRecord) -> NamedImage:
