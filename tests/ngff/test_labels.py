@@ -84,3 +84,16 @@ def test_an_image_with_units_that_no_specification_lists_gets_labels(tmp_path, p
     label = open_image(place / "labels" / "nuclei")
     assert label.axes.units == [written, written]
     assert label.pixel_size() == open_image(place).pixel_size() == {"y": 0.5, "x": 0.5}
+
+
+@pytest.mark.parametrize("of_image", [{"levels": [1, 4, 16]}, {"levels": 3, "z_factor": 2}])
+def test_levels_of_a_label_are_those_of_its_image(tmp_path, of_image):
+    """They were as many, but of other sizes, where those of the image do not halve y and x alone."""
+    pixels = np.random.default_rng(0).integers(0, 9, (4, 256, 200)).astype("u2")
+    place = tmp_path / "image.zarr"
+    write_image(place, pixels, axes="zyx", scale=(2, 0.5, 0.5), **of_image)
+    write_image(place / "labels" / "nuclei", pixels, axes="zyx", method="mode")
+    write_image(place / "labels" / "flat", pixels[:1], axes="zyx", method="mode")
+    image, label, flat = (open_image(place / below) for below in ("", "labels/nuclei", "labels/flat"))
+    assert [level.shape for level in label.levels] == [level.shape for level in image.levels]
+    assert [level.shape[1:] for level in flat.levels] == [level.shape[1:] for level in image.levels]

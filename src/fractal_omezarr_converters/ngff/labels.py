@@ -5,6 +5,8 @@ Source: OME-NGFF 0.4 to 0.6 "labels" and "image-label": integers, along each axi
 
 from __future__ import annotations
 
+from itertools import pairwise
+from operator import le
 from typing import Any
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
@@ -32,17 +34,31 @@ def labelled_image(root: Store) -> Multiscale | None:
 
 
 def like_its_image(image: Multiscale, axes: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Number of levels, scale, translation and units of a label: those of its image where none are given."""
+    """Levels, scale, translation and units of a label: those of its image where none are given."""
     first = image.levels[0].geometry
     places = [place for place, axis in enumerate(image.axes.names) if axis in axes]
     names = [image.axes.names[place] for place in places]
     likewise = {
-        "levels": len(image.levels),
+        "levels": _factors(image, places) or len(image.levels),
         "scale": {name: first.scale[place] for name, place in zip(names, places)},
         "translation": {name: first.translation[place] for name, place in zip(names, places)},
         "units": {name: written_out(image.axes.units[place]) for name, place in zip(names, places)},
     }
     return {key: likewise[key] if value is None else value for key, value in given.items()}
+
+
+def _factors(image: Multiscale, places: list[int]) -> list[dict[str, int]]:
+    """How much coarser than level 0 the others are; none where these are no whole numbers that grow."""
+    sizes = [[level.geometry.scale[place] for place in places] for level in image.levels]
+    factors = [[size / first if first else 0.0 for size, first in zip(level, sizes[0])] for level in sizes]
+    whole = [[round(factor) for factor in level] for level in factors]
+    near = all(abs(f - w) < 1e-6 * w for level, rounded in zip(factors, whole) for f, w in zip(level, rounded))
+    grows = all(one != other and all(map(le, one, other)) for one, other in pairwise(whole))
+    return [
+        {image.axes.names[place]: factor for place, factor in zip(places, level)}
+        for level in whole[1:]
+        if near and grows
+    ]
 
 
 def check_label(image: Multiscale, layout: ImageLayout, channels: object = None) -> None:

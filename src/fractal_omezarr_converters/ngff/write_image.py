@@ -84,7 +84,7 @@ def write_image(
         levels: Number of levels, their names, or factors relative to level 0 (integers, or mappings by letter); None: by size.
         z_factor: How many planes become one from level to level, where ``levels`` gives no factors.
         method: mean, nearest, stride, mode, max, min or median; mode or nearest for labels, which have integers and by default
-            the pixel size, position, units and number of levels of their image.
+            the pixel size, position, units and levels of their image.
         chunks: Per axis of ``data``; by default at most 2048 px and 10 planes, held to 32 MiB.
         shards: Per axis of ``data``, whole multiples of the chunks, or larger than the array.
         compression: A codec's name or settings (``codecs.Compression``).
