@@ -312,6 +312,7 @@ def test_inspect_states_what_the_metadata_states(tmp_path: Path) -> None:
         ({"acquisition": "first"}, "not first"),
         ({"wells": []}, "No well is named"),
         ({"wells": " , "}, "No well is named"),
+        ({"wells": [3]}, "no well is called 3; write for example A01,B02"),
     ],
 )
 def test_wrong_options_are_one_sentence(tmp_path: Path, arguments: dict[str, object], words: str) -> None:

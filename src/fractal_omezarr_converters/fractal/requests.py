@@ -257,12 +257,12 @@ class _AnyAcquisition(AcquisitionInput):
 
 def _wells(given: str | Sequence[str] | None) -> list[str]:
     """The wells that are chosen, from a list or from text such as A01,B02; none: all of them."""
-    wells = given.replace(";", ",").split(",") if isinstance(given, str) else given
-    chosen = [well for well in wells or () if well.strip()]
-    if given is not None and not chosen:  # an empty variable of a script must not mean all wells
-        raise ConvertersToolsUsageError(
-            "No well is named; write for example A01,B02, or leave wells out for all of them."
-        )
+    wells = given.replace(";", ",").split(",") if isinstance(given, str) else list(given or ())
+    strange = [well for well in wells if not isinstance(well, str)]
+    chosen = [well for well in wells if isinstance(well, str) and well.strip()]
+    if strange or (given is not None and not chosen):  # an empty variable of a script must not mean all wells
+        what = f"Wells have names, no well is called {strange[0]!r}" if strange else "No well is named"
+        raise ConvertersToolsUsageError(f"{what}; write for example A01,B02, or leave wells out for all of them.")
     return chosen
 
 
