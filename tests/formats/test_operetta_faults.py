@@ -115,6 +115,12 @@ def test_full_paths_of_images_that_lie_beside_the_index_are_read(index: Path, pl
     assert {Path(tile.image_loader.file_path).parent for tile in scan.tiles} == {index.parent} and len(scan.tiles) == 4
 
 
+def test_a_missing_file_among_full_paths_is_missing(index: Path) -> None:
+    min(index.parent.glob("*.tiff")).unlink()
+    scan = _changed(index, "<URL>", "<URL>D:\\data\\Images\\")
+    assert len(scan.tiles) == 3 and scan.states.missing_file == 1
+
+
 def test_two_files_for_one_plane_are_named(index: Path) -> None:
     with pytest.raises(ConvertersToolsUserError, match=r"f02p01.*f01p01.*both claim"):
         _changed(index, "<FieldID>2<", "<FieldID>1<")

@@ -41,6 +41,14 @@ class Located(NamedTuple):
     are_plain: bool
 
 
+class _NotBesideError(ConvertersToolsUserError):
+    """No file lies where that of a full path would."""
+
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
 class AcquisitionFiles:
     """The files below one acquisition's folder.
 
@@ -85,7 +93,9 @@ class AcquisitionFiles:
         if is_link is None and (other := self._spelled_otherwise(place, file_name)) is not None:
             path, is_link = os.path.join(place, other), self._listing(place)[other]  # noqa: PTH118
         # files of one name in two former folders cannot both be the one that lies here
-        if former is not None and (is_link is None or self._former.setdefault(path, former) != former):
+        if former is not None and is_link is None:
+            raise _NotBesideError(str(self._refused(name, where)), path)
+        if former is not None and self._former.setdefault(path, former) != former:
             raise self._refused(name, where)
         if is_link:
             self._check_link(path, name, where)
@@ -104,6 +114,7 @@ class AcquisitionFiles:
         size, mtime = np.full(len(names), UNKNOWN, np.int64), np.zeros(len(names), np.int64)
         plain = True
         problems: list[str] = []
+        not_beside: list[str] = []
         # a thousand at a time, because a long text of all of them would fill the memory
         for begin in range(0, len(names), _TOGETHER):
             part = names[begin : begin + _TOGETHER]
@@ -116,13 +127,17 @@ class AcquisitionFiles:
             for number, name in enumerate(part, begin):
                 try:
                     path, there[number] = self._locate(name, where(number), listed=True)
+                except _NotBesideError as error:
+                    path, there[number] = error.path, False
+                    not_beside += [str(error)] if len(not_beside) < MAX_PROBLEMS else []
                 except ConvertersToolsUserError as error:
                     problems.append(str(error))
                     if len(problems) == MAX_PROBLEMS:
                         raise_together(problems, heading)
                     continue
                 paths.append(path)
-        raise_together(problems, heading)
+        # where others of the full paths lie beside, those that do not are missing, as files of short names are
+        raise_together(problems if self._former else problems + not_beside, heading)
         return Located(SourceFiles(paths, size, mtime), there, plain)
 
     def _located(self, names: Sequence[str]) -> SourceFiles | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError, raise_together
-from fractal_omezarr_converters.formats.acquisition_files import MAX_PROBLEMS, Located
+from fractal_omezarr_converters.formats.acquisition_files import MAX_PROBLEMS, Located, name_beside
 from fractal_omezarr_converters.formats.contract import PlaneStates
 from fractal_omezarr_converters.formats.plane_records import Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plane_table import WELL_COLUMNS, PlaneTable, joint_ranks, ranked
@@ -96,7 +96,8 @@ def _locate(measured: Measurement, planes: PlaneTable, named: Ints) -> Located:
     heading = f"'{described_in}' names files that may not be read"
     found = measured.files.locate_all(names, where=where, heading=heading)
     for number in np.flatnonzero(~found.there).tolist() if measured.other_endings else ():
-        stem = names[number].removesuffix(PurePath(names[number]).suffix)
+        name = name_beside(names[number])
+        stem = name.removesuffix(PurePath(name).suffix)
         for ending in measured.other_endings:
             other, is_there = measured.files.locate(stem + ending, where=where(number))
             if is_there:
