@@ -87,6 +87,16 @@ def test_brightness_and_differences_of_colour_become_colours(
     np.testing.assert_array_equal(kept, np.moveaxis(stored, -1, 0))
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_white_as_zero_beside_transparency(tmp_path: Path, compression: str | None) -> None:
+    stored = RNG.integers(0, 250, (Y, X, 2)).astype("uint8")
+    how: dict[str, Any] = {"photometric": "miniswhite", "planarconfig": "contig", "metadata": None}
+    tifffile.imwrite(tmp_path / "a.tif", stored, extrasamples=["unassalpha"], compression=compression, **how)
+    agrees(loader(tmp_path / "a.tif"), 255 - stored[..., 0], "yx")
+    tifffile.imwrite(tmp_path / "b.tif", stored, extrasamples=["unspecified"], compression=compression, **how)
+    agrees(loader(tmp_path / "b.tif"), np.moveaxis(stored, -1, 0), "cyx")
+
+
 def test_other_inks_stay_channels(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", CMYK, photometric="separated", extratags=[(332, 3, 1, 2, True)])
     agrees(loader(tmp_path / "a.tif"), np.moveaxis(CMYK, -1, 0), "cyx")

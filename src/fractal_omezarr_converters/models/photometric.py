@@ -19,7 +19,7 @@ Array = np.ndarray[Any, Any]
 WHITE_IS_ZERO = 0
 SEPARATED, YCBCR = 5, 6
 _PHOTOMETRIC, _INK_SET = 262, 332
-_FAX = (2, 3, 4)
+_FAX, _ALPHA = (2, 3, 4), (1, 2)
 _CMYK = 1
 
 INKS = "stored as amounts of cyan, magenta, yellow and black ink, and become red, green and blue"
@@ -53,12 +53,18 @@ def change_of(page: Any, palette: Literal["auto", "index", "expand"], keep_numbe
         page.photometric == WHITE_IS_ZERO
         and (_PHOTOMETRIC in page.tags or page.compression in _FAX)  # tifffile takes 0 where nothing is stated
         and dtype.kind in "bu"
-        and samples == 1
+        and samples - extra == 1
+        and all(int(kind) in _ALPHA for kind in page.extrasamples or ())
         and isinstance(page.bitspersample, int)
         and not (dtype.kind == "b" and _is_by_tifffile(page))
     ):
         top = dtype.type((1 << page.bitspersample) - 1)
-        return Change(NEGATIVE, lambda pixels: np.subtract(top, pixels) if dtype.kind == "u" else ~pixels, 0)
+
+        def positive(pixels: Array) -> Array:
+            grey = pixels[..., 0] if samples > 1 else pixels  # what follows is transparency
+            return np.asarray(np.subtract(top, grey) if dtype.kind == "u" else ~grey)
+
+        return Change(NEGATIVE, positive, 0)
     if (
         page.photometric == YCBCR and page.compression not in tifffile.TIFF.IMAGE_COMPRESSIONS
     ):  # those give colours themselves
