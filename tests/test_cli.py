@@ -328,3 +328,15 @@ def test_interrupted_is_130_and_leaves_nothing_half(tmp_path: Path, number: sign
     assert "interrupted" in err and "run the same command again" in err and "Traceback" not in err
     again = omezarr("convert", truth.folders[0], out, "--verify")
     assert again.returncode == 0, again.stderr
+
+
+def test_corrections_of_an_acquisition_are_set_by_their_own_names(
+    plate: SyntheticOperetta, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As options of a format are; they were no options without ``advanced.`` before them."""
+    plans = []
+    for name in ("advanced.pixel_info.xy_pixel_size", "pixel_info.xy_pixel_size"):
+        code, out, err = run(capsys, "plan", plate.folders[0], "--json", "--set", f"{name}=0.123")
+        assert code == 0, err
+        plans.append(out)
+    assert plans[0] == plans[1] and "0.123" in plans[0]

@@ -75,7 +75,7 @@ def test_stated_steps_need_no_warning_of_unknown_ones(tmp_path: Path) -> None:
     truth = write_scanr(tmp_path / "in", generation="old", planes=3, wells=("B03",))
     silent = plan(truth.folders, format="scanr")
     [told] = [text for text in silent.warnings if "distance of the planes" in text]
-    assert "(advanced.pixel_info.z_spacing)" in told
+    assert "(pixel_info.z_spacing)" in told
     stated = {"pixel_info": {"z_spacing": 2.5}}
     assert not [text for text in plan(truth.folders, acquisition_options=stated).warnings if "distance" in text]
     scale, shape = written(truth, tmp_path / "out", "scanr", z_spacing=2.5)
@@ -87,8 +87,8 @@ def test_the_interval_that_names_do_not_tell(tmp_path: Path) -> None:
     pattern = NAMES
     asked: dict[str, Any] = {"format": "named_images", "format_options": {"pattern": pattern, "pixel_size": 0.65}}
     silent = plan(truth.folders, **asked).warnings
-    assert any("(advanced.pixel_info.z_spacing)" in text for text in silent)
-    assert any("(advanced.pixel_info.t_spacing)" in text for text in silent)
+    assert any("(pixel_info.z_spacing)" in text for text in silent)
+    assert any("(pixel_info.t_spacing)" in text for text in silent)
     asked["acquisition_options"] = {"pixel_info": {"z_spacing": 2.0, "t_spacing": 20.0}}
     assert not [text for text in plan(truth.folders, **asked).warnings if "unknown" in text]
     [update] = convert(truth.folders, tmp_path / "out", **asked).updates

@@ -112,18 +112,22 @@ def settings_from_texts(configuration: dict[str, Any], texts: list[str]) -> dict
             raise ConvertersToolsUsageError(f"--set needs key=value, not '{text}'.")
         parts = key.strip().split(".")
         if parts[0] not in FORM_KEYS:
-            parts = ["options" if _is_option_of_a_format(parts[0]) else "converter_options", *parts]
+            parts = [_box_of(parts[0]), *parts]
         _set(result, parts, _value(value.strip()), key)
     return result
 
 
-def _is_option_of_a_format(name: str) -> bool:
+def _box_of(name: str) -> str:
+    """The part of the form that has an option of this name."""
     from fractal_omezarr_converters.formats.registry import formats
     from fractal_omezarr_converters.models.options import ConverterOptions
+    from fractal_omezarr_converters.pipelines.acquisition_options import AcquisitionOptions
 
-    return name not in ConverterOptions.model_fields and any(
-        name in each.options.model_fields for each in formats().values()
-    )
+    if name in ConverterOptions.model_fields:
+        return "converter_options"
+    if name in AcquisitionOptions.model_fields:
+        return "advanced"
+    return "options" if any(name in each.options.model_fields for each in formats().values()) else "converter_options"
 
 
 def _value(text: str) -> Any:

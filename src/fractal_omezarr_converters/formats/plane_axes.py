@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fractal_omezarr_converters.models.pixel_size import PixelSizeModel
 
 STEP_TOLERANCE = 0.01
-STATE_Z = "If it is another, give the z spacing in the corrections of the acquisition (advanced.pixel_info.z_spacing)."
+STATE_Z = "If it is another, give the z spacing in the corrections of the acquisition (pixel_info.z_spacing)."
 HEIGHT_TOLERANCE_UM, STACK_TOLERANCE = 0.2001, 0.1
 """Stated heights may be cut after one decimal, at both ends of a stack, and jitter."""
 
@@ -285,6 +285,6 @@ def step_of_t(
         return stated
     warnings.append(
         "The time between frames is unknown (times are missing or constant); 1.0 s is used. If it is another, give the time"
-        " interval in the corrections of the acquisition (advanced.pixel_info.t_spacing)."
+        " interval in the corrections of the acquisition (pixel_info.t_spacing)."
     )
     return 1.0
