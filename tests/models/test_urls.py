@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from fractal_omezarr_converters.convert import plan
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.urls import (
@@ -168,6 +169,14 @@ def test_any_scheme_of_fsspec() -> None:
     assert glob_url_paths(base_url="memory://plates", pattern="*.tif") == ["memory:///plates/a.tif"]
     with pytest.raises(ConvertersToolsUserError, match="Listing is not possible for 'nosuch://a'"):
         filesystem_for_url("nosuch://a", "Listing")
+
+
+@pytest.mark.parametrize("url", ["zip://plate::/data/plates.zip", "tar://plate", "ftp://server/plate", "dir://plate"])
+def test_schemes_that_lead_to_no_folder_are_refused(url: str) -> None:
+    with pytest.raises(ConvertersToolsUserError, match=f"'{url}'.* unpack archives, and give a local path"):
+        filesystem_for_url(url)
+    with pytest.raises(ConvertersToolsUserError, match="Reading a folder is not possible"):
+        plan(url)
 
 
 def test_the_folder_above_the_home_is_not_the_working_directory() -> None:

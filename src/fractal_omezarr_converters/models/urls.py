@@ -222,7 +222,8 @@ def filesystem_for_url(url: str | os.PathLike[str], error_msg_prefix: str = "Fil
     """Give the fsspec file system of a URL.
 
     Raises:
-        ConvertersToolsUserError: The scheme is not known, or the package for it is not installed.
+        ConvertersToolsUserError: The scheme is not known, the package for it is not installed, or it is none for folders, such
+            as that of archives (``zip://``).
     """
     text = clean_url(url)
     found = _SCHEME.match(text)
@@ -237,6 +238,11 @@ def filesystem_for_url(url: str | os.PathLike[str], error_msg_prefix: str = "Fil
         raise ConvertersToolsUserError(
             f"{error_msg_prefix} is not possible for '{text}': no file system for '{scheme}://' is installed ({error}); "
             "give a local path or install 'fractal-omezarr-converters[remote]'."
+        ) from error
+    except (TypeError, AttributeError, OSError) as error:  # what file systems raise that need more than a URL
+        raise ConvertersToolsUserError(
+            f"{error_msg_prefix} is not possible for '{text}': '{scheme}://' alone does not lead to a folder ({error}); unpack "
+            "archives, and give a local path or the address of a folder in an object store, such as s3://bucket/folder."
         ) from error
 
 
