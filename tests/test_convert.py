@@ -359,3 +359,14 @@ def test_what_models_and_filters_warn_of_is_in_the_plan(tmp_path: Path) -> None:
         made = plan(source, acquisition_options=named)
     said = [text for text in made.warnings if "this channel is named 'Stain_2'" in text]
     assert len(said) == 1 and said == [str(each.message) for each in caught if "Stain" in str(each.message)]
+
+
+def test_nothing_is_written_into_a_plate_or_an_image(tmp_path: Path) -> None:
+    source = small_plate(tmp_path, wells=("B03",)).folders[0]
+    out = tmp_path / "out"
+    convert(source, out, workers=1)
+    before = sorted(out.rglob("*"))
+    for place in (out / PLATE, out / PLATE / "B", out / PLATE / "B/03", out / PLATE / "B/03/0", out / PLATE / "new"):
+        with pytest.raises(ConvertersToolsUserError, match=r"an OME-Zarr .* give the folder that holds it, such as '"):
+            convert(source, place, workers=1)
+    assert sorted(out.rglob("*")) == before

@@ -61,6 +61,7 @@ def setup_images_for_conversion(
         ConvertersToolsUserError: there is no image, two images have one place, there are more images than Fractal takes,
             an image cannot be written as planned, or the place of output cannot be used. Nothing is written then.
     """
+    from fractal_omezarr_converters.fractal.output_place import refuse_inside_ome_zarr
     from fractal_omezarr_converters.pipelines.collections_setup import setup_ome_zarr_collection
     from fractal_omezarr_converters.pipelines.disk_refusals import refusals_of_a_disk
 
@@ -68,6 +69,7 @@ def setup_images_for_conversion(
     place = stated_zarr_dir(zarr_dir)
     images = list(tiled_images)
     check_images(images)
+    refuse_inside_ome_zarr(place)
     make_zarr_dir(place)
     run = new_run_name()
     with refusals_of_a_disk(f"The output in {place}"):
