@@ -370,3 +370,15 @@ def test_nothing_is_written_into_a_plate_or_an_image(tmp_path: Path) -> None:
         with pytest.raises(ConvertersToolsUserError, match=r"an OME-Zarr .* give the folder that holds it, such as '"):
             convert(source, place, workers=1)
     assert sorted(out.rglob("*")) == before
+
+
+def test_extend_says_how_many_images_were_complete_already(tmp_path: Path) -> None:
+    source = small_plate(tmp_path).folders[0]
+    first = convert(source, tmp_path / "out", workers=1, wells="B03")
+    assert first.kept == 0 and first.summary().startswith(f"1 of 1 image written to {tmp_path / 'out'}: ")
+    more = convert(source, tmp_path / "out", workers=2, overwrite="Extend")
+    assert more.summary().startswith(f"1 of 2 images written to {tmp_path / 'out'}, 1 complete already: ")
+    assert more.to_json()["kept"] == 1 and len(more.updates) == 2
+    again = {"omezarr_options": {"chunks": {"mode": "Fixed Size", "xy_chunk": 16}}}
+    other = convert(source, tmp_path / "out", workers=1, overwrite="Extend", converter_options=again)
+    assert other.kept == 0 and other.summary().startswith("2 of 2 images written")

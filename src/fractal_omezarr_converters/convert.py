@@ -26,6 +26,7 @@ from fractal_omezarr_converters.fractal.conversion import Conversion
 from fractal_omezarr_converters.fractal.conversion_plan import Plan
 from fractal_omezarr_converters.fractal.init import absolute_zarr_dir, check_images, setup_images_for_conversion
 from fractal_omezarr_converters.fractal.inspection import Inspection, inspect_source
+from fractal_omezarr_converters.fractal.kept_images import kept_images
 from fractal_omezarr_converters.fractal.requests import ConversionRequest, conversion_request, with_runtime
 from fractal_omezarr_converters.fractal.runners import DaskRunner, Job, Outcome, SequentialRunner, ThreadedRunner
 from fractal_omezarr_converters.fractal.runners import raise_failures as raise_failed
@@ -121,6 +122,7 @@ def convert(
         outcomes=tuple(outcomes),
         seconds=time.perf_counter() - started,
         verification=verification,
+        kept=kept_images(outcomes, jobs) if request.overwrite is OverwriteMode.EXTEND else 0,
     )
 
 

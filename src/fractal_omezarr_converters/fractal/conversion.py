@@ -21,6 +21,8 @@ class Conversion:
     outcomes: tuple[Outcome, ...]
     seconds: float
     verification: Verification | None = None
+    kept: int = 0
+    """Images that were complete before, and stay as they are."""
 
     @property
     def updates(self) -> list[ImageUpdate]:
@@ -49,6 +51,7 @@ class Conversion:
             "version": 1,
             "out": self.out,
             "images": self.updates,
+            "kept": self.kept,
             "failures": self.failures,
             "warnings": self.warnings,
             "seconds": round(self.seconds, 3),
@@ -59,7 +62,8 @@ class Conversion:
     def summary(self) -> str:
         """The result as text, without the images that failed."""
         lines = [
-            f"{len(self.updates)} of {counted(len(self.outcomes), 'image')} written to {self.out}: "
+            f"{len(self.updates) - self.kept} of {counted(len(self.outcomes), 'image')} written to {self.out}"
+            f"{f', {self.kept} complete already' if self.kept else ''}: "
             f"{readable_bytes(self.bytes)} of pixels in {self.seconds:.1f} s"
         ]
         lines += [f"plate {name}: {counted(len(plate['wells']), 'well')}" for name, plate in self.plan.plates.items()]

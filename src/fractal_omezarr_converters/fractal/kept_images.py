@@ -15,12 +15,14 @@ from typing import Any
 from fractal_omezarr_converters.core.packing import unpack_array
 from fractal_omezarr_converters.core.tiled_image import TiledImage
 from fractal_omezarr_converters.errors import ConvertersToolsOutputExistsError, ConvertersToolsUserError
+from fractal_omezarr_converters.fractal.compute import RUN_KEY
+from fractal_omezarr_converters.fractal.runners import Job, Outcome
 from fractal_omezarr_converters.fractal.source_record import read_record
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.ngff import completion
 from fractal_omezarr_converters.ngff.groups import require_group
-from fractal_omezarr_converters.ngff.stores import Store
+from fractal_omezarr_converters.ngff.stores import Store, open_store
 from fractal_omezarr_converters.pipelines.header_checks import expected_shape
 from fractal_omezarr_converters.pipelines.losses import work_of_others
 from fractal_omezarr_converters.pipelines.plan import plan_image
@@ -49,6 +51,13 @@ def refuse_to_lose(store: Store, images: Sequence[Image], options: ConverterOpti
         raise ConvertersToolsOutputExistsError(
             f"Extend would replace the complete image '{path}'{more} in {store.url}: {text}."
         )
+
+
+def kept_images(outcomes: Sequence[Outcome], jobs: Sequence[Job]) -> int:
+    """How many images were complete before their run, which each image names that it wrote."""
+    done = [(each.name, jobs[each.index]["init_args"].get("run")) for each in outcomes if each.error is None]
+    with ThreadPoolExecutor(READERS) as pool:
+        return sum(pool.map(lambda job: require_group(open_store(job[0]), "").own.get(RUN_KEY) != job[1], done))
 
 
 def _other_data(store: Store, _options: ConverterOptions, image: Image) -> str | None:
