@@ -13,12 +13,13 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import tifffile
 
 Array = np.ndarray[Any, Any]
 WHITE_IS_ZERO = 0
 SEPARATED, YCBCR = 5, 6
 _PHOTOMETRIC, _INK_SET = 262, 332
+#: None, LZW, Deflate, PackBits, LZMA, zstd: of images, as JPEG is, decoders give colours themselves.
+_OF_BYTES = (1, 5, 8, 32946, 32773, 34925, 34926, 50000)
 _FAX, _ALPHA = (2, 3, 4), (1, 2)
 _CMYK = 1
 
@@ -65,9 +66,7 @@ def change_of(page: Any, palette: Literal["auto", "index", "expand"], keep_numbe
             return np.asarray(np.subtract(top, grey) if dtype.kind == "u" else ~grey)
 
         return Change(NEGATIVE, positive, 0)
-    if (
-        page.photometric == YCBCR and page.compression not in tifffile.TIFF.IMAGE_COMPRESSIONS
-    ):  # those give colours themselves
+    if page.photometric == YCBCR and page.compression in _OF_BYTES:
         return Change(YCC, rgb_of_ycc, 3) if samples - extra == 3 and dtype == np.uint8 else None
     inks = page.photometric == SEPARATED and samples - extra == 4 and dtype in (np.uint8, np.uint16)
     return Change(INKS, rgb_of_inks, 3) if inks and page.tags.valueof(_INK_SET, _CMYK) == _CMYK else None
