@@ -345,3 +345,10 @@ def test_whole_numbers_that_a_table_would_change_are_refused(tmp_path: Path, bac
     assert read_table(store, "i", "t") == columns
     with pytest.raises(ConvertersToolsUserError, match="column 'barcode' holds 9223372036854775808, which is beyond"):
         write_table(store, "i", "t", {"barcode": [1, 2**63]}, backend=backend, version="0.5")
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_booleans_with_missing_values_stay_booleans_in_anndata(tmp_path: Path, version: str) -> None:
+    store = LocalStore(tmp_path / "image.zarr")
+    write_table(store, "", "t", {"treated": [True, None, False]}, backend="anndata", version=version)
+    assert read_table(store, "", "t")["treated"] == [True, None, False]

@@ -123,6 +123,8 @@ def _observation(values: Sequence[Any], kinds: set[type], index: Any) -> Any:
     import numpy as np
     import pandas as pd
 
+    if None in values and kinds == {bool}:
+        return pd.Series(pd.Categorical(values, np.array([False, True])), index=index)
     if None in values:
         # Missing text is stated by a categorical, which every version of the format knows.
         categories = pd.Index(np.array(sorted({str(v) for v in values if v is not None}), dtype=object), dtype=object)
