@@ -241,3 +241,12 @@ def test_settings_that_would_do_nothing_or_have_no_meaning_are_refused(tmp_path,
     with pytest.raises(ConvertersToolsUserError, match=said):
         write_image(tmp_path / "image.zarr", pixels, axes="czyx", **wrong)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_masked_array_is_refused_since_an_image_has_no_mask(tmp_path):
+    masked = np.ma.masked_greater(np.arange(64, dtype=np.uint16).reshape(8, 8), 40)
+    with pytest.raises(ConvertersToolsUserError, match=r"23 pixels of the array are masked.*\.filled\(0\)"):
+        write_image(tmp_path / "image.zarr", masked, axes="yx")
+    write_image(tmp_path / "image.zarr", masked.filled(0), axes="yx")
+    assert open_image(tmp_path / "image.zarr").read(0).max() == 40
+    write_image(tmp_path / "none.zarr", np.ma.array(masked.filled(0)), axes="yx")  # nothing of it is masked

@@ -96,6 +96,11 @@ def write_image(
     """
     if not (hasattr(data, "shape") and hasattr(data, "dtype")):
         data = np.asarray(data)
+    if np.ma.is_masked(data):
+        raise ConvertersToolsUserError(
+            f"{int(np.ma.count_masked(data))} pixels of the array are masked, and an image has no mask; give them a value, for "
+            "example by .filled(0), and keep the mask as a label image."
+        )
     _check_axes(axes, data)
     _check_letters(axes, units or {})
     root, image_path = _root_and_path(store)
