@@ -91,9 +91,8 @@ def plane_of(record: XmlRecord) -> IndexedPlane:
     width, height = (_whole(record, f"ImageSize{axis}") if there else 0 for axis in "XY")
     pixel_x, pixel_y = (_quantity(record, f"ImageResolution{axis}") if there else 0.0 for axis in "XY")
     taken, state, url = seconds_of(record.get("AbsTime")), record.get("State") or "Ok", record.get("URL")
-    x, y, z, abs_z, offset, pixel_x, pixel_y, taken = (
-        math.nan if each is None else each for each in (x, y, z, abs_z, offset, pixel_x, pixel_y, taken)
-    )
+    known = (x, y, z, abs_z, offset, pixel_x, pixel_y, taken)
+    x, y, z, abs_z, offset, pixel_x, pixel_y, taken = (math.nan if each is None else each for each in known)
     return IndexedPlane(
         *(row, column, field, plane, time, sequence, channel, width, height),
         *(x, y, z, abs_z, offset, pixel_x, pixel_y, taken),

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
-from fractal_omezarr_converters.formats.operetta_index import ChannelRecord, OperettaIndex
+from fractal_omezarr_converters.formats.operetta_channels import ChannelRecord
+from fractal_omezarr_converters.formats.operetta_index import OperettaIndex
 from fractal_omezarr_converters.formats.plane_table import joint_ranks, ranked
 
 if TYPE_CHECKING:
