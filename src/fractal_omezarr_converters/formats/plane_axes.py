@@ -23,7 +23,7 @@ from fractal_omezarr_converters.formats.plane_table import WELL_COLUMNS, PlaneTa
 from fractal_omezarr_converters.models.well_names import row_name
 
 if TYPE_CHECKING:
-    from fractal_omezarr_converters.formats.plane_records import PlaneRecord
+    from fractal_omezarr_converters.formats.plane_records import Measurement, PlaneRecord
     from fractal_omezarr_converters.formats.plane_table import Floats, Ints
     from fractal_omezarr_converters.models.pixel_size import PixelSizeModel
 
@@ -61,28 +61,19 @@ class PlaneAxes:
         return times
 
 
-def plane_axes(
-    listed: PlaneTable,
-    kept: Ints,
-    warnings: list[str],
-    *,
-    z_step: float | None,
-    t_step: float | None,
-    stated: PixelSizeModel,
-    z_counts_steps: bool = False,
-) -> PlaneAxes:
+def plane_axes(measured: Measurement, listed: PlaneTable, kept: Ints, stated: PixelSizeModel) -> PlaneAxes:
     """Rank planes and frames over all planes, so that a missing file moves no other one; give those of ``kept``.
 
-    ``z_step`` and ``t_step`` are those of the metadata, ``stated`` are those of the user, which need no warning of the others.
-    With ``z_counts_steps`` a number of z that no plane has keeps its place.
+    Steps that the user states need no warning of those of the metadata.
     """
-    z_index = listed.z - listed.z.min() if z_counts_steps else ranked(listed.z)[1]
+    warnings = measured.warnings
+    z_index = listed.z - listed.z.min() if measured.z_counts_steps else ranked(listed.z)[1]
     t_numbers, t_index = ranked(listed.t)
     times = frame_times(listed, t_index, warnings)
     rises = _steps_of_channels(listed, z_index)
     if _middle(rises) < 0:
         warnings.append("Heights fall with the number of the plane; planes are kept in order, from top to bottom.")
-    step = step_of_z(listed, z_index, rises, warnings if stated.z_spacing is None else [], stated=z_step)
+    step = step_of_z(listed, z_index, rises, warnings if stated.z_spacing is None else [], stated=measured.z_step)
     offsets = z_offsets(listed, z_index, kept, step if _middle(rises) >= 0 else -step)
     return PlaneAxes(
         z_index=z_index[kept],
@@ -90,7 +81,7 @@ def plane_axes(
         z_step=stated.z_spacing or step,
         z_origin=next(iter(offsets.values()), 0.0),
         z_offsets=offsets,
-        t_step=stated.t_spacing or step_of_t(times, t_numbers.tolist(), t_step, warnings),
+        t_step=stated.t_spacing or step_of_t(times, t_numbers.tolist(), measured.t_step, warnings),
         times=times,
         t_numbers=t_numbers.tolist(),
         t_is_stated=stated.t_spacing is not None,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fractal_omezarr_converters.core.loader_columns import LoaderColumns
     from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
     from fractal_omezarr_converters.formats.field_grid import FieldGrid
+    from fractal_omezarr_converters.models.pixel_size import PixelSizeModel
 
 
 class PlaneRecord(NamedTuple):
@@ -66,6 +67,11 @@ class Frame(NamedTuple):
     height: int | None
     pixel_x: float
     pixel_y: float
+
+    def with_stated_pixels(self, stated: PixelSizeModel) -> Frame:
+        """The frame with the pixel size that the user states."""
+        x, y = stated.xy_pixel_size, stated.y_pixel_size or stated.xy_pixel_size
+        return self._replace(pixel_x=x or self.pixel_x, pixel_y=y or self.pixel_y)
 
 
 @dataclass

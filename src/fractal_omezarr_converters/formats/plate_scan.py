@@ -57,19 +57,11 @@ def plate_scan(
     stated = sizes or PixelSizeModel()
     if stated.z_spacing is None:
         measured.warnings.extend(measured.notes_on_z_step)
-    measured = replace(measured, frames=[_with_stated_pixels(frame, stated) for frame in measured.frames])
+    measured = replace(measured, frames=[frame.with_stated_pixels(stated) for frame in measured.frames])
     listed = checked_planes(measured)
     found = sort_planes(measured, listed)
     measured.files.forget()
-    axes = plane_axes(
-        listed,
-        found.kept,
-        measured.warnings,
-        z_step=measured.z_step,
-        t_step=measured.t_step,
-        stated=stated,
-        z_counts_steps=measured.z_counts_steps,
-    )
+    axes = plane_axes(measured, listed, found.kept, stated)
     planes = listed.select(found.kept)
     if repeat_single:
         planes, found, axes = repeat_single_planes(listed, planes, found, axes, measured.warnings)
@@ -91,11 +83,6 @@ def plate_scan(
         corrections=measured.corrections,
         acquisitions={acquisition: measured.plate},
     )
-
-
-def _with_stated_pixels(frame: Frame, stated: PixelSizeModel) -> Frame:
-    x, y = stated.xy_pixel_size, stated.y_pixel_size or stated.xy_pixel_size
-    return frame._replace(pixel_x=x or frame.pixel_x, pixel_y=y or frame.pixel_y)
 
 
 @dataclass(frozen=True)
