@@ -239,15 +239,19 @@ def _medians_of_frames(planes: PlaneTable, seconds: Floats, t_index: Ints, frame
 
     Frames that hold other fields or wells would differ by when these are imaged, not only by the time between them.
     """
-    known = np.flatnonzero(np.isfinite(seconds))
-    if frames < 2:
-        return [float(np.median(seconds[known])) if known.size else None] * frames
-    series = joint_ranks(planes.row, planes.column, planes.field, planes.channel, planes.z)[0]
-    taken = np.unique(series[known] * frames + t_index[known])
-    at_every_frame = np.bincount(taken // frames, minlength=len(series)) == len(np.unique(t_index[known]))
-    whole = known[at_every_frame[series[known]]]
-    chosen = whole if whole.size else known
+    chosen = np.flatnonzero(np.isfinite(seconds))
     chosen = chosen[np.argsort(t_index[chosen], kind="stable")]
+    counts = np.bincount(t_index[chosen])
+    counts = counts[counts > 0]
+    columns = [each[chosen] for each in (planes.row, planes.column, planes.field, planes.channel, planes.z)]
+    is_whole = len(set(counts.tolist())) <= 1 and all(
+        bool((each.reshape(max(1, len(counts)), -1) == each[: counts.max(initial=0)]).all()) for each in columns
+    )
+    if not is_whole:  # seldom, and slower
+        series = joint_ranks(*columns)[0]
+        taken = np.unique(series * frames + t_index[chosen])
+        at_every_frame = np.bincount(taken // frames) == len(counts)
+        chosen = chosen[at_every_frame[series]] if at_every_frame.any() else chosen
     parts = np.split(seconds[chosen], np.searchsorted(t_index[chosen], np.arange(1, frames)))
     return [float(np.median(part)) if part.size else None for part in parts[:frames]]
 
