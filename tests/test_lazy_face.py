@@ -12,12 +12,15 @@ FACES = ["core", "formats", "fractal", "models", "ngff", "pipelines", "testing"]
 PACKAGE = "fractal_omezarr_converters"
 
 
+@pytest.mark.parametrize("modules_first", [False, True])
 @pytest.mark.parametrize("face", FACES)
-def test_every_name_of_a_face_is_what_its_stub_means(face: str) -> None:
-    """Also where a module has the same name, which importing a name must not give."""
+def test_every_name_of_a_face_is_what_its_stub_means(face: str, modules_first: bool) -> None:
+    """Also once all modules of the folder are imported: one of the same name would stand in the way."""
     code = f"""
-import sys, types
+import importlib, pkgutil, types
 import {PACKAGE}.{face} as face
+for module in pkgutil.iter_modules(face.__path__) if {modules_first} else ():
+    importlib.import_module(f"{PACKAGE}.{face}.{{module.name}}")
 assert face.__all__ and set(face.__all__) <= set(dir(face))
 for name in face.__all__:
     exec(f"from {PACKAGE}.{face} import {{name}} as found")

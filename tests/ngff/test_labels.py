@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
+from fractal_omezarr_converters.ngff.array_images import write_image
 from fractal_omezarr_converters.ngff.reader import open_image
-from fractal_omezarr_converters.ngff.write_image import write_image
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_label_below_its_image_is_found_by_readers(tmp_path, pixels, version):
     )
     objects = np.repeat(np.arange(5, dtype="u4"), 61 * 47).reshape(5, 61, 47)
     for name in ("nuclei", "cells"):
-        write_image(place / "labels" / name, objects, axes="zyx", version=version, method="mode")
+        write_image(place / "labels" / name, objects, axes="zyx", version=version)
     write_image(place / "labels" / "cells", objects + 1, axes="zyx", version=version, method="mode", overwrite=True)
     image = open_image(place)
     assert image.labels() == ["nuclei", "cells"]

@@ -13,12 +13,12 @@ import zarr
 from sample_images import PIXEL, VERSIONS, write_image, write_label, write_sample_plate
 
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
+from fractal_omezarr_converters.ngff.array_images import write_image as write_array
 from fractal_omezarr_converters.ngff.groups import read_group, update_attributes
-from fractal_omezarr_converters.ngff.info import info, info_text
 from fractal_omezarr_converters.ngff.plate_reader import open_plate
 from fractal_omezarr_converters.ngff.reader import open_image, read_attributes, read_level
 from fractal_omezarr_converters.ngff.stores import LocalStore
-from fractal_omezarr_converters.ngff.write_image import write_image as write_array
+from fractal_omezarr_converters.ngff.summaries import info, info_text
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -12,8 +12,8 @@ import slow_writer
 import zarr
 
 from fractal_omezarr_converters.errors import ConvertersToolsOutputExistsError, ConvertersToolsUserError
+from fractal_omezarr_converters.ngff.array_images import NamedChannel, write_image
 from fractal_omezarr_converters.ngff.reader import open_image
-from fractal_omezarr_converters.ngff.write_image import NamedChannel, write_image
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ from fractal_omezarr_converters.models.chunking import FovBasedChunking
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.options import ConverterOptions
 from fractal_omezarr_converters.models.plain_tiff import read_plain_tiff
-from fractal_omezarr_converters.ngff.info import info
 from fractal_omezarr_converters.ngff.reader import open_image
+from fractal_omezarr_converters.ngff.summaries import info
 from fractal_omezarr_converters.pipelines.plan import plan_image
 from fractal_omezarr_converters.testing import write_hcsai, write_operetta, write_scanr, write_squid
 

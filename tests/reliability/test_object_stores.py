@@ -29,10 +29,10 @@ from fractal_omezarr_converters.models import remote_ahead, remote_calls
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.tiff_pool import close_files
 from fractal_omezarr_converters.ngff import completion, plate_lock
+from fractal_omezarr_converters.ngff.array_images import write_image
 from fractal_omezarr_converters.ngff.read_ahead import AHEAD
 from fractal_omezarr_converters.ngff.reader import open_image
 from fractal_omezarr_converters.ngff.stores import open_store
-from fractal_omezarr_converters.ngff.write_image import write_image
 from fractal_omezarr_converters.ngff.zarr_arrays import open_array
 from fractal_omezarr_converters.pipelines.aggregation import tiles_aggregation_pipeline
 from fractal_omezarr_converters.pipelines.plan import plan_image

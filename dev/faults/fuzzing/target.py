@@ -126,6 +126,6 @@ def _job(folder: Path) -> object:
 
 
 def _described(folder: Path) -> object:
-    from fractal_omezarr_converters.ngff.info import info
+    from fractal_omezarr_converters.ngff.summaries import info
 
     return info(next(folder.glob("*.zarr")), stats=True)

@@ -2,4 +2,4 @@
 
 from fractal_omezarr_converters.lazy_face import lazy_face
 
-__getattr__, __dir__ = lazy_face(__name__, __file__, like_their_module=("info", "write_image"))
+__getattr__, __dir__ = lazy_face(__name__, __file__)

@@ -1,3 +1,5 @@
+from .array_images import WrittenImage as WrittenImage
+from .array_images import write_image as write_image
 from .axes import Axes as Axes
 from .axes import Axis as Axis
 from .documents import group_document as group_document
@@ -7,8 +9,6 @@ from .documents import labels_attributes as labels_attributes
 from .field_numbers import FieldOfView as FieldOfView
 from .field_numbers import number_plate_fields as number_plate_fields
 from .groups import update_attributes as update_attributes
-from .info import info as info
-from .info import info_text as info_text
 from .plate_conditions import ImagePlace as ImagePlace
 from .plate_conditions import write_plate_conditions as write_plate_conditions
 from .plate_reader import Plate as Plate
@@ -29,6 +29,8 @@ from .rendering import omero as omero
 from .rendering import window_from_histogram as window_from_histogram
 from .rendering import windows_from_histograms as windows_from_histograms
 from .stores import open_store as open_store
+from .summaries import info as info
+from .summaries import info_text as info_text
 from .tables import list_tables as list_tables
 from .tables import read_table as read_table
 from .tables import write_table as write_table
@@ -36,8 +38,6 @@ from .time_points import write_time_points as write_time_points
 from .versions import VERSIONS_READ as VERSIONS_READ
 from .versions import VERSIONS_WRITTEN as VERSIONS_WRITTEN
 from .versions import detect_version as detect_version
-from .write_image import WrittenImage as WrittenImage
-from .write_image import write_image as write_image
 
 __all__ = [
     "VERSIONS_READ",

@@ -61,7 +61,7 @@ def write_image(
     channels: Sequence[Any] | None = None,
     levels: LevelWish = None,
     z_factor: int = 1,
-    method: str = "mean",
+    method: str | None = None,
     chunks: Sequence[int] | None = None,
     shards: Sequence[int] | None = None,
     compression: object = None,
@@ -83,8 +83,8 @@ def write_image(
         channels: Names, or objects with ``channel_label``, ``wavelength_id`` and ``color``.
         levels: Number of levels, their names, or factors relative to level 0 (integers, or mappings by letter); None: by size.
         z_factor: How many planes become one from level to level, where ``levels`` gives no factors.
-        method: mean, nearest, stride, mode, max, min or median; mode or nearest for labels, which have integers and by default
-            the pixel size, position, units and levels of their image.
+        method: mean (the default), nearest, stride, mode, max, min or median. Labels have integers and by default mode, and the
+            pixel size, position, units and levels of their image.
         chunks: Per axis of ``data``; by default at most 2048 px and 10 planes, held to 32 MiB.
         shards: Per axis of ``data``, whole multiples of the chunks, or larger than the array.
         compression: A codec's name or settings (``codecs.Compression``).
@@ -121,7 +121,7 @@ def write_image(
         else _five("chunk", axes, chunks, 1),
         shards=None if shards is None else _five("shard", axes, shards, 1),
         levels=stated["levels"],
-        method=method,
+        method=method or ("mean" if image is None else "mode"),
         compression=compression,
         z_factor=z_factor,
     )
