@@ -153,3 +153,26 @@ def test_links_to_plates_are_verified_and_links_in_circles_are_not_followed(plat
     assert checked.ok and [Path(image.url).relative_to(gathered).as_posix() for image in checked.images] == [
         f"linked.zarr/{well}/{number}" for well in ("B/03", "C/05") for number in (0, 1)
     ]
+
+
+def test_images_that_a_later_step_added_to_a_well_are_named_and_not_compared(plate: Path) -> None:
+    """As illumination correction does; a well's list by ngio states no acquisition for them."""
+    image = ngio.open_ome_zarr_container(plate / "B/03/0")
+    image.derive_image(plate / "B/03/0corrected")
+    ngio.open_ome_zarr_well(plate / "B/03").add_image(image_path="0corrected")
+    found = verify(plate)
+    assert found.ok and len(found.images) == 4
+    assert found.others == (f"{plate}/B/03/0corrected",) == tuple(found.to_json()["others"])
+    assert "0corrected: not compared, because another program wrote it." in repr(found)
+    shutil.rmtree(plate / "B/03/0corrected")
+    assert not verify(plate).ok
+
+
+def test_an_image_of_ours_that_lost_its_mark_is_told(plate: Path) -> None:
+    file = next(plate / "B/03/0" / name for name in DOCUMENT.values() if (plate / "B/03/0" / name).exists())
+    document = json.loads(file.read_text())
+    attributes = document if file.name == ".zattrs" else document["attributes"]
+    del attributes["fractal_omezarr_converters"]["conversion"]
+    file.write_text(json.dumps(document))
+    found = verify(plate)
+    assert not found.ok and not found.others and "no completion mark" in repr(found)

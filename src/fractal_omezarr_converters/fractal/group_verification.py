@@ -72,7 +72,9 @@ def wrong_plate(store: Store, plate: Group, wells: list[Group]) -> list[str]:
     problems += [f"The plate '{name}': {said}; {RESTORE}." for said in _wrong_entries(plate, version)]
     acquisitions = _acquisitions(plate)
     for well in wells:
-        problems += [f"The well '{well.path}': {said}; {RESTORE}." for said in _wrong_well(well, version, acquisitions)]
+        problems += [
+            f"The well '{well.path}': {said}; {RESTORE}." for said in _wrong_well(store, well, version, acquisitions)
+        ]
     # every folder is looked into: a well that is not listed may be the only one of its row
     for row in store.folders(plate.path):
         for column in store.folders(join(plate.path, row)):
@@ -136,12 +138,19 @@ def _acquisitions(plate: Group) -> set[int]:
     return {number for number in known if isinstance(number, int)}
 
 
-def _wrong_well(well: Group, version: str, acquisitions: set[int]) -> list[str]:
+def is_of_others(image: Group | None) -> bool:
+    """Whether an image has nothing that this program writes into each of its own."""
+    return image is not None and "multiscales" in image.ome and not image.own
+
+
+def _wrong_well(store: Store, well: Group, version: str, acquisitions: set[int]) -> list[str]:
     problems = _wrong_version(well, "well", version)
     if well.version != version:
         problems.append(f"it is OME-Zarr {well.version}, its plate {version}")
     for image in entries_of(well, "well", "images"):
         number = image.get("acquisition")
+        if number is None and is_of_others(read_group(store, join(well.path, str(image["path"])))):
+            continue
         if not _is_whole(number, 0) or number not in acquisitions:
             problems.append(
                 f"the image '{image['path']}' is of the acquisition {number!r}, which its plate does not list"

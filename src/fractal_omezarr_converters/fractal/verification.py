@@ -6,10 +6,8 @@ image carries. Places that no source covers must be empty.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -22,27 +20,22 @@ from fractal_omezarr_converters.errors import (
 )
 from fractal_omezarr_converters.fractal.compute import registration_steps
 from fractal_omezarr_converters.fractal.file_verification import (
-    NAMED,
-    chunk_file,
-    chunk_name,
     wrong_documents,
     wrong_files,
 )
+from fractal_omezarr_converters.fractal.group_verification import is_of_others
 from fractal_omezarr_converters.fractal.level_verification import wrong_levels
 from fractal_omezarr_converters.fractal.output_images import images_below, wrong_place
-from fractal_omezarr_converters.fractal.source_pixels import SourcePixels
+from fractal_omezarr_converters.fractal.pixel_verification import compare_pixels
 from fractal_omezarr_converters.fractal.source_record import read_record
 from fractal_omezarr_converters.models.remote_calls import store_errors
 from fractal_omezarr_converters.models.rights_to_read import refusals_to_read
 from fractal_omezarr_converters.ngff import completion
-from fractal_omezarr_converters.ngff.groups import require_group
+from fractal_omezarr_converters.ngff.groups import read_group, require_group
 from fractal_omezarr_converters.ngff.stores import Store, open_store
-from fractal_omezarr_converters.ngff.zarr_arrays import DECODE_ERRORS, open_array, read_part
+from fractal_omezarr_converters.ngff.zarr_arrays import open_array
 from fractal_omezarr_converters.pipelines.plan import ImagePlan, plan_image
 from fractal_omezarr_converters.pipelines.registration import with_found_shifts
-
-#: Pixels of one block that is compared at a time, per axis y and x.
-BLOCK_EDGE = 2048
 
 
 @dataclass(frozen=True)
@@ -63,11 +56,12 @@ class ImageVerification:
 
 @dataclass(frozen=True)
 class Verification:
-    """The result for everything below a place."""
+    """The result for everything below a place; ``others`` are images that other programs wrote, which have no source."""
 
     out: str
     images: tuple[ImageVerification, ...]
     problems: tuple[str, ...] = field(default=())
+    others: tuple[str, ...] = field(default=())
 
     @property
     def ok(self) -> bool:
@@ -82,6 +76,7 @@ class Verification:
             "out": self.out,
             "ok": self.ok,
             "problems": list(self.problems),
+            "others": list(self.others),
             "images": [
                 {
                     "url": image.url,
@@ -106,6 +101,7 @@ class Verification:
             f"{planes} planes and {pixels} pixels compared, coarser levels made again"
         ]
         lines += self.problems
+        lines += [f"{url}: not compared, because another program wrote it." for url in self.others]
         for image in self.images:
             lines += [f"{image.url}: {text}" for text in (*image.problems, *image.notes)]
         return "\n".join(lines)
@@ -122,14 +118,24 @@ def verify_output(
         urls, missing = images_below(out) if only is None else (list(only), [])
     if not urls and not missing:
         raise ConvertersToolsFileNotFoundError(f"There is no OME-Zarr image at {out} or below; check the path.")
+    others = [url for url in urls if _is_of_others(url)]
     results: list[ImageVerification] = []
     done = 0
-    for url in urls:
+    for url in (ours := [url for url in urls if url not in others]):
         results.append(verify_image(url))
         done += results[-1].pixels
         if progress is not None:
-            progress(len(results), len(urls), done)
-    return Verification(out=out, images=tuple(results), problems=tuple(missing))
+            progress(len(results), len(ours), done)
+    return Verification(out=out, images=tuple(results), problems=tuple(missing), others=tuple(others))
+
+
+def _is_of_others(url: str) -> bool:
+    """Whether another program wrote an image, such as a later step of a workflow; a damaged one is taken for ours."""
+    try:
+        with refusals_to_read():
+            return is_of_others(read_group(open_store(url), ""))
+    except store_errors(ConvertersToolsError):
+        return False
 
 
 def verify_image(url: str) -> ImageVerification:
@@ -159,52 +165,10 @@ def _verified(store: Store, url: str) -> ImageVerification:
     if not problems:
         said, lost = wrong_files(store, plan)
         problems += wrong_place(url, image.collection) + wrong_documents(store, plan) + said
-        planes, pixels, different = _compare(store, plan, lost)
+        planes, pixels, different = compare_pixels(store, plan, lost)
         problems += different
         problems += wrong_levels(store, plan.layout) if not problems else []
     return ImageVerification(url, planes, pixels, tuple(problems), notes)
-
-
-def _compare(store: Store, plan: ImagePlan, lost: Collection[str]) -> tuple[int, int, list[str]]:
-    """Compare level 0 block by block; give planes and pixels compared, and a sentence per wrong chunk that is not ``lost``."""
-    array = open_array(store, plan.layout.levels[0].path)
-    tiles = SourcePixels(plan)
-    shape, chunks = np.asarray(plan.placement.shape), np.asarray(plan.layout.level_chunks(0))
-    axes = ["tczyx".index(axis) for axis in plan.axes]
-    pixels, count, wrong = 0, 0, []
-
-    def read(begin: Any, end: Any) -> Any:
-        part = tuple(slice(int(begin[k]), int(end[k])) for k in axes)
-        return read_part(array, part).reshape(end - begin)
-
-    for begin, end in _blocks(shape, np.asarray(plan.layout.chunks), tiles.deepest):
-        wanted = tiles.expected(begin, end, plan.dtype)
-        pixels += wanted.size
-        with contextlib.suppress(*DECODE_ERRORS):
-            if _same(read(begin, end), wanted):
-                continue
-        for chunk in product(
-            *(range(a // c, -(-b // c)) for a, b, c in zip(begin.tolist(), end.tolist(), chunks.tolist()))
-        ):
-            low, high = np.maximum(np.asarray(chunk) * chunks, begin), np.minimum((np.asarray(chunk) + 1) * chunks, end)
-            inside = tuple(slice(a, b) for a, b in zip((low - begin).tolist(), (high - begin).tolist()))
-            expected = wanted[inside]
-            name = chunk_name(plan.layout, 0, chunk)
-            try:
-                found = read(low, high)
-            except PermissionError:
-                raise
-            except DECODE_ERRORS as error:
-                spans = ", ".join(f"{'tczyx'[k]} {low[k]} to {high[k] - 1}" for k in axes)
-                said = f"Level 0 cannot be read at {spans}: chunk {name} is damaged ({error}); convert the image again."
-            else:
-                if chunk_file(plan.layout, 0, chunk)[0] in lost or _same(found, expected):
-                    continue
-                said = f"{_difference(found, expected, low, plan, tiles)} in chunk {name}."
-            count += 1
-            wrong += [said] if count <= NAMED else []
-    more = [f"{count - NAMED} more chunks of level 0 are wrong."] if count > NAMED else []
-    return int(np.prod(shape[:3])), pixels, wrong + more
 
 
 def _wrong_layout(store: Store, plan: ImagePlan) -> list[str]:
@@ -220,34 +184,3 @@ def _wrong_layout(store: Store, plan: ImagePlan) -> list[str]:
             "source, options or metadata have changed since."
         ]
     return []
-
-
-def _blocks(shape: Any, chunks: Any, deepest: int) -> Iterator[tuple[Any, Any]]:
-    """Blocks of whole chunks over the image; deep where single tiles hold many planes."""
-    size = np.ones(5, dtype=np.int64)
-    size[2] = max(int(chunks[2]), deepest)
-    for axis in (3, 4):
-        size[axis] = chunks[axis] * max(1, BLOCK_EDGE // int(chunks[axis]))
-    for corner in product(*(range(0, int(total), int(step)) for total, step in zip(shape, size))):
-        begin = np.asarray(corner)
-        yield begin, np.minimum(begin + size, shape)
-
-
-def _same(found: Any, expected: Any) -> bool:
-    return bool(np.array_equal(found, expected, equal_nan=found.dtype.kind in "fc"))
-
-
-def _difference(found: Any, expected: Any, begin: Any, plan: ImagePlan, tiles: SourcePixels) -> str:
-    differs = found != expected
-    if found.dtype.kind in "fc":
-        differs &= ~(np.isnan(found) & np.isnan(expected))
-    first = tuple(int(number) for number in np.argwhere(differs)[0])
-    t, c, z, y, x = (int(a) + b for a, b in zip(begin, first))
-    tile = tiles.source_of((t, c, z, y, x))
-    origin = f"source {tiles.describe(tile)}" if tile >= 0 else "no source covers it"
-    channels = plan.image.channels or []
-    label = f" ({channels[c].channel_label})" if c < len(channels) else ""
-    return (
-        f"Plane t={t} c={c}{label} z={z} differs, first at y={y} x={x}: {found[first]} is written, "
-        f"{expected[first]} expected ({origin}); {int(differs.sum())} pixels differ"
-    )
