@@ -150,6 +150,16 @@ def test_a_script_as_people_have_it_runs_in_processes_without_a_guard(tmp_path: 
     assert ran.stdout == "init\n['/out/a', '/out/b', '/out/c']\n", ran.stderr
 
 
+def test_a_script_that_is_read_anew_by_its_processes_sets_up_nothing_twice(tmp_path: Path) -> None:
+    """With a second thread no process is forked."""
+    script = tmp_path / "script.py"
+    waiting = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+    script.write_text(waiting + SCRIPT)
+    ran = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert ran.returncode == 1 and ran.stdout.splitlines() == ["init"]
+    assert "This script begins its conversion again in each of its processes; put what it does below" in ran.stderr
+
+
 @pytest.mark.parametrize(("scheme", "words"), [("tcp", "something else answers"), ("http", "unknown address scheme")])
 def test_the_address_of_a_dashboard_is_one_sentence_and_no_traceback_follows(scheme: str, words: str) -> None:
     pytest.importorskip("distributed")

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUserError
+from fractal_omezarr_converters.errors import ConvertersToolsError, ConvertersToolsUsageError, ConvertersToolsUserError
 from fractal_omezarr_converters.models.checked_model import CheckedModel
 
 logger = logging.getLogger(__name__)
@@ -239,6 +239,18 @@ def _runner(stated: Any) -> _Runner:
         ) from error
 
 
+def _refuse_to_begin_again() -> None:
+    """Refuse to run init in a process that spawning made: it reads the script anew, and would set up the output once more."""
+    from multiprocessing import current_process
+
+    # the mark by which multiprocessing itself knows that the script is still being read
+    if getattr(current_process(), "_inheriting", False):
+        raise ConvertersToolsUsageError(
+            "This script begins its conversion again in each of its processes; put what it does below "
+            "\"if __name__ == '__main__':\", or use ThreadedRunner."
+        )
+
+
 def exec_compound_task(
     init_task_fn: Task,
     compute_task_fn: Task,
@@ -249,8 +261,10 @@ def exec_compound_task(
     """Run init, then compute for every image, and give the image-list updates in the order of the list.
 
     Raises:
+        ConvertersToolsUsageError: a process that was started for the jobs begins anew with the script that started it.
         ConvertersToolsError: after all other images are done, when any failed; it lists all failures.
     """
+    _refuse_to_begin_again()
     chosen = _runner(runner)
     parallelization_list = init_task_fn(**init_task_kwargs)
     if isinstance(parallelization_list, dict):
