@@ -54,7 +54,7 @@ from fractal_omezarr_converters.formats.plane_axes import step_by_heights
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Measurement
 from fractal_omezarr_converters.formats.plane_table import PlaneTable, joint_ranks, ranked
 from fractal_omezarr_converters.formats.plate_format import PlateFormat, StackOptions
-from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
+from fractal_omezarr_converters.formats.plate_naming import plate_facts_of
 
 if TYPE_CHECKING:
     from fractal_omezarr_converters.formats.plane_table import Floats

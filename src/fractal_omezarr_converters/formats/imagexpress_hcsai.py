@@ -35,7 +35,7 @@ from fractal_omezarr_converters.formats.imagexpress_rows import MAX_COLUMN, MAX_
 from fractal_omezarr_converters.formats.plane_axes import step_by_heights
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plate_format import PlateFormat, StackOptions
-from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
+from fractal_omezarr_converters.formats.plate_naming import plate_facts_of
 
 STACKS, PLANES, MONTAGES = "experiment_z_stack", "experiment", "experiment_montage"
 PROTOCOL = "ImageStack.AutoLeadAcquisitionProtocol"

@@ -33,7 +33,7 @@ from fractal_omezarr_converters.formats.incell_protocol import StackProtocol, re
 from fractal_omezarr_converters.formats.plane_axes import step_by_heights
 from fractal_omezarr_converters.formats.plane_records import Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plate_format import PlateFormat, StackOptions
-from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
+from fractal_omezarr_converters.formats.plate_naming import plate_facts_of
 from fractal_omezarr_converters.formats.xml_records import XmlRecord
 from fractal_omezarr_converters.models.well_names import place_of_label
 

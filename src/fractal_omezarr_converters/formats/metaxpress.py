@@ -40,7 +40,7 @@ from fractal_omezarr_converters.formats.metaxpress_tree import AcquisitionTree, 
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, Measurement
 from fractal_omezarr_converters.formats.plane_table import PlaneTable, joint_ranks, ranked
 from fractal_omezarr_converters.formats.plate_format import PlateFormat, StackOptions
-from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
+from fractal_omezarr_converters.formats.plate_naming import plate_facts_of
 
 
 class MetaxpressOptions(StackOptions):

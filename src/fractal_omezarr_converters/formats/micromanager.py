@@ -34,7 +34,7 @@ from fractal_omezarr_converters.formats.micromanager_planes import FramePlanes, 
 from fractal_omezarr_converters.formats.micromanager_stacks import read_images, read_stacks
 from fractal_omezarr_converters.formats.plane_records import Measurement
 from fractal_omezarr_converters.formats.plate_format import PlateFormat
-from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
+from fractal_omezarr_converters.formats.plate_naming import plate_facts_of
 
 STACKS = tuple(
     f"{start}{kind}*.{ending}" for kind in ("MMStack", "MMImages") for start in ("*_", "") for ending in ("tif", "tiff")

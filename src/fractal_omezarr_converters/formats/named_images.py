@@ -40,7 +40,7 @@ from fractal_omezarr_converters.formats.natural_order import natural
 from fractal_omezarr_converters.formats.physical_sizes import PhysicalSizes, physical_sizes
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, LoaderMaker, Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plate_format import PlateFormat
-from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
+from fractal_omezarr_converters.formats.plate_naming import plate_facts_of
 from fractal_omezarr_converters.formats.position_table import read_positions
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 

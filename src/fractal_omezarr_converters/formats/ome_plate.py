@@ -37,7 +37,7 @@ from fractal_omezarr_converters.formats.ome_wells import AcquiredWells, OmePlate
 from fractal_omezarr_converters.formats.ome_xml import read_ome_xml
 from fractal_omezarr_converters.formats.plane_records import Measurement
 from fractal_omezarr_converters.formats.plate_format import PlateFormat
-from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
+from fractal_omezarr_converters.formats.plate_naming import plate_facts_of
 from fractal_omezarr_converters.models.plate_facts import PlateFacts, utc_in_words
 from fractal_omezarr_converters.models.urls import is_file_there
 

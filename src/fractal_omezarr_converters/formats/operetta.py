@@ -34,7 +34,7 @@ from fractal_omezarr_converters.formats.operetta_planes import channel_facts, lo
 from fractal_omezarr_converters.formats.plane_records import Measurement
 from fractal_omezarr_converters.formats.plane_table import PlaneTable
 from fractal_omezarr_converters.formats.plate_format import PlateFormat
-from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
+from fractal_omezarr_converters.formats.plate_naming import plate_facts_of
 from fractal_omezarr_converters.formats.xml_stream import XmlStream, root_element
 from fractal_omezarr_converters.models.plate_facts import PlateFacts
 from fractal_omezarr_converters.models.urls import is_file_there

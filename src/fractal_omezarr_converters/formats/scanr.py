@@ -32,7 +32,7 @@ from fractal_omezarr_converters.formats.field_grid import FieldGrid
 from fractal_omezarr_converters.formats.ome_xml import read_ome_xml
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame, Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plate_format import PlateFormat
-from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
+from fractal_omezarr_converters.formats.plate_naming import plate_facts_of
 from fractal_omezarr_converters.formats.scanr_descriptor import Descriptor, read_descriptor
 from fractal_omezarr_converters.formats.scanr_files import (
     OFFSET,

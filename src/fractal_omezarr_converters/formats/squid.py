@@ -35,7 +35,7 @@ from fractal_omezarr_converters.formats.colour_channels import SAMPLES
 from fractal_omezarr_converters.formats.contract import FormatOptions
 from fractal_omezarr_converters.formats.plane_records import Frame, Measurement, PlaneRecord
 from fractal_omezarr_converters.formats.plate_format import PlateFormat
-from fractal_omezarr_converters.formats.plate_scan import plate_facts_of
+from fractal_omezarr_converters.formats.plate_naming import plate_facts_of
 from fractal_omezarr_converters.formats.squid_images import (
     Images,
     NamedPlane,
