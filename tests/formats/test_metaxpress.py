@@ -409,6 +409,18 @@ def test_a_description_alone_gives_a_plan(tmp_path: Path) -> None:
     assert "2048 x 2048 are assumed for the plan" in " ".join(scan.warnings)
 
 
+@pytest.mark.parametrize("tree", ["export", "database"])
+def test_the_interval_is_known_where_a_site_lacks_the_first_time_point(tmp_path: Path, tree: str) -> None:
+    """Headers are read of one site only at later time points; here it is the one whose first images are lost."""
+    truth = write_metaxpress(tmp_path, tree=tree, planes=1, times=3, seconds=45.0, wells=("B03", "C05"))
+    lost = [path for path in truth.folders[0].rglob("TimePoint_1/**/*") if "_s1_" in path.name]
+    assert lost
+    for path in lost:
+        path.unlink()
+    scan = _scan(truth)
+    assert sorted(set(scan.tiles.start[:, 0])) == [0.0, 45.0, 90.0]
+
+
 def test_folders_above_and_below(tmp_path: Path) -> None:
     database = write_metaxpress(tmp_path / "db", tree="database", planes=2, times=2, wells=("B03",), acquisitions=2)
     plate = tmp_path / "db" / "Synthetic Plate"

@@ -228,17 +228,25 @@ class _LeftOut:
 
 
 def frame_seconds(files: TreeFiles, tags: Tags, verdicts: Verdicts) -> dict[int, float]:
-    """Give the time of each time point in s since the first: median over places whose first and later frame are known."""
+    """Give the time of each time point in s since the first: median over places whose first and later frame are known.
+
+    Where places are missing at the first, so that none is known at it and later, times count from a later one; those that are
+    left out are not known.
+    """
     series: dict[tuple[int, ...], dict[int, float]] = defaultdict(dict)
     for number, found in tags.items():
         each = files[number]
         is_repeat = verdicts.repeat_of.get(number, (each.wave, each.t) in verdicts.repeats)
         if found.seconds is not None and not is_repeat:
             series[each.row, each.column, each.wave, each.step, each.site][each.t] = found.seconds
-    first = int(files.t.min()) if len(files) else 1
-    differences: dict[int, list[float]] = defaultdict(list)
-    for times in series.values():
-        if first in times:
-            for t, seconds in times.items():
-                differences[t].append(seconds - times[first])
-    return {t: round(float(np.median(each)), 6) for t, each in differences.items()}
+    seconds: dict[int, float] = {}
+    for first in sorted({t for times in series.values() for t in times}):
+        differences: dict[int, list[float]] = defaultdict(list)
+        for times in series.values():
+            for t, taken in times.items() if first in times else ():
+                differences[t].append(taken - times[first])
+        found_here = {t: round(float(np.median(each)), 6) for t, each in differences.items() if t >= first}
+        seconds = seconds or found_here
+        if len(found_here) > 1:
+            return found_here
+    return seconds
