@@ -14,6 +14,7 @@ from pathlib import Path, PureWindowsPath
 
 from fractal_omezarr_converters.errors import ConvertersToolsUserError
 from fractal_omezarr_converters.formats.acquisition_files import AcquisitionFiles
+from fractal_omezarr_converters.formats.marker_search import files_that_match
 from fractal_omezarr_converters.formats.plane_records import ChannelFacts, Frame
 from fractal_omezarr_converters.formats.xml_records import XmlRecord
 from fractal_omezarr_converters.formats.xml_stream import XmlStream
@@ -97,13 +98,13 @@ def find_protocol(folder: Path, detail: MeasurementDetail) -> Path | None:
 
     Another one than the named may be of another measurement, in which the same numbers are other channels.
     """
-    there = sorted(folder.glob("*.mes"))
     named = PureWindowsPath(detail.value("MeasurementSettingFileName") or "").name
     if named:
         path, is_there = AcquisitionFiles(folder, folder, follow_links=True).locate(named, where=detail.root.file)
         if is_there:
             return folder / Path(path).name
-    elif len(there) == 1:
+    there = files_that_match(str(folder), "*.mes")
+    if not named and len(there) == 1:
         return there[0]
     missing = f"'{folder}' holds no protocol (.mes)"
     if there:
