@@ -12,7 +12,7 @@ pytest.importorskip("fractal_omezarr_converters.core.tile_table")
 from fractal_omezarr_converters.errors import ConvertersToolsFileNotFoundError, ConvertersToolsUserError
 from fractal_omezarr_converters.formats import registry
 from fractal_omezarr_converters.formats.contract import Scan
-from fractal_omezarr_converters.testing import write_operetta
+from fractal_omezarr_converters.testing import SyntheticPlate, write_operetta
 from fractal_omezarr_converters.testing.operetta_truth import PROFILE
 
 
@@ -147,6 +147,14 @@ def test_a_channel_whose_images_have_several_names_is_said(tmp_path: Path, numbe
     assert len(said) == 1 and "names channel 1 'FITC' in some images and 'DAPI' in others" in said[0]
 
 
+def assert_in_true_corners(scan: Scan, truth: SyntheticPlate) -> None:
+    """Every field lies where it was imaged, counted in pixels from the first corner of all."""
+    first = scan.tiles.start[:, 3:].min(axis=0)
+    for tile in scan.tiles:
+        found = ((tile.start_y - first[0]) / 0.65, (tile.start_x - first[1]) / 0.65)
+        assert found == pytest.approx(truth.corner(int(tile.fov_name[4:])))
+
+
 def test_all_positions_zero_asks_for_the_grid(tmp_path: Path) -> None:
     truth = write_operetta(tmp_path, wells=("B03",), layout=(2, 3), planes=1, overlap=0)
     index = truth.folders[0] / "Images" / "Index.idx.xml"
@@ -158,10 +166,7 @@ def test_all_positions_zero_asks_for_the_grid(tmp_path: Path) -> None:
     with pytest.raises(ConvertersToolsUserError, match="field_grid"):
         _scan(index)
     scan = _scan(index, field_grid={"columns": 3, "order": "snake"})
-    first = scan.tiles.start[:, 3:].min(axis=0)
-    for tile in scan.tiles:
-        found = ((tile.start_y - first[0]) / 0.65, (tile.start_x - first[1]) / 0.65)
-        assert found == pytest.approx(truth.corner(int(tile.fov_name[4:])))
+    assert_in_true_corners(scan, truth)
     overlapping = _scan(index, field_grid={"columns": 3, "overlap": 0.25})
     assert sorted(set(overlapping.tiles.start[:, 4] - overlapping.tiles.start[:, 4].min())) == pytest.approx(
         [0, 48 * 0.65, 96 * 0.65]
@@ -178,10 +183,7 @@ def test_an_index_without_positions_needs_the_grid_only_where_wells_have_several
     with pytest.raises(ConvertersToolsUserError, match=r"no field states a position.*set field_grid"):
         _scan(index)
     scan = _scan(index, field_grid={"columns": 2, "order": "snake"})
-    first = scan.tiles.start[:, 3:].min(axis=0)
-    for tile in scan.tiles:
-        found = ((tile.start_y - first[0]) / 0.65, (tile.start_x - first[1]) / 0.65)
-        assert found == pytest.approx(truth.corner(int(tile.fov_name[4:])))
+    assert_in_true_corners(scan, truth)
     text = index.read_text("utf-8")
     index.write_text(re.sub(r"<Image Version(?:(?!</Image>).)*<FieldID>[234]<.*?</Image>", "", text), "utf-8")
     alone = _scan(index)

@@ -14,6 +14,7 @@ from fractal_omezarr_converters.models.acquisition import AcquisitionDetails, Ch
 from fractal_omezarr_converters.models.collections import ImageInPlate
 from fractal_omezarr_converters.models.loaders import DefaultImageLoader
 from fractal_omezarr_converters.models.options import ConverterOptions
+from fractal_omezarr_converters.models.runtime import RuntimeSettings, TempJsonOptions
 
 DETAILS = AcquisitionDetails(
     xy_pixel_size=0.5,
@@ -46,4 +47,4 @@ def plate_images(folder: Path, wells: str = "ABC") -> list[Any]:
 
 
 def as_files() -> ConverterOptions:
-    return ConverterOptions(runtime_settings={"temp_json_options": {"serialization": "JSON"}})  # type: ignore[arg-type]
+    return ConverterOptions(runtime_settings=RuntimeSettings(temp_json_options=TempJsonOptions(serialization="JSON")))

@@ -14,7 +14,7 @@ from fractal_omezarr_converters.fractal.image_list import image_list_update, pla
 def test_values_are_plain_python_scalars() -> None:
     update = image_list_update(
         "/out/P.zarr/A/01/0",
-        is_3d=np.bool_(True),  # type: ignore[arg-type]
+        is_3d=np.bool_(True),  # type: ignore[arg-type]  # what scripts pass on from numpy; JSON knows no such type
         is_time_series=False,
         attributes={
             "dose": np.float32(0.5),
